@@ -1,0 +1,1 @@
+"""What happened: histories, summaries and comparisons of runs."""
