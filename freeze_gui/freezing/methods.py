@@ -1,0 +1,441 @@
+"""One small class per freezing method: its hooks in the loop, and nothing else.
+
+The loop calls the hooks in a fixed order and never asks which method it has::
+
+    freeze(modules)   at the top of the step where the plan says so (or after its backward)
+    each step: zero_grad → forward → loss → backward → after_backward → clip → optimizer.step → after_step
+    thaw(modules)     likewise
+
+The docstring of a class ends with the PyTorch idiom that it stands for, as an indented block; the window's code pane
+shows exactly that block.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+from freeze_gui.errors import UserError
+
+
+class FreezeContext:
+    """What a method may touch.
+
+    Attributes
+    ----------
+    model, modules
+        The network, and its modules by path.
+    optimizer
+        The optimizer in use; a method that rebuilds it puts the new one here.
+    frozen
+        Paths of the modules frozen now, kept by the loop before it calls a hook.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.modules: dict[str, nn.Module] = dict(model.named_modules())
+        self.frozen: frozenset[str] = frozenset()
+
+    def parameters(self, paths: Iterable[str]) -> list[nn.Parameter]:
+        """Return the parameters that the modules at `paths` own, each once, in the model's order."""
+        wanted = set(paths)
+        found: dict[int, nn.Parameter] = {}
+        for path, module in self.modules.items():
+            if path in wanted:
+                found.update((id(p), p) for p in module._parameters.values() if p is not None)
+        return list(found.values())
+
+    def frozen_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters frozen now."""
+        return self.parameters(self.frozen)
+
+    def wholly_frozen(self) -> list[nn.Module]:
+        """Return the modules that are frozen with everything below them: those whose forward may be wrapped."""
+        alive = {path for path in self.modules if path not in self.frozen}
+        partly = {ancestor for path in alive for ancestor in _ancestors(path)}
+        return [module for path, module in self.modules.items() if path in self.frozen and path not in partly]
+
+
+class FreezingMethod:
+    """The hooks of a freezing method, all doing nothing; a method fills in the ones that it needs."""
+
+    id: ClassVar[str]
+    label: ClassVar[str]
+
+    def __init__(self, context: FreezeContext) -> None:
+        self.context = context
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Begin to hold `modules`."""
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Let `modules` go."""
+
+    def after_backward(self) -> None:
+        """Run between backward and clipping."""
+
+    def after_step(self) -> None:
+        """Run after ``optimizer.step()``."""
+
+
+class RequiresGrad(FreezingMethod):
+    """Autograd computes no gradient for the parameters.
+
+    ::
+
+        for parameter in layer.parameters():
+            parameter.requires_grad_(False)      # thaw: requires_grad_(True)
+    """
+
+    id = "requires_grad"
+    label = "requires_grad = False"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._were_trainable: set[int] = set()   # a parameter that the model's author froze stays so after a thaw
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Turn the flags off."""
+        for parameter in self.context.parameters(modules):
+            if parameter.requires_grad:
+                self._were_trainable.add(id(parameter))
+                parameter.requires_grad_(False)
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Turn the flags on again."""
+        for parameter in self.context.parameters(modules):
+            if id(parameter) in self._were_trainable:
+                parameter.requires_grad_(True)
+
+
+class GradNone(FreezingMethod):
+    """The gradient is computed, then dropped, so that the optimizer skips the parameters.
+
+    ::
+
+        loss.backward()
+        for parameter in layer.parameters():
+            parameter.grad = None
+        optimizer.step()
+    """
+
+    id = "grad_none"
+    label = "grad = None after backward"
+
+    def after_backward(self) -> None:
+        """Drop the gradients."""
+        for parameter in self.context.frozen_parameters():
+            parameter.grad = None
+
+
+class GradZero(FreezingMethod):
+    """The gradient is computed, then set to zero: momentum and weight decay still move the parameters.
+
+    ::
+
+        loss.backward()
+        for parameter in layer.parameters():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+        optimizer.step()
+    """
+
+    id = "grad_zero"
+    label = "grad.zero_() after backward"
+
+    def after_backward(self) -> None:
+        """Zero the gradients that exist."""
+        for parameter in self.context.frozen_parameters():
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+
+
+class Exclude(FreezingMethod):
+    """The optimizer does not know the parameters; their gradients are computed and pile up in ``.grad``.
+
+    ::
+
+        frozen = set(layer.parameters())
+        optimizer = torch.optim.Adam(p for p in model.parameters() if p not in frozen)
+        ...                                      # thaw:
+        optimizer.add_param_group({"params": layer.parameters()})
+    """
+
+    id = "exclude"
+    label = "left out of the optimizer"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._origin: dict[int, dict[str, Any]] = {}   # identity of a parameter → the group it was taken from
+        self._added: list[dict[str, Any]] = []
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Take the parameters out of their groups, in place: everyone else keeps their state."""
+        self._origin.update(take_out(self.context.optimizer, self.context.parameters(modules)))
+        drop_empty(self.context.optimizer, self._added)
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Add them again, with the hyper-parameters that their group has now."""
+        self._added += add_again(self.context.optimizer, self.context.parameters(modules), self._origin)
+
+
+class Filter(RequiresGrad):
+    """Flags off, and the optimizer built anew from what is trainable: everyone's momentum starts from nothing.
+
+    ::
+
+        for parameter in layer.parameters():
+            parameter.requires_grad_(False)
+        optimizer = torch.optim.Adam(p for p in model.parameters() if p.requires_grad)
+        ...                                      # thaw:
+        for parameter in layer.parameters():
+            parameter.requires_grad_(True)
+        optimizer.add_param_group({"params": layer.parameters()})
+    """
+
+    id = "filter"
+    label = "flag off, optimizer rebuilt"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._origin: dict[int, dict[str, Any]] = {}
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Turn the flags off and rebuild the optimizer."""
+        super().freeze(modules)
+        optimizer = self.context.optimizer
+        self._origin.update(take_out(optimizer, self.context.parameters(modules)))
+        groups = [dict(group) for group in optimizer.param_groups if group["params"]]
+        if not groups:
+            raise UserError(
+                "The method filter leaves nothing to train: every parameter is frozen, and PyTorch refuses an "
+                "optimizer without parameters. Leave one layer unfrozen"
+            )
+        self.context.optimizer = type(optimizer)(groups)   # type: ignore[call-arg]   # each class takes groups
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Turn the flags on and add the parameters to the optimizer."""
+        super().thaw(modules)
+        add_again(self.context.optimizer, self.context.parameters(modules), self._origin)
+
+
+class Restore(FreezingMethod):
+    """The step moves the parameters, then their cached values are copied back.
+
+    ::
+
+        cache = {p: p.detach().clone() for p in layer.parameters()}
+        ...
+        optimizer.step()
+        with torch.no_grad():
+            for parameter, value in cache.items():
+                parameter.copy_(value)           # copy: an assignment would alias the cache
+    """
+
+    id = "restore"
+    label = "cached, copied back after the step"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._cache: dict[nn.Parameter, torch.Tensor] = {}
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Cache the values."""
+        self._cache.update({p: p.detach().clone() for p in self.context.parameters(modules)})
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Forget the cached values."""
+        for parameter in self.context.parameters(modules):
+            self._cache.pop(parameter, None)
+
+    def after_step(self) -> None:
+        """Copy the cached values back."""
+        with torch.no_grad():
+            for parameter, value in self._cache.items():
+                parameter.copy_(value)
+
+
+class NoGrad(FreezingMethod):
+    """The layer's forward runs under no_grad: no gradient for it, and none for anything in front of it.
+
+    ::
+
+        def forward(self, x):
+            with torch.no_grad():
+                x = self.layer(x)
+            return self.head(x)
+    """
+
+    id = "no_grad"
+    label = "forward under no_grad"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._wrapped: list[nn.Module] = []
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Wrap the forward of every module that is frozen with all below it."""
+        for module in self._wrapped:
+            del module.forward
+        self._wrapped = [m for m in self.context.wholly_frozen() if "forward" not in vars(m)]
+        for module in self._wrapped:
+            module.forward = torch.no_grad()(module.forward)   # type: ignore[method-assign]
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Unwrap what is no longer frozen."""
+        self.freeze(modules)
+
+
+class Detach(FreezingMethod):
+    """The layer's output is detached from the graph: no gradient for it, and none for anything in front of it.
+
+    ::
+
+        def forward(self, x):
+            x = self.layer(x).detach()
+            return self.head(x)
+    """
+
+    id = "detach"
+    label = "output detached"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Hook every module that is frozen with all below it."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = [module.register_forward_hook(_detached) for module in self.context.wholly_frozen()]
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Unhook what is no longer frozen."""
+        self.freeze(modules)
+
+
+class LrZero(FreezingMethod):
+    """The parameters get a group of their own, with learning rate 0; state and gradients go on.
+
+    ::
+
+        optimizer = torch.optim.Adam([
+            {"params": layer.parameters(), "lr": 0.0},
+            {"params": head.parameters()},
+        ], lr=0.001)
+    """
+
+    id = "lr_zero"
+    label = "own group at lr = 0"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._origin: dict[int, dict[str, Any]] = {}
+        self._own: list[dict[str, Any]] = []
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Move the parameters to groups at learning rate 0."""
+        parameters = self.context.parameters(modules)
+        self._origin.update(take_out(self.context.optimizer, parameters))
+        self._own += add_again(self.context.optimizer, parameters, self._origin, lr=0.0)
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Move them back to the groups that they came from."""
+        parameters = self.context.parameters(modules)
+        take_out(self.context.optimizer, parameters)
+        drop_empty(self.context.optimizer, self._own)
+        for parameter in parameters:
+            if id(parameter) in self._origin:
+                self._origin[id(parameter)]["params"].append(parameter)
+
+
+class EvalOnly(FreezingMethod):
+    """``eval()`` on the layer and nothing else: dropout and batch statistics rest, the weights train on.
+
+    ::
+
+        layer.eval()                             # thaw: layer.train()
+    """
+
+    id = "eval_only"
+    label = "eval() only"
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Switch the modules to eval mode."""
+        for path in modules:
+            self.context.modules[path].training = False
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Switch them back to training mode."""
+        for path in modules:
+            self.context.modules[path].training = True
+
+
+METHODS: dict[str, type[FreezingMethod]] = {
+    method.id: method
+    for method in (
+        RequiresGrad, GradNone, GradZero, Exclude, Filter, Restore, NoGrad, Detach, LrZero, EvalOnly,
+    )
+}
+"""Every freezing method by id, in the order in which they are listed to a person."""
+
+
+def summary_line(method: type[FreezingMethod]) -> str:
+    """Return the sentence that says what `method` does."""
+    return (inspect.getdoc(method) or "").partition("\n")[0]
+
+
+def idiom(method: type[FreezingMethod]) -> str:
+    """Return the PyTorch code that `method` stands for."""
+    return textwrap.dedent((inspect.getdoc(method) or "").partition("::\n")[2]).strip("\n")
+
+
+def take_out(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> dict[int, dict[str, Any]]:
+    """Remove `parameters` from their groups in place; return the group of each by the parameter's identity."""
+    wanted = {id(parameter) for parameter in parameters}
+    origin: dict[int, dict[str, Any]] = {}
+    for group in optimizer.param_groups:
+        origin.update({id(p): group for p in group["params"] if id(p) in wanted})
+        group["params"] = [p for p in group["params"] if id(p) not in wanted]
+    return origin
+
+
+def add_again(
+    optimizer: torch.optim.Optimizer,
+    parameters: Iterable[nn.Parameter],
+    origin: dict[int, dict[str, Any]],
+    **changed: float,
+) -> list[dict[str, Any]]:
+    """Add `parameters` as new groups, with the hyper-parameters of the groups they came from; return the new groups."""
+    by_group: dict[int, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if id(parameter) in origin:
+            by_group.setdefault(id(origin[id(parameter)]), []).append(parameter)
+    before = len(optimizer.param_groups)
+    for members in by_group.values():
+        optimizer.add_param_group({**origin[id(members[0])], **changed, "params": members})
+    return optimizer.param_groups[before:]
+
+
+def drop_empty(optimizer: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:
+    """Delete those of `groups` that hold nothing any more from the optimizer and from the list."""
+    empty = {id(group) for group in groups if not group["params"]}
+    optimizer.param_groups[:] = [group for group in optimizer.param_groups if id(group) not in empty]
+    groups[:] = [group for group in groups if id(group) not in empty]
+
+
+def _ancestors(path: str) -> list[str]:
+    """Return the path of every block around `path`, the root ("") last."""
+    parts = path.split(".") if path else []
+    return [".".join(parts[:n]) for n in range(len(parts) - 1, -1, -1)]
+
+
+def _detached(module: nn.Module, inputs: object, output: Any) -> Any:
+    return tree_map(lambda value: value.detach() if isinstance(value, torch.Tensor) else value, output)

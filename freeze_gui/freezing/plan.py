@@ -1,0 +1,140 @@
+"""Which layers are frozen, when, by which method, and how their norm layers behave.
+
+The plan is a pure function of the step (and of the step's task): resuming at step t gives the same frozen layers as an
+uninterrupted run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from freeze_gui.errors import UserError
+from freeze_gui.models.layer_tree import LayerTree
+from freeze_gui.models.selection import select
+
+NORM_POLICIES = ("leave", "eval")
+MOMENTS = ("step_start", "after_backward")
+THAW_MODES = ("keep_state", "reset_state")
+PHASE_UNITS = ("step", "epoch")
+
+
+@dataclass(frozen=True)
+class PhaseSettings:
+    """One ``[[freeze.phase]]``: patterns frozen from `start` to `stop` (excluded), in steps or epochs."""
+
+    layers: tuple[str, ...]
+    start: int = 0
+    stop: int | None = None
+    unit: str = "step"
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """One ``[[freeze.task]]``: patterns frozen in the steps of `task` only."""
+
+    task: str
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FreezeSettings:
+    """The ``[freeze]`` section, as written by a person: patterns, not yet looked up in a model."""
+
+    layers: tuple[str, ...] = ()
+    method: str = "requires_grad"
+    norm: str = "leave"
+    from_step: int = 0
+    to_step: int | None = None
+    moment: str = "step_start"
+    thaw: str = "keep_state"
+    phases: tuple[PhaseSettings, ...] = ()
+    tasks: tuple[TaskSettings, ...] = ()
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Modules that are frozen in the steps [start, stop); `stop` None means to the end."""
+
+    modules: frozenset[str]
+    start: int = 0
+    stop: int | None = None
+
+
+@dataclass(frozen=True)
+class FreezePlan:
+    """What must hold still at each step.
+
+    Attributes
+    ----------
+    phases, tasks
+        Module paths, frozen by step and by task.
+    method, norm, moment, thaw
+        As in the ``[freeze]`` section.
+    """
+
+    phases: tuple[Phase, ...] = ()
+    tasks: tuple[tuple[str, frozenset[str]], ...] = ()
+    method: str = "requires_grad"
+    norm: str = "leave"
+    moment: str = "step_start"
+    thaw: str = "keep_state"
+
+    def frozen_at(self, step: int, task: str | None = None) -> frozenset[str]:
+        """Return the paths of the modules frozen at `step`, a step of `task`."""
+        frozen: frozenset[str] = frozenset()
+        for phase in self.phases:
+            if phase.start <= step and (phase.stop is None or step < phase.stop):
+                frozen |= phase.modules
+        for name, modules in self.tasks:
+            if name == task:
+                frozen |= modules
+        return frozen
+
+    def ever_frozen(self) -> frozenset[str]:
+        """Return every module that the plan freezes at some step."""
+        return frozenset().union(*(p.modules for p in self.phases), *(modules for _, modules in self.tasks))
+
+
+def resolve(settings: FreezeSettings, tree: LayerTree, epoch_steps: int | None = None) -> FreezePlan:
+    """Look the patterns of `settings` up in `tree`.
+
+    Parameters
+    ----------
+    settings
+        What a person wrote.
+    tree
+        The model's layers.
+    epoch_steps
+        Steps per epoch, needed for phases in epochs.
+
+    Raises
+    ------
+    UserError
+        When a pattern matches nothing, or a phase counts epochs and the data do not say how long one is.
+    """
+    phases = []
+    if settings.layers:
+        phases.append(Phase(select(tree, settings.layers), settings.from_step, settings.to_step))
+    for phase in settings.phases:
+        scale = _steps_per_unit(phase, epoch_steps)
+        stop = None if phase.stop is None else phase.stop * scale
+        phases.append(Phase(select(tree, phase.layers), phase.start * scale, stop))
+    tasks = tuple((task.task, select(tree, task.layers)) for task in settings.tasks)
+    return FreezePlan(tuple(phases), tasks, settings.method, settings.norm, settings.moment, settings.thaw)
+
+
+def freeze_now(plan: FreezePlan, modules: Iterable[str]) -> FreezePlan:
+    """Return `plan` with exactly `modules` frozen from now on: what a tick during a run asks for."""
+    return FreezePlan((Phase(frozenset(modules)),), (), plan.method, plan.norm, plan.moment, plan.thaw)
+
+
+def _steps_per_unit(phase: PhaseSettings, epoch_steps: int | None) -> int:
+    if phase.unit == "step":
+        return 1
+    if epoch_steps is None:
+        raise UserError(
+            'freeze.phase with unit = "epoch": these data do not say how many batches an epoch has; '
+            'use unit = "step" or give the data a length'
+        )
+    return epoch_steps

@@ -1,0 +1,174 @@
+"""Growing arrays of what a run measured, and their reduction to a pixel width.
+
+One thread appends, another reads: a row is written before `length` grows, and growing replaces the arrays, so that a
+`HistoryView` taken at any moment stays whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.training.events import NO_GRADIENT, StepDone
+
+METRICS = ("weight_delta", "update_norm", "grad_norm")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    """A consistent snapshot; arrays are views and must not be written.
+
+    Attributes
+    ----------
+    step
+        Step numbers of the measured rows, shape (rows,).
+    weight_delta, update_norm, grad_norm
+        Shape (rows, layers). In `grad_norm`, `NO_GRADIENT` (-1) stands for "no gradient".
+    frozen, leaked
+        Shape (rows, layers): frozen at that step; moved although frozen at, or since the row before, that step.
+    loss_step, loss, step_s, overhead_s
+        Every step, measured or not; shape (steps,).
+    """
+
+    step: NDArray[np.int64]
+    weight_delta: Floats
+    update_norm: Floats
+    grad_norm: Floats
+    frozen: NDArray[np.bool_]
+    leaked: NDArray[np.bool_]
+    loss_step: NDArray[np.int64]
+    loss: Floats
+    step_s: Floats
+    overhead_s: Floats
+
+    def metric(self, name: str) -> Floats:
+        """Return one of `METRICS` by name, shape (rows, layers)."""
+        values: Floats = getattr(self, name)
+        return values
+
+
+class History:
+    """What a run measured, as (steps, layers) arrays that double when full.
+
+    Attributes
+    ----------
+    layers
+        Paths of the layers: the columns of the arrays, the rows of tree and heatmap.
+    evaluations
+        (step, loss, accuracy or None), appended by the run.
+    markers
+        (step, text) of moments worth a line in the plots: froze, thawed.
+    total_steps
+        Steps that the run means to take, 0 while unknown.
+    """
+
+    def __init__(self, layers: tuple[str, ...], total_steps: int = 0) -> None:
+        self.layers = layers
+        self.total_steps = total_steps
+        self.evaluations: list[tuple[int, float, float | None]] = []
+        self.markers: list[tuple[int, str]] = []
+        self._rows = 0
+        self._steps = 0
+        self._pending_leaks = np.zeros(len(layers), dtype=bool)
+        width = len(layers)
+        self._by_row: dict[str, NDArray[np.generic]] = {
+            "step": np.zeros(256, np.int64),
+            **{name: np.zeros((256, width)) for name in METRICS},
+            "frozen": np.zeros((256, width), bool),
+            "leaked": np.zeros((256, width), bool),
+        }
+        self._by_step: dict[str, NDArray[np.generic]] = {
+            "loss_step": np.zeros(256, np.int64),
+            "loss": np.zeros(256),
+            "step_s": np.zeros(256),
+            "overhead_s": np.zeros(256),
+        }
+
+    @property
+    def rows(self) -> int:
+        """Number of measured rows."""
+        return self._rows
+
+    @property
+    def steps(self) -> int:
+        """Number of steps done."""
+        return self._steps
+
+    def append(self, event: StepDone) -> None:
+        """Add one step; called by the thread that runs the training only."""
+        self._append_step(event)
+        self._pending_leaks[list(event.leaked)] = True
+        if event.weight_delta is None or event.update_norm is None or event.grad_norm is None:
+            return
+        row = self._rows
+        if row == len(self._by_row["step"]):
+            self._by_row = {name: _doubled(array) for name, array in self._by_row.items()}
+        arrays = self._by_row
+        arrays["step"][row] = event.step
+        arrays["weight_delta"][row] = event.weight_delta
+        arrays["update_norm"][row] = event.update_norm
+        arrays["grad_norm"][row] = event.grad_norm
+        arrays["frozen"][row] = event.frozen
+        arrays["leaked"][row] = self._pending_leaks
+        self._pending_leaks[:] = False
+        self._rows = row + 1
+
+    def view(self) -> HistoryView:
+        """Return a snapshot of all that is there now."""
+        rows, steps = self._rows, self._steps   # before the arrays: what they count is in them
+        by_row, by_step = self._by_row, self._by_step
+        parts = {name: array[:rows] for name, array in by_row.items()}
+        parts |= {name: array[:steps] for name, array in by_step.items()}
+        return HistoryView(**parts)   # type: ignore[arg-type]   # each array has the dtype its name says
+
+    def _append_step(self, event: StepDone) -> None:
+        at = self._steps
+        if at == len(self._by_step["loss"]):
+            self._by_step = {name: _doubled(array) for name, array in self._by_step.items()}
+        arrays = self._by_step
+        arrays["loss_step"][at] = event.step
+        arrays["loss"][at] = event.loss
+        arrays["step_s"][at] = event.step_s
+        arrays["overhead_s"][at] = event.overhead_s
+        self._steps = at + 1
+
+
+def reduce_columns(values: Floats, width: int) -> tuple[Floats, Floats]:
+    """Reduce (rows, layers) to at most `width` rows of minimum and maximum, so that no spike is lost.
+
+    Parameters
+    ----------
+    values
+        Shape (rows, layers); NaN and `NO_GRADIENT` count as missing and survive only where a whole bin is missing.
+    width
+        Most rows wanted, at least 1.
+
+    Returns
+    -------
+    tuple of ndarray
+        Minimum and maximum, each (min(rows, width), layers).
+    """
+    rows = len(values)
+    if rows <= width:
+        return values, values
+    starts = bin_starts(rows, width)
+    missing = (values == NO_GRADIENT) | np.isnan(values)
+    low = np.minimum.reduceat(np.where(missing, np.inf, values), starts, axis=0)
+    high = np.maximum.reduceat(np.where(missing, -np.inf, values), starts, axis=0)
+    first = values[starts]
+    return np.where(low == np.inf, first, low), np.where(high == -np.inf, first, high)
+
+
+def bin_starts(rows: int, width: int) -> NDArray[np.int64]:
+    """Return the first row of each of `width` equal bins over `rows` rows."""
+    return np.arange(width, dtype=np.int64) * rows // width
+
+
+def _doubled(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    grown = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown

@@ -1,0 +1,172 @@
+"""The closed set of frozen records that a run produces, in the order in which they come.
+
+`Progress`\\* → `RunStarted` → (`PlanApplied`? `StepDone` `Evaluated`?)\\* → `RunEnded`. A run that cannot start ends with
+`RunEnded` at once. Records hold plain numbers and read-only arrays, never tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.freezing.verdict import TensorVerdict
+
+NO_GRADIENT = -1.0
+"""Stands for "no gradient" (None) in arrays of gradient norms: a norm is never negative, and NaN means NaN."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something that takes a while before the first step; `total` None while it is not known."""
+
+    text: str
+    done: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """One layer of the run, in row order: `path`, class name, number of parameter elements."""
+
+    path: str
+    kind: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The model and the data are there; the first step follows.
+
+    Attributes
+    ----------
+    layers
+        Rows of every array of this run.
+    total_steps
+        Steps that the run will take if nothing stops it.
+    device
+        Where it runs, as ``cpu`` or ``cuda:0``.
+    epoch_steps
+        Batches per epoch, None where the data do not say.
+    environment
+        Versions and machine, for the summary.
+    """
+
+    layers: tuple[LayerRecord, ...]
+    total_steps: int
+    device: str
+    epoch_steps: int | None
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PlanApplied:
+    """From `step` on these layers are frozen (`frozen`: one flag a layer), by the plan or by hand."""
+
+    step: int
+    frozen: NDArray[np.bool_]   # (layers,)
+    trainable_parameters: int
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimizer step.
+
+    Attributes
+    ----------
+    step
+        Counted from 0.
+    loss
+        Before the update; the mean over the step's micro-batches.
+    task
+        The step's task, for data of several tasks.
+    grad_norm, update_norm, weight_delta
+        One norm a layer, or None when this step was not measured. `NO_GRADIENT` where a layer has none.
+    frozen
+        One flag a layer; the array is shared between steps.
+    leaked
+        Layers (row numbers) whose bits moved at this step although they are frozen.
+    step_s, overhead_s
+        Wall time of the whole step, and the part of it that measuring took.
+    """
+
+    step: int
+    loss: float
+    task: str | None
+    grad_norm: NDArray[np.float64] | None
+    update_norm: NDArray[np.float64] | None
+    weight_delta: NDArray[np.float64] | None
+    frozen: NDArray[np.bool_]
+    leaked: tuple[int, ...]
+    step_s: float
+    overhead_s: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Loss and accuracy on the validation data, after `step` optimizer steps; accuracy is None for regression."""
+
+    step: int
+    loss: float
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the run cost.
+
+    Attributes
+    ----------
+    gradient_bytes, optimizer_state_bytes
+        Held after the last step's backward and by the optimizer.
+    saved_activation_bytes
+        Kept by autograd for the backward pass of one step, parameters not counted.
+    peak_memory_bytes
+        Of the device on CUDA; None elsewhere.
+    """
+
+    gradient_bytes: int
+    optimizer_state_bytes: int
+    saved_activation_bytes: int | None
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class SideEffect:
+    """Something that the freeze did to the rest of the run, with one sentence and its cure."""
+
+    kind: str
+    layers: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The last record of every run.
+
+    Attributes
+    ----------
+    status
+        ``completed``, ``stopped``, ``diverged``, ``out_of_memory`` or ``failed``.
+    error
+        What a person needs to know when it is not ``completed`` or ``stopped``, else None.
+    steps
+        Steps done.
+    tensors
+        The verdict on every parameter and buffer.
+    cost
+        None when no step was done.
+    """
+
+    status: str
+    error: str | None
+    steps: int
+    tensors: tuple[TensorVerdict, ...] = ()
+    side_effects: tuple[SideEffect, ...] = ()
+    cost: Cost | None = None
+
+
+RunEvent = Progress | RunStarted | PlanApplied | StepDone | Evaluated | RunEnded
