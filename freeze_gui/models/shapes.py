@@ -1,0 +1,169 @@
+"""Shapes that are found by trying: what goes into a model, what comes out of it and of each module inside.
+
+All trials run on the meta device, where tensors have shapes and no values, on a copy that shares nothing with the
+model: neither weights, nor running statistics, nor the global random state can change.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from freeze_gui.models.loaded import LoadedModel
+
+
+def meta_twin(module: nn.Module) -> nn.Module:
+    """Copy a module onto the meta device without allocating its weights."""
+    # deepcopy takes what the memo holds instead of copying it: every tensor becomes one without values.
+    memo: dict[int, Any] = {}
+    for parameter in module.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
+    for buffer in module.buffers():
+        memo[id(buffer)] = buffer.detach().to("meta")
+    return copy.deepcopy(module, memo)
+
+
+def first_leaf(module: nn.Module) -> nn.Module | None:
+    """Return the first module without children that owns parameters, in registration order."""
+    for child in module.modules():
+        if next(child.children(), None) is None and next(child.parameters(recurse=False), None) is not None:
+            return child
+    return None
+
+
+def takes_tokens(module: nn.Module) -> bool:
+    """Whether the model reads integer tokens: its first layer is an embedding."""
+    return isinstance(first_leaf(module), nn.Embedding | nn.EmbeddingBag)
+
+
+def guess_input_shape(module: nn.Module) -> tuple[int, ...] | None:
+    """Return the shape of one sample: the module's own ``input_shape``, else what its first layer takes, else None."""
+    declared = getattr(module, "input_shape", None)
+    if isinstance(declared, tuple | list) and all(isinstance(size, int) and size > 0 for size in declared):
+        return tuple(declared)
+    match first_leaf(module):
+        case nn.Linear() as leaf:
+            return (leaf.in_features,)
+        case nn.Conv1d() as leaf:
+            return (leaf.in_channels, 64)
+        case nn.Conv2d() as leaf:
+            return (leaf.in_channels, 32, 32)
+        case nn.Conv3d() as leaf:
+            return (leaf.in_channels, 16, 32, 32)
+        case nn.Embedding() | nn.EmbeddingBag():
+            return (16,)
+    return None
+
+
+def sample_inputs(loaded: LoadedModel, batch_size: int) -> Iterator[tuple[Tensor, dict[str, str]]]:
+    """Yield inputs of zeros on the current default device, with the keyword arguments of the forward, per task."""
+    if loaded.tasks:
+        for task, features in loaded.module.task_features.items():  # type: ignore[operator, union-attr]
+            yield torch.zeros(batch_size, features), {"task": task}
+    elif loaded.input_shape is not None:
+        dtype = torch.long if takes_tokens(loaded.module) else torch.float32
+        yield torch.zeros(batch_size, *loaded.input_shape, dtype=dtype), {}
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """Return the first tensor in a module's output: itself, or in its tuple, list, dict or dataclass-like values."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, dict):
+        output = list(output.values())
+    if isinstance(output, tuple | list):
+        return next((found for part in output if (found := first_tensor(part)) is not None), None)
+    return None
+
+
+class _EmptyOnMeta(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.empty and kwargs.get("device") is None:
+            kwargs = {**kwargs, "device": "meta"}
+        return func(*args, **kwargs)
+
+
+def structure_only() -> TorchFunctionMode:
+    """Build modules without allocating or drawing their weights, which lie on the meta device; this thread only.
+
+    ``torch.device("meta")`` would take the values of every tensor, and some constructors compute with theirs (regnet's
+    widths). torch.nn makes all its weights by ``torch.empty``, so that taking those is enough; what little is left on
+    the CPU can follow by ``module.to("meta")``.
+    """
+    return _EmptyOnMeta()
+
+
+@contextmanager
+def quiet_trial() -> Iterator[None]:
+    """Keep a trial forward or constructor from leaving traces: no gradients, no warnings, random state restored."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def output_shapes(loaded: LoadedModel, batch_size: int = 2) -> dict[str, tuple[int, ...]]:
+    """Return the output shape of every module that a forward reaches.
+
+    Parameters
+    ----------
+    loaded
+        The model; it is not touched.
+    batch_size
+        Samples in the trial forward.
+
+    Returns
+    -------
+    dict
+        Module path ("" for the whole) → shape of the first tensor of its output, without batch axis; of the last call
+        where the forward calls a module several times. Empty where the forward cannot run on the meta device.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    try:
+        with quiet_trial():
+            twin = meta_twin(loaded.module).eval()
+            for path, child in twin.named_modules():
+                child.register_forward_hook(_recorder(path, shapes))
+            with torch.device("meta"):
+                for inputs, keywords in sample_inputs(loaded, batch_size):
+                    twin(inputs, **keywords)
+    except Exception:  # a user's forward may raise anything; no shapes is an honest answer
+        return {}
+    return shapes
+
+
+def _recorder(path: str, shapes: dict[str, tuple[int, ...]]) -> Any:
+    def record(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        tensor = first_tensor(output)
+        if tensor is not None:
+            shapes[path] = tuple(tensor.shape[1:])
+
+    return record
+
+
+def probe_output(loaded: LoadedModel) -> tuple[int, ...] | None:
+    """Return the shape of the model's output for one sample, or None where no forward can be made to run.
+
+    Tried on the meta device first, then with two real samples on a copy in eval mode.
+    """
+    shapes = output_shapes(loaded)
+    if "" in shapes:
+        return shapes[""]
+    if any(tensor.is_meta for tensor in loaded.module.state_dict().values()):
+        return None
+    try:
+        with quiet_trial():
+            twin = copy.deepcopy(loaded.module).cpu().eval()
+            for inputs, keywords in sample_inputs(loaded, 2):
+                tensor = first_tensor(twin(inputs, **keywords))
+                return None if tensor is None else tuple(tensor.shape[1:])
+    except Exception:  # as above
+        return None
+    return None
