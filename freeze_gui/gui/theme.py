@@ -1,0 +1,167 @@
+"""Light and dark: the application's palette, style sheet and icons, and the signal that tells widgets to restyle."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
+
+from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, mix
+from freeze_gui.resources import resource_path
+
+__all__ = ["RUN_DASHES", "Choice", "Theme", "ThemeManager"]
+__all__ += ["apply_theme", "current_theme", "icon", "series_color", "theme_manager"]
+
+Choice = Literal["system", "light", "dark"]
+
+
+class ThemeManager(QObject):
+    """Holds the theme in use.
+
+    Attributes
+    ----------
+    theme
+        The theme in use.
+    choice
+        What the person asked for: ``system``, ``light`` or ``dark``.
+
+    Signals
+    -------
+    changed(Theme)
+        The theme in use has changed.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.theme: Theme = LIGHT
+        self.choice: Choice = "light"
+        self._follows = False
+
+    def apply(self, app: QApplication, choice: Choice) -> Theme:
+        """Give `app` the chosen theme, and follow the system where that is the choice."""
+        self.choice = choice
+        hints = app.styleHints()
+        if not self._follows:
+            hints.colorSchemeChanged.connect(self.on_color_scheme_changed)
+            self._follows = True
+        schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark, "system": Qt.ColorScheme.Unknown}
+        hints.setColorScheme(schemes[choice])   # title bars and native dialogs follow
+        dark = hints.colorScheme() == Qt.ColorScheme.Dark if choice == "system" else choice == "dark"
+        return self._use(app, DARK if dark else LIGHT)
+
+    @Slot(Qt.ColorScheme)
+    def on_color_scheme_changed(self, scheme: Qt.ColorScheme) -> None:
+        """Follow the system when that is the choice."""
+        app = QApplication.instance()
+        if self.choice == "system" and isinstance(app, QApplication):
+            self._use(app, DARK if scheme == Qt.ColorScheme.Dark else LIGHT)
+
+    def _use(self, app: QApplication, theme: Theme) -> Theme:
+        if app.style().objectName() != "fusion":
+            app.setStyle("Fusion")   # the one style that takes all its colours from the palette on every system
+        changed, self.theme = theme is not self.theme, theme
+        app.setPalette(_palette(theme))
+        sheet = style_sheet(theme)
+        if app.styleSheet() != sheet:
+            app.setStyleSheet(sheet)
+        if changed:
+            _icons.clear()
+            self.changed.emit(theme)
+        return theme
+
+
+_manager: ThemeManager | None = None
+_icons: dict[str, QIcon] = {}
+
+
+def theme_manager() -> ThemeManager:
+    """Return the one manager, which lives as long as the program."""
+    global _manager
+    if _manager is None:
+        _manager = ThemeManager()
+    return _manager
+
+
+def current_theme() -> Theme:
+    """Return the theme in use."""
+    return theme_manager().theme
+
+
+def apply_theme(app: QApplication, choice: Choice) -> Theme:
+    """Give `app` the chosen theme; ``system`` follows the desktop from now on."""
+    return theme_manager().apply(app, choice)
+
+
+def series_color(i: int) -> str:
+    """Return the colour of the line or run number `i` in the theme in use."""
+    series = current_theme().series
+    return series[i % len(series)]
+
+
+def style_sheet(theme: Theme) -> str:
+    """Return the style sheet with the theme's colours filled in for ``@name``."""
+    sheet = resource_path("styles", "freeze.qss").read_text(encoding="utf-8")
+    extra = {
+        "hover": mix(theme.raised, theme.text, 0.06),
+        "pressed": mix(theme.raised, theme.text, 0.12),
+        "selected": mix(theme.panel, theme.accent, 0.18),
+        "disabled": mix(theme.muted, theme.panel, 0.45),
+        "chevron": resource_path("styles", f"chevron-{theme.name}.svg").as_posix(),
+    }
+    values = {**{k: v for k, v in vars(theme).items() if isinstance(v, str)}, **extra}
+    for name in sorted(values, key=len, reverse=True):   # @accent_text before @accent
+        sheet = sheet.replace(f"@{name}", values[name])
+    return sheet
+
+
+def icon(name: str) -> QIcon:
+    """Return ``resources/icons/NAME.svg`` in the theme's text colour, greyed when disabled.
+
+    An icon keeps the colours that it was made with: ask again on `ThemeManager.changed`.
+    """
+    if name not in _icons:
+        source = resource_path("icons", f"{name}.svg").read_text(encoding="utf-8")
+        theme = current_theme()
+        made = QIcon()
+        for mode, color in (
+            (QIcon.Mode.Normal, theme.text),
+            (QIcon.Mode.Disabled, mix(theme.muted, theme.panel, 0.5)),
+        ):
+            renderer = QSvgRenderer(QByteArray(source.replace("currentColor", color).encode()))
+            for size in (16, 20, 24, 32, 48, 64):
+                made.addPixmap(_render(renderer, size), mode)
+        _icons[name] = made
+    return _icons[name]
+
+
+def _render(renderer: QSvgRenderer, size: int) -> QPixmap:
+    pixmap = QPixmap(size, size)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    renderer.render(painter, QRectF(0, 0, size, size))
+    painter.end()
+    return pixmap
+
+
+def _palette(theme: Theme) -> QPalette:
+    role = QPalette.ColorRole
+    colors = {
+        role.Window: theme.window, role.WindowText: theme.text, role.Base: theme.panel, role.Text: theme.text,
+        role.AlternateBase: mix(theme.panel, theme.text, 0.03), role.Button: theme.raised, role.ButtonText: theme.text,
+        role.ToolTipBase: theme.raised, role.ToolTipText: theme.text, role.PlaceholderText: theme.muted,
+        role.Highlight: theme.accent, role.HighlightedText: theme.accent_text, role.Link: theme.accent,
+        role.BrightText: theme.leaked, role.Mid: theme.border, role.Midlight: theme.grid, role.Light: theme.panel,
+        role.Dark: theme.border, role.Accent: theme.accent,
+    }  # fmt: skip
+    palette = QGuiApplication.palette()
+    for which, color in colors.items():
+        palette.setColor(which, QColor(color))
+    grey = QColor(mix(theme.muted, theme.panel, 0.45))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, which, grey)
+    return palette
