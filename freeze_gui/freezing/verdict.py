@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from freeze_gui.freezing.bits import differ, largest_difference
+from freeze_gui.freezing.causes import Suspect, causes_of_step, gradient_marks
+from freeze_gui.freezing.methods import FreezeContext
+from freeze_gui.models.layer_tree import own_tensors
 
 
 @dataclass(frozen=True)
@@ -41,3 +50,175 @@ class TensorVerdict:
     first_moved_step: int | None = None
     max_abs_change: float = 0.0
     causes: tuple[Cause, ...] = ()
+
+
+@dataclass
+class _Watched:
+    """One tensor of the model, and what is known about it; `reference` is set while it is frozen."""
+
+    name: str
+    role: str
+    layer: str
+    owner: nn.Module
+    key: str
+    reference: torch.Tensor | None = None   # value when the window began
+    last: torch.Tensor | None = None        # value after the step before; the reference itself until the first move
+    began: int = 0
+    windows: list[tuple[int, int]] = field(default_factory=list)
+    moved_steps: int = 0
+    first_moved_step: int | None = None
+    max_abs_change: float = 0.0
+    causes: dict[str, list[float]] = field(default_factory=dict)   # cause → size of each of its steps
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """The tensor now; looked up each time, since a module may put another one in its place."""
+        found = self.owner._parameters.get(self.key)
+        value = found if found is not None else self.owner._buffers[self.key]
+        assert value is not None
+        return value
+
+
+class FrozenWatch:
+    """Compares every parameter and buffer of every frozen layer, bit by bit, at every step of its frozen window.
+
+    The loop calls `begin` where a freeze takes effect, `before_backward`, `before_step` and `after_step` at those
+    moments of each step, and `end` where a layer thaws.
+    """
+
+    def __init__(self, context: FreezeContext) -> None:
+        self._context = context
+        self._all = list(_every_tensor(context.model))
+        self._frozen: list[_Watched] = []
+        self._marks: dict[int, tuple[int, int]] = {}
+        self._suspects: dict[int, Suspect] = {}
+        self._written: dict[int, str] = {}
+        self._storages = _shared_storages(self._all)
+
+    def begin(self, modules: frozenset[str], step: int) -> None:
+        """Take the values of all tensors of `modules` as those that must hold."""
+        frozen_now = {id(t) for path in modules for t in own_tensors(self._context.modules[path]).values()}
+        for watched in self._all:
+            if watched.reference is None and id(watched.tensor) in frozen_now:
+                watched.reference = watched.last = watched.tensor.detach().clone()
+                watched.began = step
+                self._frozen.append(watched)
+
+    def end(self, step: int) -> None:
+        """Close the windows of all tensors that no frozen module owns any more."""
+        still = {id(t) for path in self._context.frozen for t in own_tensors(self._context.modules[path]).values()}
+        for watched in [w for w in self._frozen if id(w.tensor) not in still]:
+            watched.windows.append((watched.began, step))
+            watched.reference = watched.last = None
+            self._frozen.remove(watched)
+
+    def before_backward(self) -> None:
+        """Note which gradients are there already: one that backward does not touch is stale."""
+        self._marks = gradient_marks(self._context.model.parameters())
+
+    def before_step(self, step: int) -> None:
+        """Find what the forward wrote, and keep what is needed to replay the optimizer on tensors it may move."""
+        self._suspects = {}
+        self._written = {}
+        groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
+        doubted = []
+        for watched in self._frozen:
+            tensor = watched.tensor
+            suspect = isinstance(tensor, nn.Parameter) and tensor.grad is not None and id(tensor) in groups
+            # comparing everything twice a step would double the price of a clean run: weights that no forward has
+            # written in the first two steps of a window are compared after the step alone
+            if suspect or watched.role == "buffer" or step - watched.began < 2 or watched.moved_steps:
+                doubted.append(watched)
+        pairs = [(w.tensor, w.last) for w in doubted if w.last is not None]
+        for watched, wrote in zip(doubted, differ(pairs), strict=True):
+            if wrote:
+                self._written[id(watched)] = _forward_cause(watched)
+        for watched in doubted:
+            tensor = watched.tensor
+            if isinstance(tensor, nn.Parameter) and tensor.grad is not None and id(tensor) in groups:
+                fresh = self._marks.get(id(tensor)) != (id(tensor.grad), tensor.grad._version)
+                self._suspects[id(watched)] = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, fresh)
+
+    def after_step(self, step: int) -> list[str]:
+        """Compare all frozen tensors; return the layers of those that moved in this step."""
+        pairs = [(w.tensor, w.last) for w in self._frozen if w.last is not None]
+        moved = [w for w, did in zip(self._frozen, differ(pairs), strict=True) if did]
+        for watched in moved:
+            self._record(watched, step)
+        return list(dict.fromkeys(w.layer for w in moved))
+
+    def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
+        """Return the verdict on every tensor after `steps` steps."""
+        return tuple(_verdict(watched, steps) for watched in self._all)
+
+    def _record(self, watched: _Watched, step: int) -> None:
+        tensor, last, reference = watched.tensor, watched.last, watched.reference
+        assert last is not None
+        assert reference is not None
+        change = largest_difference(tensor, last)
+        for cause in self._causes(watched):
+            watched.causes.setdefault(cause, []).append(change)
+        watched.moved_steps += 1
+        watched.max_abs_change = _larger(watched.max_abs_change, largest_difference(tensor, reference))
+        if watched.first_moved_step is None:
+            watched.first_moved_step = step
+        watched.last = tensor.detach().clone()
+
+    def _causes(self, watched: _Watched) -> list[str]:
+        """Name what moved a tensor in this step, from what was kept before the step."""
+        found = [self._written[id(watched)]] if id(watched) in self._written else []
+        suspect = self._suspects.get(id(watched))
+        if suspect is not None and suspect.was_moved(watched.tensor):
+            found += causes_of_step(suspect, watched.tensor)
+        elif not found:
+            shared = watched.tensor.untyped_storage().data_ptr() in self._storages
+            found.append("shared_storage" if shared else "other_writer")
+        return found
+
+
+def _every_tensor(model: nn.Module) -> Iterable[_Watched]:
+    seen: set[int] = set()
+    for path, module in model.named_modules():
+        for key, tensor in own_tensors(module).items():
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                role = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
+                yield _Watched(f"{path}.{key}" if path else key, role, path, module, key)
+
+
+def _shared_storages(tensors: Iterable[_Watched]) -> set[int]:
+    """Return the memory that two different tensors of the model lie in."""
+    seen: set[int] = set()
+    shared: set[int] = set()
+    for watched in tensors:
+        address = watched.tensor.untyped_storage().data_ptr()
+        (shared if address in seen else seen).add(address)
+    return shared - {0}
+
+
+def _forward_cause(watched: _Watched) -> str:
+    """Name a write that happened before the optimizer's step: statistics of a norm layer, or any other."""
+    statistics = watched.key in ("running_mean", "running_var", "num_batches_tracked")
+    return "running_statistics" if statistics and watched.role == "buffer" else "forward_write"
+
+
+def _larger(a: float, b: float) -> float:
+    return b if b > a or b != b else a   # a NaN stays
+
+
+def _verdict(watched: _Watched, steps: int) -> TensorVerdict:
+    windows = list(watched.windows)
+    if watched.reference is not None and steps > watched.began:
+        windows.append((watched.began, steps))
+    causes = [Cause(cause, len(sizes), max(sizes)) for cause, sizes in watched.causes.items()]
+    return TensorVerdict(
+        watched.name,
+        watched.role,
+        watched.layer,
+        tuple(windows),
+        watched.moved_steps > 0,
+        watched.moved_steps,
+        watched.first_moved_step,
+        watched.max_abs_change,
+        tuple(sorted(causes, key=lambda cause: -cause.steps)),
+    )

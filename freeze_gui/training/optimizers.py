@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -71,13 +72,28 @@ def check_optimizer(name: str, hyper: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(f"optimizer.{key} is not a known key; {hint}")
     checked = {key: tuple(value) if isinstance(value, list) else value for key, value in hyper.items()}
     for key, value in checked.items():
-        if isinstance(known[key], float) and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise UserError(f"optimizer.{key} = {value!r}: must be a number")
+        _check_like(key, value, known[key])
     try:
         getattr(torch.optim, name)([nn.Parameter(torch.zeros(2, 2))], **checked)
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"optimizer: {name} does not take these values: {error}") from None
     return checked
+
+
+def _check_like(key: str, value: object, default: object) -> None:
+    """Check that a value is of its default's kind: PyTorch itself takes ``nesterov = "yes"`` and an infinite lr."""
+    if isinstance(default, bool) or (key in ("foreach", "fused") and value is not None):
+        if not isinstance(value, bool):
+            raise UserError(f"optimizer.{key} = {value!r}: must be true or false")
+    elif isinstance(default, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise UserError(f"optimizer.{key} = {value!r}: must be a finite number")
+    elif isinstance(default, tuple):
+        numbers = isinstance(value, tuple) and len(value) == len(default)
+        if not numbers:
+            raise UserError(f"optimizer.{key} = {value!r}: must be {len(default)} numbers, such as {list(default)}")
+        for item, like in zip(value, default, strict=True):   # type: ignore[call-overload]
+            _check_like(key, item, like)
 
 
 def make_optimizer(

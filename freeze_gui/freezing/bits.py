@@ -1,0 +1,35 @@
+"""Equality of tensors bit by bit: -0.0 differs from 0.0, and a NaN equals itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def bits(tensor: torch.Tensor) -> torch.Tensor:
+    """Return `tensor` seen as whole numbers of the same size; shares its memory."""
+    tensor = tensor.detach()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    return tensor.view(_INTEGERS[tensor.element_size()]) if tensor.is_floating_point() else tensor
+
+
+def differ(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
+    """Tell for each pair of tensors of one shape whether any bit differs, with one read from the device for all."""
+    if all(a.device.type == "cpu" for a, _ in pairs):
+        return [not torch.equal(bits(a), bits(b)) for a, b in pairs]
+    answers: list[bool] = torch.stack([torch.ne(bits(a), bits(b)).any() for a, b in pairs]).tolist()
+    return answers
+
+
+def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Return the largest absolute difference of an element; NaN when one side has a NaN that the other lacks."""
+    if a.numel() == 0:
+        return 0.0
+    if a.is_complex():
+        a, b = torch.view_as_real(a), torch.view_as_real(b)
+    wide = torch.float32 if a.device.type == "mps" else torch.float64
+    return float((a.detach().to(wide) - b.detach().to(wide)).abs().max())

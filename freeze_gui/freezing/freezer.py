@@ -1,0 +1,88 @@
+"""Keeps the model as the plan wants it: at the top of a step, and between backward and step."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from freeze_gui.freezing.methods import METHODS, FreezeContext
+from freeze_gui.freezing.norm_layers import NormPolicy
+from freeze_gui.freezing.plan import FreezePlan
+from freeze_gui.freezing.thaw import reset_state
+from freeze_gui.freezing.verdict import FrozenWatch, TensorVerdict
+
+
+class Freezer:
+    """A plan at work on one model and optimizer. The loop calls its moments in the order of the methods below.
+
+    Attributes
+    ----------
+    plan
+        What is wanted; may be replaced between steps.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, plan: FreezePlan) -> None:
+        self.plan = plan
+        self._context = FreezeContext(model, optimizer)
+        self._method = METHODS[plan.method](self._context)
+        self._norm = NormPolicy(self._context, plan.norm)
+        self._watch = FrozenWatch(self._context)
+        self._pending: frozenset[str] = frozenset()   # to be frozen after this step's backward
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer in use; a method may have rebuilt it."""
+        return self._context.optimizer
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Paths of the modules frozen at this step, those that freeze after its backward included."""
+        return self._context.frozen | self._pending
+
+    def begin_step(self, step: int, task: str | None) -> None:
+        """Thaw and freeze what the plan says for this step."""
+        wanted = self.plan.frozen_at(step, task)
+        self._thaw(self._context.frozen - wanted, step)
+        self._pending = wanted - self._context.frozen
+        if self.plan.moment == "step_start":
+            self._freeze_pending(step)
+        self._norm.apply()
+
+    def before_backward(self) -> None:
+        """Note the gradients that are there before this step's first backward."""
+        self._watch.before_backward()
+
+    def after_backward(self, step: int) -> None:
+        """Freeze what freezes at this moment, and let the method see the gradients."""
+        self._freeze_pending(step)
+        self._method.after_backward()
+
+    def before_step(self, step: int) -> None:
+        """Look at the frozen tensors before the optimizer runs; gradients are final here."""
+        self._watch.before_step(step)
+
+    def after_step(self, step: int) -> list[str]:
+        """Let the method restore, then compare bits; return the frozen layers that moved in this step."""
+        self._method.after_step()
+        return self._watch.after_step(step)
+
+    def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
+        """Return the verdict on every tensor after `steps` steps."""
+        return self._watch.verdicts(steps)
+
+    def _freeze_pending(self, step: int) -> None:
+        modules, self._pending = self._pending, frozenset()
+        if modules:
+            self._context.frozen |= modules
+            self._method.freeze(modules)
+            self._norm.apply()
+            self._watch.begin(modules, step)
+
+    def _thaw(self, modules: frozenset[str], step: int) -> None:
+        if modules:
+            self._context.frozen -= modules
+            self._watch.end(step)
+            self._method.thaw(modules)
+            self._norm.thaw(modules)
+            if self.plan.thaw == "reset_state":
+                reset_state(self.optimizer, self._context.parameters(modules))

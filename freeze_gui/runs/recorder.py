@@ -1,0 +1,144 @@
+"""One run as it is seen from outside the loop: its history, its state, and its summary when it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.runs.history import History
+from freeze_gui.runs.summary import summarise
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.events import (
+    Evaluated,
+    LayerRecord,
+    PlanApplied,
+    Progress,
+    RunEnded,
+    RunEvent,
+    RunStarted,
+    StepDone,
+)
+
+
+@dataclass(frozen=True)
+class TrainableCount:
+    """From `step` on, this many parameter elements are trainable."""
+
+    step: int
+    count: int
+
+
+class RunRecorder:
+    """Collects the events of one run. One thread calls `handle`; any thread may read.
+
+    Attributes
+    ----------
+    label
+        Name of the run in tables and legends.
+    config
+        What was asked for.
+    status
+        ``waiting``, ``loading``, ``running``, or the status of `RunEnded`.
+    progress
+        What is being loaded before the first step.
+    started, ended
+        The records of those names, None until they come.
+    history
+        What was measured; None until the run started.
+    frozen
+        One flag a layer: frozen now; the array is replaced, never written.
+    leaked
+        One count a layer: steps at which it moved although frozen.
+    """
+
+    def __init__(self, config: RunConfig, label: str | None = None) -> None:
+        self.config = config
+        self.label = label or config.freeze.method
+        self.status = "waiting"
+        self.progress: Progress | None = None
+        self.started: RunStarted | None = None
+        self.ended: RunEnded | None = None
+        self.history: History | None = None
+        self.frozen: NDArray[np.bool_] = np.zeros(0, bool)
+        self.leaked: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.trainable: list[TrainableCount] = []
+        self._frozen_windows: dict[int, list[tuple[int, int]]] = {}
+        self._last_flags: NDArray[np.bool_] | None = None
+        self._frozen_layers: list[int] = []
+
+    @property
+    def layers(self) -> tuple[LayerRecord, ...]:
+        """The layers of the run, empty until it started."""
+        return self.started.layers if self.started else ()
+
+    def handle(self, event: RunEvent) -> None:
+        """Take in the next event of the run."""
+        match event:
+            case Progress():
+                self.progress, self.status = event, "loading"
+            case RunStarted():
+                self._start(event)
+            case PlanApplied():
+                self._apply(event)
+            case StepDone():
+                self._step(event)
+            case Evaluated():
+                if self.history is not None:
+                    self.history.evaluations.append((event.step, event.loss, event.accuracy))
+            case RunEnded():
+                self.ended, self.status = event, event.status
+
+    def summary(self) -> dict[str, Any]:
+        """Return the run's summary as specified for JSON.
+
+        Raises
+        ------
+        RuntimeError
+            When the run has not ended.
+        """
+        if self.ended is None:
+            raise RuntimeError("a run that has not ended has no summary")
+        return summarise(self)
+
+    def frozen_windows(self, layer: int) -> list[tuple[int, int]]:
+        """Return the [from, to) windows in which the layer was frozen."""
+        return self._frozen_windows.get(layer, [])
+
+    def _start(self, event: RunStarted) -> None:
+        self.frozen = np.zeros(len(event.layers), bool)
+        self.leaked = np.zeros(len(event.layers), np.int64)
+        self.history = History(tuple(layer.path for layer in event.layers), event.total_steps)
+        self.started, self.status, self.progress = event, "running", None
+
+    def _apply(self, event: PlanApplied) -> None:
+        if not self.trainable or self.trainable[-1].count != event.trainable_parameters:
+            self.trainable.append(TrainableCount(event.step, event.trainable_parameters))
+        if self.history is not None and event.step > 0:
+            froze = int((event.frozen & ~self.frozen).sum())
+            thawed = int((self.frozen & ~event.frozen).sum())
+            words = [f"{froze} froze"] * bool(froze) + [f"{thawed} thawed"] * bool(thawed)
+            if words:
+                self.history.markers.append((event.step, ", ".join(words)))
+        self.frozen = event.frozen
+
+    def _step(self, event: StepDone) -> None:
+        if self.history is None:
+            return
+        for layer in event.leaked:
+            self.leaked[layer] += 1
+        self._extend_windows(event)
+        self.history.append(event)
+
+    def _extend_windows(self, event: StepDone) -> None:
+        """Note which layers were frozen at this step; the flags array is shared between steps with the same plan."""
+        if event.frozen is not self._last_flags:
+            self._last_flags, self._frozen_layers = event.frozen, np.flatnonzero(event.frozen).tolist()
+        for layer in self._frozen_layers:
+            windows = self._frozen_windows.setdefault(layer, [])
+            if windows and windows[-1][1] == event.step:
+                windows[-1] = (windows[-1][0], event.step + 1)
+            else:
+                windows.append((event.step, event.step + 1))

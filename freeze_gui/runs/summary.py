@@ -1,0 +1,101 @@
+"""A run's summary as specified for JSON: what happened, layer by layer and tensor by tensor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.freezing.verdict import TensorVerdict
+from freeze_gui.training.events import NO_GRADIENT, RunEnded
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+FORMAT = 1
+"""Version of the summary's layout."""
+
+_WARM_UP = 3
+"""First steps left out of the step time: they allocate and tune."""
+
+
+def summarise(recorder: RunRecorder) -> dict[str, Any]:
+    """Return the summary of a run that has ended.
+
+    Numbers are as they were measured: NaN and infinity stay floats here and become null where JSON is written.
+    """
+    ended = recorder.ended
+    assert ended is not None
+    view = recorder.history.view() if recorder.history is not None else None
+    evaluations = recorder.history.evaluations if recorder.history is not None else []
+    return {
+        "format": FORMAT,
+        "status": ended.status,
+        "error": ended.error,
+        "config": recorder.config.to_dict(),
+        "environment": dict(recorder.started.environment) if recorder.started else {},
+        "steps": ended.steps,
+        "loss": view.loss.tolist() if view else [],
+        "measured_steps": view.step.tolist() if view else [],
+        "evaluations": [{"step": step, "loss": loss, "accuracy": accuracy} for step, loss, accuracy in evaluations],
+        "trainable_parameters": [asdict(count) for count in recorder.trainable],
+        "layers": _layers(recorder, ended),
+        "tensors": [_tensor(verdict) for verdict in ended.tensors],
+        "side_effects": [asdict(effect) for effect in ended.side_effects],
+        "cost": _cost(recorder, ended),
+    }
+
+
+def layer_verdict(frozen: bool, moved: bool) -> str:
+    """Return ``trained`` for a layer that was never frozen, else ``leaked`` or ``held``."""
+    return "trained" if not frozen else "leaked" if moved else "held"
+
+
+def _layers(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
+    if recorder.history is None:
+        return []
+    view = recorder.history.view()
+    moved = {tensor.layer for tensor in ended.tensors if tensor.moved}
+    rows = []
+    for index, layer in enumerate(recorder.layers):
+        windows = recorder.frozen_windows(index)
+        rows.append(
+            {
+                "path": layer.path,
+                "kind": layer.kind,
+                "parameters": layer.parameters,
+                "frozen_steps": [list(window) for window in windows],
+                "verdict": layer_verdict(bool(windows), layer.path in moved),
+                "grad_norm": _null_where_missing(view.grad_norm[:, index]),
+                "update_norm": view.update_norm[:, index].tolist(),
+                "weight_delta": view.weight_delta[:, index].tolist(),
+            }
+        )
+    return rows
+
+
+def _null_where_missing(norms: NDArray[np.float64]) -> list[float | None]:
+    return [None if norm == NO_GRADIENT else norm for norm in norms.tolist()]
+
+
+def _tensor(verdict: TensorVerdict) -> dict[str, Any]:
+    tensor = asdict(verdict)
+    return tensor | {
+        "frozen_steps": [list(window) for window in verdict.frozen_steps],
+        "causes": list(tensor["causes"]),
+    }
+
+
+def _cost(recorder: RunRecorder, ended: RunEnded) -> dict[str, Any]:
+    cost = asdict(ended.cost) if ended.cost else {}
+    if recorder.history is not None and recorder.history.steps:
+        view = recorder.history.view()
+        warm = min(_WARM_UP, len(view.step_s) - 1)
+        step_s, overhead_s = view.step_s[warm:], view.overhead_s[warm:]
+        cost |= {
+            "step_ms_median": float(np.median(step_s) * 1000),
+            "overhead_fraction": float(overhead_s.sum() / step_s.sum()),
+        }
+    return cost

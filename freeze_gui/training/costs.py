@@ -1,0 +1,57 @@
+"""What a step keeps in memory: gradients, optimizer state, activations saved for backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from freeze_gui.training.events import Cost
+
+
+class SavedActivations:
+    """Counts the bytes that autograd keeps for the backward pass of one step; parameters are not counted.
+
+    Attributes
+    ----------
+    total_bytes
+        Of the last counted step; None before the first.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self.total_bytes: int | None = None
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count what is saved inside; each piece of memory once."""
+        own = {t.untyped_storage().data_ptr() for t in (*self._model.parameters(), *self._model.buffers())}
+        found: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                found[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            yield
+        self.total_bytes = sum(found.values())
+
+
+def cost_of(
+    model: nn.Module, optimizer: torch.optim.Optimizer, activations: SavedActivations, gradient_bytes: int
+) -> Cost:
+    """Return what the run holds now; `gradient_bytes` were held after the last backward."""
+    state = (value for values in optimizer.state.values() for value in values.values())
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+    state_bytes = sum(value.nbytes for value in state if isinstance(value, torch.Tensor))
+    return Cost(gradient_bytes, state_bytes, activations.total_bytes, peak)
+
+
+def gradient_bytes(model: nn.Module) -> int:
+    """Return the bytes of all gradients that exist now."""
+    return sum(p.grad.nbytes for p in model.parameters() if p.grad is not None)

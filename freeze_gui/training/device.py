@@ -1,0 +1,73 @@
+"""Where a run takes place, and how its bits are made repeatable."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from freeze_gui import __version__
+from freeze_gui.errors import UserError
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises
+    ------
+    UserError
+        When this machine has no such device; what it has is named.
+    """
+    if wanted == "auto":
+        wanted = available_devices()[0]
+    elif wanted == "cuda":
+        wanted = "cuda:0"
+    if wanted not in available_devices():
+        raise UserError(f"train.device = {wanted!r}: this machine has {', '.join(available_devices())}")
+    return torch.device(wanted)
+
+
+def available_devices() -> tuple[str, ...]:
+    """Return the devices of this machine, the fastest first."""
+    found = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return (*found, "cpu")
+
+
+@contextmanager
+def repeatable(seed: int, device: torch.device, threads: int | None) -> Iterator[None]:
+    """Seed everything, switch deterministic kernels on where they matter, and put the settings back afterwards."""
+    threads_before = torch.get_num_threads()
+    deterministic_before = torch.are_deterministic_algorithms_enabled()
+    warn_only_before = torch.is_deterministic_algorithms_warn_only_enabled()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")   # what cuBLAS needs to be deterministic
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.cuda.reset_peak_memory_stats(device)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads_before)
+        torch.use_deterministic_algorithms(deterministic_before, warn_only=warn_only_before)
+
+
+def environment(device: torch.device) -> Mapping[str, Any]:
+    """Return the versions and the machine, for the summary."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "freeze_gui": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": platform.system(),
+        "device": str(device),
+        "device_name": name,
+        "threads": torch.get_num_threads(),
+    }
