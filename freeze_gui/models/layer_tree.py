@@ -7,7 +7,8 @@ frozen without what lies below it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -121,10 +122,9 @@ class LayerTree:
         """Return for each row how many of the layers at and below it are in `modules`, and how many there are."""
         counts = [(0, 0)] * len(self.nodes)
         for node in reversed(self.nodes):   # children come after their parent
-            frozen = total = 0
             if node.alias_of is not None:
-                counts[node.index] = counts[self.by_path[node.alias_of].index]
                 continue
+            frozen = total = 0
             if node.layer is not None:
                 frozen, total = int(node.layer in modules), 1
             for child in node.children:
@@ -132,6 +132,9 @@ class LayerTree:
                     frozen += counts[child][0]
                     total += counts[child][1]
             counts[node.index] = (frozen, total)
+        for node in self.nodes:   # what an alias stands for comes before it, so it is counted only now
+            if node.alias_of is not None:
+                counts[node.index] = counts[self.by_path[node.alias_of].index]
         return counts
 
 
@@ -181,7 +184,7 @@ def build_tree(module: nn.Module, output_shapes: Mapping[str, tuple[int, ...]] |
         return node
 
     add(module, type(module).__name__, "", -1)
-    _count(module, nodes, names)
+    _count(module, nodes)
     return LayerTree(nodes)
 
 
@@ -194,13 +197,16 @@ def own_tensors(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def is_norm(module: nn.Module) -> bool:
     """Tell whether `module` is a normalisation layer."""
-    # batch-norm and instance-norm share a base class; the others only share the word in their name
-    return isinstance(module, nn.modules.batchnorm._NormBase) or "norm" in type(module).__name__.lower()
+    if isinstance(module, nn.modules.batchnorm._NormBase):
+        return True
+    # the others share the word in their name only, and so do blocks of several layers (Conv2dNormActivation)
+    return "norm" in type(module).__name__.lower() and not any(True for _ in module.children())
 
 
 def is_dropout(module: nn.Module) -> bool:
     """Tell whether `module` drops something at random in training mode."""
-    return isinstance(module, nn.modules.dropout._DropoutNd) or type(module).__name__ == "StochasticDepth"
+    drops_blocks = type(module).__name__ in ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
+    return drops_blocks or isinstance(module, nn.modules.dropout._DropoutNd)
 
 
 def _names_of_tensors(module: nn.Module) -> dict[int, list[str]]:
@@ -220,7 +226,7 @@ def _other_names(own: dict[str, torch.Tensor], path: str, names: dict[int, list[
     return tuple(others)
 
 
-def _count(module: nn.Module, nodes: list[LayerNode], names: dict[int, list[str]]) -> None:
+def _count(module: nn.Module, nodes: list[LayerNode]) -> None:
     """Fill in the counts of every row; a tensor tied within a subtree counts once there.
 
     Ties are rare, so the sums go up the tree row by row, and only subtrees that hold a tie are corrected by sets.
@@ -228,10 +234,15 @@ def _count(module: nn.Module, nodes: list[LayerNode], names: dict[int, list[str]
     modules = dict(module.named_modules())
     tensors: list[dict[int, tuple[int, bool]]] = []   # per row: identity → elements, is it a parameter
     for node in nodes:
-        own = own_tensors(modules[node.path]) if node.layer is not None and node.alias_of is None else {}
-        tensors.append({id(t): (t.numel(), isinstance(t, nn.Parameter)) for t in own.values()})
+        own: Iterable[torch.Tensor] = ()
+        if node.alias_of is not None:   # the whole module again, without rows of its own below
+            own = (*modules[node.alias_of].parameters(), *modules[node.alias_of].buffers())
+        elif node.layer is not None:
+            own = own_tensors(modules[node.path]).values()
+        tensors.append({id(t): (t.numel(), isinstance(t, nn.Parameter)) for t in own})
     sizes = {key: size for row in tensors for key, size in row.items()}
-    tied = {key for key, full_names in names.items() if len(full_names) > 1}
+    rows_with = Counter(key for row in tensors for key in row)
+    tied = {key for key, rows in rows_with.items() if rows > 1}
     inside: list[set[int]] = [set() for _ in nodes]   # tied tensors already counted in the subtree
     for node in reversed(nodes):
         for child in node.children:

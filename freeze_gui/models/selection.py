@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from freeze_gui.errors import UserError
 from freeze_gui.models.layer_tree import OWN, LayerNode, LayerTree
 
-_INDEX = re.compile(r"(?P<block>.*[^.\[\]]|)\[(?P<start>-?\d*)(?P<colon>:)?(?P<stop>-?\d*)\]")
+_INDEX = re.compile(r"(?P<block>.*[^.\[\]]|)\[((?P<at>-?\d+)|(?P<start>-?\d+)?:(?P<stop>-?\d+)?)\]")
 
 
 def select(tree: LayerTree, patterns: Iterable[str]) -> frozenset[str]:
@@ -96,7 +96,7 @@ def _select_one(tree: LayerTree, pattern: str) -> frozenset[str]:
         return tree.modules_below(tree.by_path[pattern])
     if pattern.startswith("re:"):
         nodes = _matching_regex(tree, pattern)
-    elif index := _INDEX.fullmatch(pattern):
+    elif (index := _INDEX.fullmatch(pattern)) and index["block"] in tree.by_path:
         nodes = _by_position(tree, pattern, index)
     else:
         nodes = [n for n in _module_rows(tree) if fnmatch.fnmatchcase(n.path, pattern)]
@@ -125,16 +125,14 @@ def _matching_regex(tree: LayerTree, pattern: str) -> list[LayerNode]:
 
 
 def _by_position(tree: LayerTree, pattern: str, index: re.Match[str]) -> list[LayerNode]:
-    block = tree.by_path.get(index["block"])
-    if block is None:
-        raise UserError(_nothing_matches(tree, index["block"]))
+    block = tree.by_path[index["block"]]
     children = [tree.nodes[child] for child in block.children if not tree.nodes[child].is_own_row]
-    if index["colon"]:
+    if index["at"] is None:
         start, stop = (int(text) if text else None for text in (index["start"], index["stop"]))
         chosen = children[start:stop]
     else:
-        position = int(index["start"]) if index["start"] else 0
-        chosen = [children[position]] if -len(children) <= position < len(children) and index["start"] else []
+        position = int(index["at"])
+        chosen = [children[position]] if -len(children) <= position < len(children) else []
     if not chosen:
         where = index["block"] or "the model"
         raise UserError(f'layer pattern "{pattern}" matches nothing: {where} has {len(children)} children')
@@ -145,7 +143,7 @@ def _nothing_matches(tree: LayerTree, pattern: str) -> str:
     owner, _, last = pattern.rpartition(".")
     row = tree.row_of_layer.get(owner)
     if row is not None and last in row.own_names:
-        instead = f"{owner}.{OWN}".lstrip(".") if row.is_own_row else owner
+        instead = f"{owner}.{OWN}".lstrip(".") if row.is_own_row else owner or "*"
         return f'layer pattern "{pattern}" names a tensor, and layers are frozen whole: write "{instead}"'
     paths = [node.path for node in _module_rows(tree)]
     near = difflib.get_close_matches(pattern, paths, n=3)

@@ -157,10 +157,11 @@ def reduce_columns(values: Floats, width: int) -> tuple[Floats, Floats]:
         return values, values
     starts = bin_starts(rows, width)
     missing = (values == NO_GRADIENT) | np.isnan(values)
+    nothing = np.logical_and.reduceat(missing, starts, axis=0)
     low = np.minimum.reduceat(np.where(missing, np.inf, values), starts, axis=0)
     high = np.maximum.reduceat(np.where(missing, -np.inf, values), starts, axis=0)
     first = values[starts]
-    return np.where(low == np.inf, first, low), np.where(high == -np.inf, first, high)
+    return np.where(nothing, first, low), np.where(nothing, first, high)
 
 
 def bin_starts(rows: int, width: int) -> NDArray[np.int64]:
