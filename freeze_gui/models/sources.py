@@ -13,7 +13,14 @@ from freeze_gui.errors import UserError
 from freeze_gui.models.builtin import BUILTIN_NAMES, build_builtin, builtin_label
 from freeze_gui.models.factory import load_factory
 from freeze_gui.models.loaded import LoadedModel, ModelChoice, Preprocess, Progress
-from freeze_gui.models.shapes import guess_input_shape, output_shapes, probe_output, quiet_trial, structure_only
+from freeze_gui.models.shapes import (
+    guess_input_shape,
+    meta_twin,
+    output_shapes,
+    probe_output,
+    quiet_trial,
+    structure_only,
+)
 from freeze_gui.models.torchvision_models import (
     describe_torchvision,
     load_torchvision,
@@ -163,8 +170,8 @@ def _open_file(source: str, num_classes: int | None) -> LoadedModel:
     try:
         with structure_only():
             module = _checked(factory(0), source)
-        module.to("meta")
-    except UserError:  # it may need values; if it fails for another reason, it fails here too and says why
+        module = meta_twin(module)  # .to("meta") would untie tied weights
+    except Exception:  # it may need values; if it fails for another reason, it fails here too and says why
         module = _checked(factory(0), source)
     return _describe_file(source, module, num_classes)
 

@@ -94,13 +94,16 @@ def _pretrained(
     models = _models()
     weights = models.get_model_weights(name).DEFAULT
     path = download_weights(weights.url, progress)
-    options = {"aux_logits": False} if name in _PLAIN_LOGITS else {}
-    torch.manual_seed(seed)
+    damaged = f"{path} does not hold the weights of torchvision:{name}; delete it and try again"
     try:
+        read_weights(path)  # torchvision reads its cache with pickles allowed; what needs code to run stops here
+        torch.manual_seed(seed)
         # torchvision's own builder knows the quirks of old checkpoints; it finds the file in the cache.
-        module: nn.Module = models.get_model(name, weights=weights, progress=False, **options)
-    except (RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"{path} does not hold the weights of torchvision:{name}; delete it and try again") from error
+        module: nn.Module = models.get_model(name, weights=weights, progress=False)
+    except (UserError, RuntimeError) as error:
+        raise UserError(damaged) from error
+    if getattr(module, "aux_logits", False):
+        module.aux_logits, module.AuxLogits = False, None  # type: ignore[assignment]
     if num_classes not in (None, len(weights.meta["categories"])):
         replace_head(module, int(num_classes or 0))
     return module, _preprocess(weights)
@@ -129,15 +132,16 @@ def replace_head(module: nn.Module, num_classes: int) -> None:
 
 @functools.cache
 def smallest_input(name: str) -> tuple[int, int, int]:
-    """Return the smallest square image, (3, side, side), with which a model trains in batches of two.
+    """Return the smallest square image, (3, side, side), with which a model trains, even one image at a time.
 
-    Found on the meta device among the sides 32, 64, 96, …, 512; 224 where none works there.
+    Found on the meta device among the sides 32, 64, 96, …, 512; 224 where none works there. With two images would be
+    too weak a test: batch norm over two images of one pixel each runs, but amplifies gradients up to 1e17.
     """
     with quiet_trial():
         module = torchvision_structure(name).train()
         for side in _SIDES:
             try:
-                module(torch.zeros(2, 3, side, side, device="meta"))
+                module(torch.zeros(1, 3, side, side, device="meta"))
             except Exception:  # too small for the model, which each says in its own way
                 continue
             return (3, side, side)
