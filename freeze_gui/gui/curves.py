@@ -1,0 +1,221 @@
+"""Curves of a layer metric over steps on a log axis with an honest zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtWidgets import QWidget
+
+from freeze_gui.gui.heatmap import EMPTY_TEXT
+from freeze_gui.gui.heatmap_legend import METRIC_TITLES
+from freeze_gui.gui.log_scale import LogScale, fit
+from freeze_gui.gui.palette import mix
+from freeze_gui.gui.plot_base import StepPlot, line_pen
+from freeze_gui.gui.theme import current_theme
+from freeze_gui.gui.traces import Series, Trace, trace
+from freeze_gui.runs.history import HistoryView
+
+FROZEN_DASH = (1, 3)
+MOST_LEAK_MARKS = 12
+
+
+class LogAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
+    """Ticks of a `LogScale`: powers of ten, and words for the strips below them."""
+
+    def __init__(self) -> None:
+        super().__init__("left")
+        self.scale_shown = LogScale()
+        self.setWidth(44)
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """Return ticks with words, then those without."""
+        worded, between = self.scale_shown.ticks(minVal, maxVal, max(int(size // 28), 2))
+        return [(1.0, worded), (0.1, between)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Return the words; none for ticks between powers of ten."""
+        return [self.scale_shown.value_text(y) if spacing == 1.0 else "" for y in values]
+
+
+class _Lines:
+    """The items that draw one series: what trains, what is frozen, what was measured before smoothing."""
+
+    def __init__(self, plot: StepPlot) -> None:
+        self.faint = pg.PlotCurveItem(connect="finite")
+        self.main = pg.PlotCurveItem(connect="finite")
+        self.frozen = pg.PlotCurveItem(connect="finite")
+        self.none = pg.PlotCurveItem(connect="finite")
+        for item in self.items:
+            plot.view_box.addItem(item, ignoreBounds=True)
+
+    @property
+    def items(self) -> tuple[pg.PlotCurveItem, ...]:
+        return self.faint, self.main, self.frozen, self.none
+
+    def style(self, series: Series) -> None:
+        theme = current_theme()
+        pale = mix(series.color, theme.plot_background, 0.45)
+        self.faint.setPen(line_pen(mix(series.color, theme.plot_background, 0.7)))
+        self.main.setPen(line_pen(series.color, series.dash))
+        self.frozen.setPen(line_pen(pale, series.dash or FROZEN_DASH))
+        self.none.setPen(line_pen(pale))
+
+    def hide(self) -> None:
+        for item in self.items:
+            item.setVisible(False)
+
+
+class LayerPlot(StepPlot):
+    """One metric of a few series: at most some ten lines.
+
+    Frozen stretches are dotted and pale, leaks are marked with triangles, exact zeros lie in a strip named ``0``, and
+    steps without a gradient are a gap with a mark in a strip named ``none``.
+    """
+
+    def __init__(self, metric: str, name: str, parent: QWidget | None = None) -> None:
+        self.metric = metric
+        self.axis = LogAxis()
+        self.lines: list[_Lines] = []
+        self.series: list[Series] = []
+        super().__init__(name, METRIC_TITLES[metric], self.axis, parent)
+        self.zero_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=None)
+        self.none_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=None)
+        for strip in (self.zero_strip, self.none_strip):
+            strip.setZValue(-10)
+            self.view_box.addItem(strip, ignoreBounds=True)
+        self.leaks = pg.ScatterPlotItem(symbol="t", size=8, pxMode=True)
+        self.bad = pg.ScatterPlotItem(symbol="x", size=8, pxMode=True)
+        for marks in (self.leaks, self.bad):
+            marks.setZValue(10)
+            self.view_box.addItem(marks, ignoreBounds=True)
+        self.empty_text = EMPTY_TEXT
+        self.keep = 0.0
+        self._scale: LogScale | None = None
+        self._drawn_for: object = None
+        self.restyle()
+        self._show_nothing()
+
+    def set_series(self, series: Sequence[Series]) -> None:
+        """Draw these lines from the next refresh on."""
+        if list(series) == self.series:
+            return
+        before = {(id(s.history), s.layer) for s in self.series}
+        self.series = list(series)
+        if not before & {(id(s.history), s.layer) for s in self.series}:
+            self._scale = None   # nothing is left that the old scale was for
+        while len(self.lines) < len(self.series):
+            self.lines.append(_Lines(self))
+        for lines, one in zip(self.lines, self.series, strict=False):
+            lines.style(one)
+        self._drawn_for = None
+
+    def set_smoothing(self, keep: float) -> None:
+        """Draw a causal mean with this weight of the past; 0 draws what was measured."""
+        self.keep = keep
+        self._drawn_for = None
+
+    def restyle(self) -> None:
+        """Take the colours of the theme in use."""
+        super().restyle()
+        if not hasattr(self, "bad"):
+            return   # called by the base class before the items are there
+        theme = current_theme()
+        self.zero_strip.setBrush(mix(theme.plot_background, theme.text, 0.06))
+        self.none_strip.setBrush(mix(theme.plot_background, theme.frozen, 0.14))
+        self.leaks.setPen(line_pen(theme.plot_background))
+        self.leaks.setBrush(theme.leaked)
+        self.bad.setPen(line_pen(theme.leaked))
+        self._drawn_for = None
+
+    def refresh(self) -> None:
+        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+        if not self.isVisible():
+            return
+        rows = tuple(series.history.rows for series in self.series)
+        x_range = tuple(self.view_box.viewRange()[0])
+        width = max(int(self.view_box.width()), 50)
+        key = (rows, x_range, width, self.keep, self.follows_y)
+        if key == self._drawn_for:
+            return
+        self._drawn_for = key
+        if not any(rows):
+            self._show_nothing()
+            return
+        self.show_message("")
+        self._draw((x_range[0], x_range[1]), width)
+
+    def _draw(self, x_range: tuple[float, float], width: int) -> None:
+        views: dict[int, HistoryView] = {}
+        traces, raws = [], []
+        for one in self.series:
+            view = views.setdefault(id(one.history), one.history.view())
+            traces.append(trace(view, self.metric, one.layer, x_range, width, self.keep))
+            raws.append(trace(view, self.metric, one.layer, x_range, width, 0.0) if self.keep else None)
+        scale = self._fit(traces + [raw for raw in raws if raw is not None])
+        for lane, lines in enumerate(self.lines):
+            if lane >= len(traces):
+                lines.hide()
+                continue
+            self._draw_lines(lines, traces[lane], raws[lane], scale, lane)
+        self._mark_leaks(traces, scale)
+        bad = [(x, scale.nan_y) for one in traces for x in one.x[one.bad][:: max(int(one.bad.sum()) // 40, 1)]]
+        self.bad.setData(pos=np.array(bad) if bad else np.zeros((0, 2)))
+
+    def _draw_lines(self, lines: _Lines, one: Trace, raw: Trace | None, scale: LogScale, lane: int) -> None:
+        lanes = len(self.series)
+        y = scale.y(one.values, lane, lanes)
+        around = one.frozen.copy()   # the frozen line reaches to the points beside it, so that nothing is cut
+        around[:-1] |= one.frozen[1:]
+        around[1:] |= one.frozen[:-1]
+        lines.main.setData(one.x, np.where(one.frozen, np.nan, y))
+        lines.main.setVisible(True)
+        lines.frozen.setVisible(bool(one.frozen.any()))
+        if one.frozen.any():
+            lines.frozen.setData(one.x, np.where(around, y, np.nan))
+        lines.faint.setVisible(raw is not None)
+        if raw is not None:
+            lines.faint.setData(raw.x, scale.y(raw.values, lane, lanes))
+        lines.none.setVisible(bool(one.missing.any()))
+        if one.missing.any():
+            lines.none.setData(one.x, np.where(one.missing, scale.lane_y(scale.none_y, lane, lanes), np.nan))
+
+    def _mark_leaks(self, traces: list[Trace], scale: LogScale) -> None:
+        points = []
+        for lane, one in enumerate(traces):
+            at = np.flatnonzero(one.leaked)
+            at = at[:: max(-(-len(at) // MOST_LEAK_MARKS), 1)]
+            y = scale.y(one.values[at], lane, len(traces))
+            points.append(np.column_stack((one.x[at], np.where(np.isnan(y), scale.none_y, y))))
+        self.leaks.setData(pos=np.concatenate(points) if points else np.zeros((0, 2)))
+
+    def _fit(self, traces: Sequence[Trace]) -> LogScale:
+        """Bring axis and strips in line with the data; the scale only grows while the lines stay."""
+        shown = [one.values[(one.values > 0) & np.isfinite(one.values)] for one in traces]
+        has_none = any(bool(one.missing.any()) for one in traces)
+        least = min((float(part.min()) for part in shown if len(part)), default=1e-3)
+        largest = max((float(part.max()) for part in shown if len(part)), default=1.0)
+        scale = fit(least, largest, has_none, self._scale)
+        if scale != self._scale:
+            self._scale = self.axis.scale_shown = scale
+            half = 0.5 * scale.strip
+            self.zero_strip.setRegion((scale.zero_y - half, scale.zero_y + half))
+            self.none_strip.setRegion((scale.none_y - half, scale.none_y + half))
+            self.none_strip.setVisible(scale.has_none)
+            self.axis.picture = None
+            self.axis.update()
+        if self.follows_y and self.view_box.viewRange()[1] != [scale.low, scale.high]:
+            self.view_box.setYRange(scale.low, scale.high, padding=0)
+        return scale
+
+    def _show_nothing(self) -> None:
+        self._scale = None
+        for lines in self.lines:
+            lines.hide()
+        for marks in (self.leaks, self.bad):
+            marks.setData(pos=np.zeros((0, 2)))
+        self.zero_strip.setRegion((-9, -8))
+        self.none_strip.setVisible(False)
+        self.view_box.setYRange(0, 1, padding=0)
+        self.show_message(self.empty_text)

@@ -1,0 +1,326 @@
+"""The heatmap of a run: one row a layer, one column a step, frozen and leaked as states of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from freeze_gui.gui import heatmap_codes as codes
+from freeze_gui.gui.heatmap_labels import paint_axis, paint_message, paint_row_labels, paint_tooltip, row_label_width
+from freeze_gui.gui.heatmap_legend import HeatmapLegend, lookup_table, pixels_to_image, power_text
+from freeze_gui.gui.readout import cell_text
+from freeze_gui.gui.theme import current_theme, theme_manager
+from freeze_gui.runs.history import METRICS, History
+
+EMPTY_TEXT = "Press Run: curves appear here within two seconds"
+TALLEST_ROW = 34
+
+
+class HeatmapView(QWidget):
+    """Draws one metric of a `History`; call `refresh` to draw what has arrived since.
+
+    Signals
+    -------
+    layer_clicked(str)
+        A row was clicked, or chosen with the keyboard; carries the layer's path.
+    step_hovered(object)
+        The pointer is over this step (a float), or has left (None).
+    reset_requested()
+        Double click: show all steps again.
+    """
+
+    layer_clicked = Signal(str)
+    step_hovered = Signal(object)
+    reset_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None, *, compact: bool = False) -> None:
+        super().__init__(parent)
+        self.setObjectName("heatmapView")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Heatmap of layers over steps")
+        font = self.font()
+        font.setPointSizeF(max(font.pointSizeF() - 1, 7))
+        self.setFont(font)
+        self.legend = HeatmapLegend(self)
+        self.legend.setVisible(not compact)
+        self.empty_text = EMPTY_TEXT
+        self._compact = compact
+        self._metric = METRICS[0]
+        self._codes: codes.HeatmapCodes | None = None
+        self._history: History | None = None
+        self._fixed: tuple[float, float] | None = None
+        self._filter: tuple[str, ...] | None = None
+        self._shown_rows: list[int] = []   # rows of the history that are shown, top to bottom
+        self._selected: frozenset[str] = frozenset()
+        self._x_range: tuple[float, float] | None = None
+        self._cells: codes.Codes = np.zeros((0, 0), np.uint8)   # (columns, layers)
+        self._image: QImage | None = None
+        self._drawn_for: object = None
+        self._cursor: float | None = None
+        self._hover: QPointF | None = None
+        self._key_row = -1
+        theme_manager().changed.connect(self.on_theme_changed)
+
+    def set_history(self, history: History | None) -> None:
+        """Show another run, or none."""
+        if history is self._history and (history is None) == (self._codes is None):
+            return
+        self._history = history
+        self._x_range = None
+        self._restart()
+
+    def set_metric(self, metric: str) -> None:
+        """Show ``weight_delta``, ``update_norm`` or ``grad_norm``."""
+        if metric not in METRICS:
+            raise ValueError(f"{metric!r} is not one of {', '.join(METRICS)}")
+        if metric != self._metric:
+            self._metric = metric
+            self._restart()
+
+    def set_levels(self, low: float, high: float | None) -> None:
+        """Fix the colour scale to values from `low` to `high`, as several runs share it; `high` None frees it."""
+        self._fixed = None if high is None else (float(np.log10(low)), float(np.log10(high)))
+        self._redraw()
+
+    def own_levels(self) -> tuple[float, float] | None:
+        """Return the values between which this run's own scale lies, None without data."""
+        if self._codes is None:
+            return None
+        self._codes.look()
+        low, high = self._codes.own_levels
+        return (10.0**low, 10.0**high) if self._codes.range else None
+
+    def set_selected(self, paths: Sequence[str]) -> None:
+        """Highlight the rows of these layers."""
+        if frozenset(paths) != self._selected:
+            self._selected = frozenset(paths)
+            self.update()
+
+    def set_row_filter(self, layers: Sequence[str] | None) -> None:
+        """Show only these layers, in the order of the history; None shows all."""
+        self._filter = None if layers is None else tuple(layers)
+        self._choose_rows()
+        self._redraw()
+
+    def set_x_range(self, start: float | None, stop: float | None = None) -> None:
+        """Show the steps from `start` to `stop`; None shows the whole run."""
+        new = None if start is None or stop is None else (start, stop)
+        if new != self._x_range:
+            self._x_range = new
+            self._redraw()
+
+    def set_cursor(self, step: float | None) -> None:
+        """Draw the cursor that all plots share."""
+        if step != self._cursor:
+            self._cursor = step
+            self.update()
+
+    def refresh(self) -> None:
+        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+        if self._codes is None or not self.isVisible():
+            return
+        new = self._codes.look()
+        if new or self._drawn_for != self._view_key():
+            self._draw()
+            self.update()
+
+    # ------------------------------------------------------------------------------------------------- geometry
+
+    def sizeHint(self) -> QSize:
+        """Return a size at which ten or so layers read well."""
+        return QSize(320, 140) if self._compact else QSize(640, 260)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the least size at which something is seen."""
+        return QSize(120, 72) if self._compact else QSize(280, 120)
+
+    @property
+    def shown_layers(self) -> tuple[str, ...]:
+        """Paths of the rows that are shown, top to bottom."""
+        return tuple(self._history.layers[row] for row in self._shown_rows) if self._history else ()
+
+    def plot_rect(self) -> QRect:
+        """Return where the cells lie, in this widget."""
+        line = QFontMetrics(self.font()).height()
+        below = line + 6 + (0 if self._compact else self.legend.sizeHint().height() + 8)
+        left = row_label_width(self.shown_layers, self.width(), QFontMetrics(self.font()))
+        height = max(self.height() - below - 2, 1)
+        if self._shown_rows:
+            height = min(height, TALLEST_ROW * len(self._shown_rows))
+        return QRect(left, 2, max(self.width() - left - 10, 1), height)
+
+    def x_range(self) -> tuple[float, float]:
+        """Return the first step shown and the step after the last."""
+        if self._x_range is not None:
+            return self._x_range
+        if self._history is None or self._codes is None:
+            return 0.0, 1.0
+        return 0.0, float(max(self._history.total_steps, self._codes.end_step, 1))
+
+    def layer_at(self, position: QPointF) -> str | None:
+        """Return the layer whose row or label is at this position."""
+        rect, layers = self.plot_rect(), self.shown_layers
+        if not layers or not rect.top() <= position.y() < rect.top() + rect.height():
+            return None
+        return layers[int((position.y() - rect.top()) * len(layers) / rect.height())]
+
+    def step_at(self, x: float) -> float | None:
+        """Return the step at this horizontal position, None beside the plot."""
+        rect, (start, stop) = self.plot_rect(), self.x_range()
+        if not rect.left() <= x < rect.left() + rect.width():
+            return None
+        return start + (x - rect.left()) / rect.width() * (stop - start)
+
+    def describe(self, position: QPointF) -> str:
+        """Return what the cell at this position says: layer, step, value, state; empty beside the cells."""
+        layer, step = self.layer_at(position), self.step_at(position.x())
+        if layer is None or step is None or self._codes is None or self._history is None:
+            return layer or ""
+        row = self._codes.row_of_step(step)
+        if row is None:
+            return f"{layer} · step {int(step)} · still to come"
+        return cell_text(self._history, layer, row, self._metric)
+
+    # ------------------------------------------------------------------------------------------------- drawing
+
+    def _restart(self) -> None:
+        self._codes = None if self._history is None else codes.HeatmapCodes(self._history, self._metric)
+        self._choose_rows()
+        self._redraw()
+
+    def _choose_rows(self) -> None:
+        layers = self._history.layers if self._history else ()
+        wanted = None if self._filter is None else set(self._filter)
+        self._shown_rows = [row for row, path in enumerate(layers) if wanted is None or path in wanted]
+
+    def _redraw(self) -> None:
+        self._drawn_for = None
+        self.refresh()
+        self.update()
+
+    def levels(self) -> tuple[float, float]:
+        """Return the ends of the colour scale in use, as powers of ten."""
+        if self._fixed is not None:
+            return self._fixed
+        return self._codes.own_levels if self._codes else (-3.0, 0.0)
+
+    def _view_key(self) -> object:
+        """Return all that decides which column a step falls in, and which colour a value takes."""
+        return self.plot_rect().getRect(), self.devicePixelRatioF(), self.x_range(), self.levels(), id(self._filter)
+
+    def _draw(self) -> None:
+        """Bring the picture up to date; only columns with new rows are laid out again where nothing else changed."""
+        if self._codes is None or not self._shown_rows:
+            self._image = None
+            return
+        key, levels = self._view_key(), self.levels()
+        rect, ratio, (start, stop) = self.plot_rect(), self.devicePixelRatioF(), self.x_range()
+        width, height = round(rect.width() * ratio), round(rect.height() * ratio)
+        first_row = self._codes.encode(*levels)
+        first = 0
+        if key == self._drawn_for and self._cells.shape[0] == width:
+            first = self._codes.column_of_row(first_row, width, start, stop)
+            first = max(first - 1, 0)   # the row before the new ones no longer reaches as far as it did
+        fresh = self._codes.columns(width, start, stop, first)
+        if len(self._shown_rows) < fresh.shape[1]:
+            fresh = fresh[:, self._shown_rows]
+        self._cells = fresh if first == 0 else np.concatenate((self._cells[:first], fresh))
+        self._image = pixels_to_image(codes.to_pixels(self._cells.T, height), lookup_table(current_theme()))
+        self._drawn_for = key
+        self.legend.set_scale(self._metric, levels)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint cells, labels, axis, markers, selection, cursor and the words at the pointer."""
+        painter = QPainter(self)
+        if self._codes is None or not self._shown_rows or self._history is None:
+            paint_message(painter, self.rect(), self.empty_text)
+            return
+        if self._drawn_for != self._view_key():
+            self._codes.look()
+            self._draw()
+        rect = self.plot_rect()
+        if self._image is not None:
+            painter.drawImage(rect, self._image)
+        focus = self._key_row if self.hasFocus() else -1
+        paint_row_labels(painter, rect, self.shown_layers, self._selected, focus)
+        paint_axis(painter, rect, self.x_range(), self._history.markers)
+        if self._cursor is not None:
+            start, stop = self.x_range()
+            x = rect.left() + round((self._cursor - start) / (stop - start) * rect.width())
+            if rect.left() <= x <= rect.right():
+                painter.setPen(QColor(current_theme().text))
+                painter.drawLine(x, rect.top(), x, rect.bottom())
+        if self._hover is not None and (text := self.describe(self._hover)):
+            paint_tooltip(painter, self.rect(), self._hover.toPoint(), text)
+        painter.end()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the legend at the bottom."""
+        height = self.legend.sizeHint().height()
+        left = self.plot_rect().left()
+        below = self.plot_rect().bottom() + QFontMetrics(self.font()).height() + 12
+        self.legend.setGeometry(left, min(below, self.height() - height), self.width() - left, height)
+
+    @Slot(object)
+    def on_theme_changed(self, theme: object) -> None:
+        """Draw again in the new colours."""
+        self._redraw()
+
+    # ------------------------------------------------------------------------------------------------- input
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Show what is under the pointer, and tell the other plots the step."""
+        self._hover = event.position()
+        step = self.step_at(event.position().x())
+        self.set_cursor(step)
+        self.step_hovered.emit(step)
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the cursor away."""
+        self._hover = None
+        self.set_cursor(None)
+        self.step_hovered.emit(None)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the row."""
+        layer = self.layer_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and layer is not None:
+            self._key_row = self.shown_layers.index(layer)
+            self.layer_clicked.emit(layer)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ask for all steps."""
+        self.set_x_range(None)
+        self.reset_requested.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move by rows with the arrow keys; Enter or Space chooses."""
+        moves = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10}
+        layers = self.shown_layers
+        key = Qt.Key(event.key())
+        if key in moves and layers:
+            self._key_row = min(max(self._key_row + moves[key], 0), len(layers) - 1)
+            self.update()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and 0 <= self._key_row < len(layers):
+            self.layer_clicked.emit(layers[self._key_row])
+        else:
+            super().keyPressEvent(event)
+
+
+__all__ = ["EMPTY_TEXT", "HeatmapView", "power_text"]

@@ -1,0 +1,207 @@
+"""From a history to the small numbers that a heatmap is painted from; no Qt.
+
+Each cell (a layer at a step) becomes one code. Codes are ordered by what must not be lost: where several steps or
+layers share a pixel, the largest code wins, so the maximum of a bin is also its message. A spike or a leak of one step
+among ten thousand survives.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.runs.history import Floats, History
+from freeze_gui.training.events import NO_GRADIENT
+
+Codes = NDArray[np.uint8]
+
+EMPTY, FROZEN, FROZEN_NO_GRADIENT, MISSING, ZERO = 0, 1, 2, 3, 4
+SCALE_FIRST, SCALE_LAST = 8, 239
+NAN, LEAKED = 240, 241
+# only in pixels, never in cells: the second colour of a pattern, and the gap between rows
+MISSING_HATCH, FROZEN_HATCH, NAN_HATCH, LEAKED_HATCH, GAP = 250, 251, 252, 253, 254
+
+MOST_DECADES = 6.0
+"""The colour scale spans at most this many decades below its top; what is smaller takes the lowest colour."""
+
+
+def encode(values: Floats, frozen: NDArray[np.bool_], leaked: NDArray[np.bool_], low: float, high: float) -> Codes:
+    """Return the code of each cell.
+
+    Parameters
+    ----------
+    values, frozen, leaked
+        Shape (rows, layers).
+    low, high
+        Ends of the colour scale as powers of ten.
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, layers), uint8.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (np.log10(values.astype(np.float32)) - low) / max(high - low, 1e-9)
+    steps = SCALE_LAST - SCALE_FIRST
+    finite = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
+    codes = (SCALE_FIRST + np.clip(finite, 0.0, 1.0) * steps).astype(np.uint8)
+    missing = values == NO_GRADIENT
+    codes[values == 0.0] = ZERO
+    codes[missing] = MISSING
+    codes[~np.isfinite(values)] = NAN
+    codes[frozen] = FROZEN
+    codes[frozen & missing] = FROZEN_NO_GRADIENT
+    codes[leaked] = LEAKED
+    return codes
+
+
+def decades(values: Floats, frozen: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return the least and the largest power of ten among the cells that take a colour of the scale, None if none."""
+    shown = values[(values > 0.0) & np.isfinite(values) & ~frozen]
+    if not len(shown):
+        return None
+    return math.log10(float(shown.min())), math.log10(float(shown.max()))
+
+
+def nice_levels(least: float, largest: float) -> tuple[float, float]:
+    """Widen a range of powers of ten to half decades, so that the scale changes rarely while a run goes on."""
+    high = math.ceil(2 * largest) / 2
+    low = max(math.floor(2 * least) / 2, high - MOST_DECADES)
+    return (low, high) if high > low else (high - 0.5, high)
+
+
+class HeatmapCodes:
+    """Encodes the rows of one metric of a history once each, and lays them out over columns of pixels.
+
+    Attributes
+    ----------
+    range
+        Least and largest power of ten seen so far, None while there is none.
+    """
+
+    def __init__(self, history: History, metric: str) -> None:
+        self.history = history
+        self.metric = metric
+        self.range: tuple[float, float] | None = None
+        self._rows = 0
+        self._levels: tuple[float, float] | None = None
+        self._codes: Codes = np.zeros((256, len(history.layers)), np.uint8)
+        self._steps: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    @property
+    def own_levels(self) -> tuple[float, float]:
+        """The scale that suits these data, in powers of ten."""
+        return nice_levels(*self.range) if self.range else (-3.0, 0.0)
+
+    @property
+    def end_step(self) -> int:
+        """First step after the last measured one, or what one measured row stands for after it."""
+        if not len(self._steps):
+            return 0
+        stride = int(self._steps[-1] - self._steps[-2]) if len(self._steps) > 1 else 1
+        return int(self._steps[-1]) + stride
+
+    def look(self) -> bool:
+        """Take note of rows that are new in the history; True when there are any."""
+        view = self.history.view()
+        start, rows = len(self._steps), len(view.step)
+        if rows == start:
+            return False
+        new = decades(view.metric(self.metric)[start:], view.frozen[start:])
+        if new is not None:
+            self.range = new if self.range is None else (min(self.range[0], new[0]), max(self.range[1], new[1]))
+        self._steps = view.step
+        return True
+
+    def encode(self, low: float, high: float) -> int:
+        """Encode what `look` has seen with this scale; return the first row whose codes are new."""
+        if (low, high) != self._levels:
+            self._levels, self._rows = (low, high), 0
+        first, rows = self._rows, len(self._steps)
+        if rows > len(self._codes):
+            grown = np.zeros((max(rows, 2 * len(self._codes)), self._codes.shape[1]), np.uint8)
+            grown[:first] = self._codes[:first]
+            self._codes = grown
+        if rows > first:
+            view = self.history.view()
+            part = slice(first, rows)
+            values = view.metric(self.metric)[part]
+            self._codes[part] = encode(values, view.frozen[part], view.leaked[part], low, high)
+            self._rows = rows
+        return first
+
+    def columns(self, width: int, start: float, stop: float, first_column: int = 0) -> Codes:
+        """Return codes over `width` pixel columns that show the steps [start, stop), from `first_column` on.
+
+        Returns
+        -------
+        ndarray
+            Shape (width - first_column, layers).
+        """
+        layers = self._codes.shape[1]
+        out = np.zeros((max(width - first_column, 0), layers), np.uint8)
+        steps = self._steps[: self._rows]
+        if not len(steps) or stop <= start or not len(out):
+            return out
+        scale = width / (stop - start)
+        left = start + first_column / scale
+        begin = max(int(np.searchsorted(steps, left, "right")) - 1, 0)
+        end = int(np.searchsorted(steps, stop, "left"))
+        if end <= begin:
+            return out
+        at = np.floor((steps[begin:end] - start) * scale + 1e-9).astype(np.int64) - first_column
+        if len(at) > 1 and at[0] < 0 and at[1] == 0:
+            at, begin = at[1:], begin + 1   # the row before the edge is not seen: the first column has its own
+        at = np.clip(at, 0, len(out) - 1)
+        bins = np.concatenate(([0], np.flatnonzero(np.diff(at)) + 1))
+        reduced = np.maximum.reduceat(self._codes[begin:end], bins, axis=0)
+        from_column = at[bins]
+        last = min(max(math.ceil((self.end_step - start) * scale - 1e-9) - first_column, from_column[-1] + 1), len(out))
+        columns = np.arange(from_column[0], last)
+        out[columns] = reduced[np.searchsorted(from_column, columns, "right") - 1]
+        return out
+
+    def column_of_row(self, row: int, width: int, start: float, stop: float) -> int:
+        """Return the pixel column in which a measured row begins, limited to [0, width]."""
+        if row >= len(self._steps):
+            return width
+        return int(np.clip(math.floor((self._steps[row] - start) * width / (stop - start)), 0, width))
+
+    def row_of_step(self, step: float) -> int | None:
+        """Return the measured row that stands for `step`, None before the first and after the last."""
+        if not len(self._steps) or step < self._steps[0] or step >= self.end_step:
+            return None
+        return int(np.searchsorted(self._steps, step, "right")) - 1
+
+
+def to_pixels(cells: Codes, height: int) -> Codes:
+    """Stretch or squeeze (layers, columns) to (height, columns) and draw the patterns in.
+
+    Hatches mark missing gradients, stripes mark leaks and a checker marks NaN, so that no state rests on colour alone.
+    Rows of 8 pixels and more are set apart by a gap of one pixel.
+    """
+    layers, width = cells.shape
+    if layers == 0 or height <= 0:
+        return np.zeros((max(height, 0), width), np.uint8)
+    if layers > height:
+        pixels = np.maximum.reduceat(cells, np.arange(height) * layers // height, axis=0)
+    else:
+        pixels = cells[np.arange(height) * layers // height]
+    y, x = np.arange(height)[:, None], np.arange(width)[None, :]
+    present = np.bincount(cells.ravel(), minlength=256) > 0
+    for code, hatch, period, wide in (
+        (MISSING, MISSING_HATCH, 6, 1),
+        (FROZEN_NO_GRADIENT, FROZEN_HATCH, 6, 1),
+        (LEAKED, LEAKED_HATCH, 6, 2),
+    ):
+        if present[code]:
+            pixels[(pixels == code) & ((x + y) % period < wide)] = hatch
+    if present[NAN]:
+        pixels[(pixels == NAN) & ((x // 3 + y // 3) % 2 == 0)] = NAN_HATCH
+    if height >= 8 * layers:
+        rows = np.arange(1, layers)
+        gaps = -(-rows * height // layers)   # first pixel row of each layer but the first
+        pixels[gaps] = np.where(pixels[gaps] == EMPTY, EMPTY, GAP)
+    return pixels

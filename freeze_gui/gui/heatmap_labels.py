@@ -1,0 +1,132 @@
+"""What stands around the cells of a heatmap: row labels, the step axis, markers, and the words at the pointer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPolygon
+
+from freeze_gui.gui.theme import current_theme
+
+MOST_LABEL_WIDTH = 148
+
+
+def row_label_width(layers: Sequence[str], width: int, metrics: QFontMetrics) -> int:
+    """Return the width that the labels take: as wide as the longest, at most a quarter of `width`."""
+    longest = max((metrics.horizontalAdvance(path or "(model)") for path in layers), default=0)
+    return min(longest + 14, MOST_LABEL_WIDTH, max(width // 4, 24)) if layers else 8
+
+
+def block_starts(layers: Sequence[str], depth: int) -> list[tuple[int, int, str]]:
+    """Return (first row, row after the last, path) of each block of layers that share `depth` parts of their path."""
+    blocks: list[tuple[int, int, str]] = []
+    for row, path in enumerate(layers):
+        name = ".".join(path.split(".")[:depth])
+        if blocks and blocks[-1][2] == name:
+            blocks[-1] = (blocks[-1][0], row + 1, name)
+        else:
+            blocks.append((row, row + 1, name))
+    return blocks
+
+
+def labels_for(layers: Sequence[str], height: int, line: int) -> list[tuple[int, int, str]]:
+    """Return (first row, row after the last, words): a label a row, or a block where rows are thinner than a line."""
+    row_height = height / max(len(layers), 1)
+    if row_height >= line - 3:
+        return [(row, row + 1, path or "(model)") for row, path in enumerate(layers)]
+    deepest = max((path.count(".") for path in layers), default=0)
+    for depth in range(deepest, 0, -1):
+        blocks = block_starts(layers, depth)
+        if sum((stop - start) * row_height < line - 3 for start, stop, _ in blocks) <= len(blocks) // 4:
+            return blocks
+    return block_starts(layers, 1)
+
+
+def paint_row_labels(
+    painter: QPainter, rect: QRect, layers: Sequence[str], selected: frozenset[str], focus: int
+) -> None:
+    """Paint the labels left of `rect`, and mark the selected rows and the one that has the keyboard's focus."""
+    theme, metrics = current_theme(), painter.fontMetrics()
+    per_row = rect.height() / len(layers)
+    free_from = -math.inf
+    for start, stop, words in labels_for(layers, rect.height(), metrics.height()):
+        middle = rect.top() + (start + stop) / 2 * per_row
+        top = middle - metrics.height() / 2
+        chosen = stop - start == 1 and layers[start] in selected
+        if top < free_from - 3:
+            continue   # no room below the label above
+        free_from = top + metrics.height()
+        painter.setPen(QColor(theme.text if chosen else theme.muted))
+        room = QRect(0, round(top), rect.left() - 10, metrics.height())
+        text = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, room.width())
+        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+    for row, path in enumerate(layers):
+        if path in selected or row == focus:
+            top_edge = rect.top() + math.ceil(row * per_row)
+            tall = max(rect.top() + math.ceil((row + 1) * per_row) - top_edge, 2)
+            color = QColor(theme.accent)
+            if path in selected:
+                painter.fillRect(QRect(rect.left() - 6, top_edge, 4, tall - (tall > 4)), color)
+            if per_row >= 4 or row == focus:
+                painter.setPen(color)
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(QRect(rect.left(), top_edge, rect.width() - 1, tall - 1))
+
+
+def nice_step(span: float, most: int) -> int:
+    """Return 1, 2 or 5 times a power of ten, so that `span` has at most `most` ticks."""
+    least = max(span / max(most, 1), 1.0)
+    power = 10 ** math.floor(math.log10(least))
+    return int(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least - 1e-9))
+
+
+def paint_axis(
+    painter: QPainter, rect: QRect, x_range: tuple[float, float], markers: Sequence[tuple[int, str]]
+) -> None:
+    """Paint step numbers below `rect`, and a small wedge where layers froze or thawed."""
+    theme, metrics = current_theme(), painter.fontMetrics()
+    start, stop = x_range
+    scale = rect.width() / max(stop - start, 1e-9)
+    every = nice_step(stop - start, max(rect.width() // 80, 2))
+    first = math.ceil(start / every) * every
+    painter.setPen(QColor(theme.muted))
+    y = rect.top() + rect.height()
+    for step in range(first, math.floor(stop) + 1, every):
+        x = rect.left() + round((step - start) * scale)
+        painter.drawLine(x, y, x, y + 3)
+        text = f"step {step}" if step == first else f"{step:,}"
+        wide = metrics.horizontalAdvance(text)
+        left = min(max(x - wide // 2, rect.left()), rect.left() + rect.width() - wide + 8)
+        painter.drawText(QRect(left, y + 4, wide + 2, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
+    painter.setPen(QColor(theme.panel))
+    painter.setBrush(QColor(theme.text))
+    seen = set()
+    for step, _ in markers:
+        x = rect.left() + round((step - start) * scale)
+        if rect.left() <= x <= rect.right() and x not in seen:
+            seen.add(x)
+            painter.drawPolygon(QPolygon([QPoint(x - 5, y + 1), QPoint(x + 5, y + 1), QPoint(x, y - 6)]))
+
+
+def paint_message(painter: QPainter, rect: QRect, text: str) -> None:
+    """Paint one friendly line in the middle."""
+    painter.setPen(QColor(current_theme().muted))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
+
+
+def paint_tooltip(painter: QPainter, bounds: QRect, at: QPoint, text: str) -> None:
+    """Paint words in a small box beside `at`, inside `bounds`."""
+    theme, metrics = current_theme(), painter.fontMetrics()
+    box = QRect(0, 0, metrics.horizontalAdvance(text) + 16, metrics.height() + 8)
+    box.moveTopLeft(at + QPoint(14, 14))
+    if box.right() > bounds.right():
+        box.moveRight(max(at.x() - 10, box.width()))
+    if box.bottom() > bounds.bottom():
+        box.moveBottom(at.y() - 8)
+    painter.setPen(QColor(theme.border))
+    painter.setBrush(QColor(theme.raised))
+    painter.drawRoundedRect(box, 4, 4)
+    painter.setPen(QColor(theme.text))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)

@@ -1,0 +1,131 @@
+"""What the colours and patterns of a heatmap mean: a scale with ticks, and a swatch for each state."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from freeze_gui.gui import heatmap_codes as codes
+from freeze_gui.gui.palette import Theme, color_map, mix, rgb
+from freeze_gui.gui.theme import current_theme, theme_manager
+
+METRIC_TITLES = {"weight_delta": "weight delta", "update_norm": "update norm", "grad_norm": "gradient norm"}
+STATES = (
+    (codes.ZERO, "zero"),
+    (codes.FROZEN, "frozen, held"),
+    (codes.LEAKED, "frozen, leaked"),
+    (codes.MISSING, "no gradient"),
+    (codes.NAN, "NaN"),
+)
+
+
+def lookup_table(theme: Theme) -> NDArray[np.uint32]:
+    """Return the colour of each code as 0xffRRGGBB, shape (256,)."""
+    table = np.full(256, rgb(theme.plot_background), np.uint32)
+    table[codes.SCALE_FIRST : codes.SCALE_LAST + 1] = color_map(theme, codes.SCALE_LAST + 1 - codes.SCALE_FIRST)
+    table[codes.EMPTY] = rgb(mix(theme.plot_background, theme.text, 0.045))
+    table[codes.FROZEN] = table[codes.FROZEN_NO_GRADIENT] = rgb(theme.ice)
+    table[codes.FROZEN_HATCH] = rgb(mix(theme.ice, "#10283f", 0.45))
+    table[codes.MISSING] = rgb(mix(theme.plot_background, theme.text, 0.10))
+    table[codes.MISSING_HATCH] = rgb(mix(theme.plot_background, theme.text, 0.50))
+    table[codes.ZERO] = rgb(theme.zero)
+    table[codes.NAN], table[codes.NAN_HATCH] = rgb("#ffffff"), rgb("#000000")
+    table[codes.LEAKED] = rgb("#ff6a33")
+    table[codes.LEAKED_HATCH] = rgb("#7a1f00")
+    return table
+
+
+def pixels_to_image(pixels: codes.Codes, table: NDArray[np.uint32]) -> QImage:
+    """Return (height, width) codes as a picture that owns its memory."""
+    height, width = pixels.shape
+    colors = np.ascontiguousarray(table[pixels])
+    return QImage(colors.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+
+
+def power_text(power: float) -> str:
+    """Return 10 to the `power` in few characters: ``0.01``, ``1``, ``300``, ``1e-5``."""
+    value = 10.0**power
+    if -3 <= power < 4:
+        return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    return f"1e{round(power):d}" if abs(power - round(power)) < 1e-6 else f"{value:.0e}".replace("e-0", "e-")
+
+
+def scale_ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Return whole powers of ten in [low, high], at most `most` of them, or the ends where there are too few."""
+    whole = list(range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1))
+    if len(whole) < 2:
+        return [low, high]
+    every = -(-len(whole) // most)
+    return [float(power) for power in whole[::-1][::every][::-1]]
+
+
+class HeatmapLegend(QWidget):
+    """One line of scale and swatches; drops swatches from the right when it is too narrow."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        font = self.font()
+        font.setPointSizeF(max(font.pointSizeF() - 1, 7))
+        self.setFont(font)
+        self._levels = (-3.0, 0.0)
+        self._title = ""
+        theme_manager().changed.connect(self.update)
+
+    def set_scale(self, metric: str, levels: tuple[float, float]) -> None:
+        """Show the scale of `metric` between two powers of ten."""
+        new = METRIC_TITLES.get(metric, metric), levels
+        if new != (self._title, self._levels):
+            self._title, self._levels = new
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return a line of swatches above a line of ticks."""
+        return QSize(400, self._bar_height + 4 + QFontMetrics(self.font()).height())
+
+    minimumSizeHint = sizeHint
+
+    _bar_height = 10
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint title, scale, ticks and swatches."""
+        painter = QPainter(self)
+        theme, metrics = current_theme(), QFontMetrics(self.font())
+        table = lookup_table(theme)
+        painter.setPen(QColor(theme.muted))
+        left = metrics.horizontalAdvance(self._title) + 12 if self._title else 0
+        painter.drawText(QRect(0, -2, left, metrics.height()), Qt.AlignmentFlag.AlignLeft, self._title)
+        width = min(max(self.width() // 5, 90), 200)
+        ramp = np.linspace(codes.SCALE_FIRST, codes.SCALE_LAST, width).astype(np.uint8)[None, :]
+        bar = QRect(left, 1, width, self._bar_height)
+        painter.drawImage(bar, pixels_to_image(ramp, table))
+        low, high = self._levels
+        text_y = bar.bottom() + 3
+        for power in scale_ticks(low, high):
+            text = power_text(power)
+            advance = metrics.horizontalAdvance(text)
+            x = left + round((power - low) / (high - low) * (width - 1))
+            painter.drawLine(x, bar.bottom() + 1, x, bar.bottom() + 3)
+            place = min(max(x - advance // 2, left), left + width - advance + advance // 2)
+            painter.drawText(QRect(place, text_y, advance + 4, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
+        self._paint_states(painter, left + width + 24, metrics, table)
+        painter.end()
+
+    def _paint_states(self, painter: QPainter, x: int, metrics: QFontMetrics, table: NDArray[np.uint32]) -> None:
+        theme = current_theme()
+        for code, text in STATES:
+            need = 22 + metrics.horizontalAdvance(text)
+            if x + need > self.width():
+                return
+            swatch = codes.to_pixels(np.full((1, 16), code, np.uint8), self._bar_height)
+            painter.drawImage(x, 1, pixels_to_image(swatch, table))
+            painter.setPen(QColor(theme.border))
+            painter.drawRect(QRect(x, 1, 15, self._bar_height - 1))
+            painter.setPen(QColor(theme.muted))
+            painter.drawText(QRect(x + 21, -2, need, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
+            x += need + 14

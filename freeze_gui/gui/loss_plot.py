@@ -1,0 +1,177 @@
+"""Loss of every step, loss and accuracy of the evaluations, for one run or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
+
+from freeze_gui.gui.heatmap import EMPTY_TEXT
+from freeze_gui.gui.log_scale import smooth
+from freeze_gui.gui.palette import mix
+from freeze_gui.gui.plot_base import StepPlot, line_pen
+from freeze_gui.gui.theme import current_theme
+from freeze_gui.gui.traces import reduced_line
+from freeze_gui.runs.history import Floats, History
+
+
+@dataclass(frozen=True)
+class LossSeries:
+    """The loss of one run, with the colours of its lines; `history` None while it waits."""
+
+    label: str
+    color: str
+    accuracy_color: str
+    dash: tuple[float, ...] | None
+    history: History | None
+
+
+class _Lines:
+    def __init__(self, plot: LossPlot) -> None:
+        self.faint = pg.PlotCurveItem(connect="finite")
+        self.loss = pg.PlotCurveItem(connect="finite")
+        self.evaluated = pg.ScatterPlotItem(symbol="o", size=7, pxMode=True)
+        self.accuracy = pg.PlotCurveItem(connect="finite")
+        self.accuracy_points = pg.ScatterPlotItem(symbol="d", size=7, pxMode=True)
+        for item in (self.faint, self.loss, self.evaluated):
+            plot.view_box.addItem(item, ignoreBounds=True)
+        for item in (self.accuracy, self.accuracy_points):
+            plot.right_box.addItem(item, ignoreBounds=True)
+
+    def style(self, series: LossSeries) -> None:
+        background = current_theme().plot_background
+        self.faint.setPen(line_pen(mix(series.color, background, 0.65)))
+        self.loss.setPen(line_pen(series.color, series.dash))
+        self.evaluated.setPen(line_pen(background))
+        self.evaluated.setBrush(series.color)
+        self.accuracy.setPen(line_pen(series.accuracy_color, series.dash or (4, 3)))
+        self.accuracy_points.setPen(line_pen(background))
+        self.accuracy_points.setBrush(series.accuracy_color)
+
+    def set_visible(self, visible: bool) -> None:
+        for item in (self.faint, self.loss, self.evaluated, self.accuracy, self.accuracy_points):
+            item.setVisible(visible)
+
+
+class LossPlot(StepPlot):
+    """Loss on the left axis, accuracy from 0 to 1 on the right one."""
+
+    def __init__(self, name: str = "lossPlot", parent: QWidget | None = None) -> None:
+        self.right_box: pg.ViewBox | None = None
+        super().__init__(name, "loss (left, ● evaluated) · accuracy (right, ◆)", parent=parent)
+        self.series: list[LossSeries] = []
+        self.lines: list[_Lines] = []
+        self.empty_text = EMPTY_TEXT
+        self.keep = 0.0
+        self._drawn_for: object = None
+        item = self.getPlotItem()
+        item.getAxis("left").setWidth(44)
+        item.showAxis("right")
+        self.right_box = pg.ViewBox(enableMenu=False, enableMouse=False, defaultPadding=0.0)
+        self.right_box.setZValue(-5)
+        self.right_box.setAcceptedMouseButtons(pg.QtCore.Qt.MouseButton.NoButton)
+        item.scene().addItem(self.right_box)
+        item.getAxis("right").linkToView(self.right_box)
+        self.right_box.setXLink(self.view_box)
+        self.right_box.setYRange(-0.02, 1.04, padding=0)
+        self.view_box.sigResized.connect(self.on_view_resized)
+        self._show_nothing()
+
+    def set_series(self, series: Sequence[LossSeries]) -> None:
+        """Draw these runs from the next refresh on."""
+        if list(series) == self.series:
+            return
+        self.series = list(series)
+        while len(self.lines) < len(self.series):
+            self.lines.append(_Lines(self))
+        for at, lines in enumerate(self.lines):
+            lines.set_visible(at < len(self.series))
+        self._style()
+
+    def set_smoothing(self, keep: float) -> None:
+        """Draw a causal mean with this weight of the past; 0 draws what was measured."""
+        self.keep = keep
+        self._drawn_for = None
+
+    def restyle(self) -> None:
+        """Take the colours of the theme in use."""
+        super().restyle()
+        if self.right_box is not None:
+            self._style()
+
+    def refresh(self) -> None:
+        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+        if not self.isVisible():
+            return
+        counts = tuple(
+            (s.history.steps, len(s.history.evaluations)) if s.history is not None else (0, 0) for s in self.series
+        )
+        x_range, width = tuple(self.view_box.viewRange()[0]), max(int(self.view_box.width()), 50)
+        key = (counts, x_range, width, self.keep, self.follows_y)
+        if key == self._drawn_for:
+            return
+        self._drawn_for = key
+        if not any(steps or evaluations for steps, evaluations in counts):
+            self._show_nothing()
+            return
+        self.show_message("")
+        ranges = [self._draw(lines, one, width) for lines, one in zip(self.lines, self.series, strict=False)]
+        low, high = min((r[0] for r in ranges), default=np.inf), max((r[1] for r in ranges), default=-np.inf)
+        if self.follows_y and np.isfinite(low) and np.isfinite(high):
+            low = min(low, 0.0)
+            room = 0.05 * max(high - low, 1e-9)
+            self.view_box.setYRange(low if low == 0 else low - room, high + room, padding=0)
+
+    def _draw(self, lines: _Lines, one: LossSeries, width: int) -> tuple[float, float]:
+        """Replace the data of one run's lines; return least and largest loss shown."""
+        if one.history is None:
+            lines.set_visible(False)
+            return np.inf, -np.inf
+        lines.set_visible(True)
+        view = one.history.view()
+        start, stop = self.view_box.viewRange()[0]
+        x, y = reduced_line(view.loss_step, smooth(view.loss, self.keep), (start, stop), width)
+        lines.loss.setData(x, y)
+        raw = reduced_line(view.loss_step, view.loss, (start, stop), width) if self.keep else (x[:0], y[:0])
+        lines.faint.setData(*raw)
+        evaluations = list(one.history.evaluations)
+        at = np.array([e[0] for e in evaluations], float)
+        losses = np.array([e[1] for e in evaluations], float)
+        accuracy = np.array([np.nan if e[2] is None else e[2] for e in evaluations], float)
+        good = np.isfinite(losses)
+        lines.evaluated.setData(at[good], losses[good])
+        lines.accuracy.setData(at, accuracy)
+        rated = np.isfinite(accuracy)
+        lines.accuracy_points.setData(at[rated], accuracy[rated])
+        return _range(np.concatenate((raw[1], y, losses)))
+
+    def _style(self) -> None:
+        for lines, one in zip(self.lines, self.series, strict=False):
+            lines.style(one)
+        self._drawn_for = None
+
+    def _show_nothing(self) -> None:
+        for lines in self.lines:
+            lines.set_visible(False)
+        self.view_box.setYRange(0, 1, padding=0)
+        self.show_message(self.empty_text)
+
+    def show_message(self, text: str) -> None:
+        """Hide the numbers of the right axis too while there is nothing."""
+        super().show_message(text)
+        self.getPlotItem().getAxis("right").setStyle(showValues=not text)
+
+    @Slot()
+    def on_view_resized(self) -> None:
+        """Lay the accuracy's view over the loss's."""
+        if self.right_box is not None:
+            self.right_box.setGeometry(self.view_box.sceneBoundingRect())
+
+
+def _range(values: Floats) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (np.inf, -np.inf)

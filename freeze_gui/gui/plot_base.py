@@ -1,0 +1,217 @@
+"""What every curve plot of the window has in common: colours, zoom, markers, cursor, and the line for "nothing yet"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QKeyEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
+
+from freeze_gui.gui.theme import current_theme, theme_manager
+
+
+def line_pen(color: str, dash: Sequence[float] | None = None) -> QPen:
+    """Return an opaque pen of one pixel: anything wider or half transparent is many times slower to draw."""
+    pen = pg.mkPen(color, width=1)
+    if dash:
+        pen.setDashPattern(list(dash))
+    return pen
+
+
+class StepAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
+    """Whole numbers of steps."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        """Never tick between two steps."""
+        return [(max(spacing, 1.0), offset) for spacing, offset in super().tickSpacing(minVal, maxVal, size)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Write 12,000 as such, and nothing before the first step."""
+        return [f"{round(value):,}" if value >= 0 else "" for value in values]
+
+
+class StepViewBox(pg.ViewBox):   # type: ignore[misc]
+    """Wheel zooms steps, wheel over an axis zooms that axis, dragging moves, double click shows all again.
+
+    Signals
+    -------
+    reset_requested()
+        Double click.
+    """
+
+    reset_requested = Signal()
+
+    def wheelEvent(self, event: Any, axis: int | None = None) -> None:
+        """Zoom along the steps unless the pointer is over an axis."""
+        super().wheelEvent(event, 0 if axis is None else axis)
+
+    def mouseDoubleClickEvent(self, event: Any) -> None:
+        """Ask to show everything."""
+        self.reset_requested.emit()
+        event.accept()
+
+
+class StepPlot(pg.PlotWidget):   # type: ignore[misc]
+    """A plot over steps.
+
+    Signals
+    -------
+    step_hovered(object)
+        The pointer is over this step (a float), or has left (None).
+    reset_requested()
+        Double click or the key A: show everything again.
+    x_zoomed(float, float)
+        A person chose other steps to see.
+    """
+
+    step_hovered = Signal(object)
+    reset_requested = Signal()
+    x_zoomed = Signal(float, float)
+
+    def __init__(self, name: str, title: str, left: pg.AxisItem | None = None, parent: QWidget | None = None) -> None:
+        self.view_box = StepViewBox(enableMenu=False)
+        axes = {"bottom": StepAxis("bottom"), **({"left": left} if left is not None else {})}
+        super().__init__(parent, viewBox=self.view_box, axisItems=axes, background=None)
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.title = title
+        self.follows_x = self.follows_y = True
+        item = self.getPlotItem()
+        item.hideButtons()
+        item.setTitle(title, size="9pt")
+        item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+        item.layout.setContentsMargins(4, 0, 8, 2)
+        self.view_box.disableAutoRange()
+        self.view_box.setDefaultPadding(0.0)
+        self.markers = pg.PlotCurveItem(connect="pairs")
+        self.view_box.addItem(self.markers, ignoreBounds=True)
+        self.marker_labels: list[pg.TextItem] = []
+        self.cursor_line = pg.InfiniteLine(angle=90, movable=False)
+        self.cursor_line.hide()
+        self.view_box.addItem(self.cursor_line, ignoreBounds=True)
+        self.message = QLabel(self)
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.message.setWordWrap(True)
+        self.message.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.message.hide()
+        self._marker_key: object = None
+        self.view_box.reset_requested.connect(self.reset_requested)
+        self.view_box.sigRangeChangedManually.connect(self.on_zoomed)
+        self.scene().sigMouseMoved.connect(self.on_mouse_moved)
+        theme_manager().changed.connect(self.on_theme_changed)
+        StepPlot.restyle(self)
+
+    def restyle(self) -> None:
+        """Take the colours of the theme in use."""
+        theme = current_theme()
+        self.setBackground(theme.plot_background)
+        item = self.getPlotItem()
+        item.setTitle(self.title, color=theme.muted, size="9pt")
+        font = self.font()
+        font.setPointSizeF(max(font.pointSizeF() - 1, 7))
+        for axis_name in ("left", "bottom", "right"):
+            axis = item.getAxis(axis_name)
+            axis.setPen(line_pen(theme.border))
+            axis.setTextPen(theme.muted)
+            axis.setTickFont(font)
+            axis.setStyle(tickLength=-4)
+        self.markers.setPen(line_pen(theme.muted, (2, 3)))
+        self.cursor_line.setPen(line_pen(theme.text))
+        self.message.setStyleSheet(f"color: {theme.muted}; background: transparent;")
+        self._marker_key = None
+
+    def show_message(self, text: str) -> None:
+        """Show one line in the middle, or none for an empty text; axes have no numbers while there is nothing."""
+        if text == self.message.text() and self.message.isHidden() == (not text):
+            return
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+        item = self.getPlotItem()
+        for axis_name in ("left", "bottom"):
+            item.getAxis(axis_name).setStyle(showValues=not text)
+
+    def show_steps(self, start: float, stop: float) -> None:
+        """Show these steps."""
+        if self.view_box.viewRange()[0] != [start, stop] and stop > start:
+            self.view_box.setXRange(start, stop, padding=0)
+
+    def set_cursor(self, step: float | None) -> None:
+        """Draw the cursor that all plots share."""
+        if step is None:
+            self.cursor_line.hide()
+        else:
+            self.cursor_line.setValue(step)
+            self.cursor_line.show()
+
+    def set_markers(self, markers: Sequence[tuple[int, str]]) -> None:
+        """Draw a line with words at each moment; the words of crowded moments are left out."""
+        start, stop = self.view_box.viewRange()[0]
+        low, high = self.view_box.viewRange()[1]
+        key = (len(markers), markers[-1] if markers else None, start, stop, low, high, self.width())
+        if key == self._marker_key:
+            return
+        self._marker_key = key
+        steps = np.array(sorted({step for step, _ in markers}), float)
+        ends = [low - 10 * (high - low), high + 10 * (high - low)]
+        self.markers.setData(np.repeat(steps, 2), np.tile(ends, len(steps)))
+        gap = (stop - start) * 110 / max(self.width(), 1)
+        worded: list[tuple[int, str]] = []
+        for step, text in markers:
+            if start <= step <= stop and (not worded or step - worded[-1][0] >= gap) and text:
+                worded.append((step, text))
+        while len(self.marker_labels) < len(worded):
+            label = pg.TextItem(anchor=(0, 0))
+            label.setFont(self.getPlotItem().getAxis("left").style["tickFont"])
+            self.marker_labels.append(label)
+            self.view_box.addItem(label, ignoreBounds=True)
+        for at, label in enumerate(self.marker_labels):
+            label.setVisible(at < len(worded))
+            if at < len(worded):
+                label.setText(worded[at][1], color=QColor(current_theme().muted))
+                label.setAnchor((1, 0) if worded[at][0] > start + 0.8 * (stop - start) else (0, 0))
+                label.setPos(worded[at][0], high)
+
+    def reset_view(self) -> None:
+        """Show everything from now on."""
+        self.follows_x = self.follows_y = True
+
+    @Slot(object)
+    def on_zoomed(self, mouse_enabled: object) -> None:
+        """Stay where a person moved the view to."""
+        start, stop = self.view_box.viewRange()[0]
+        self.follows_x = self.follows_y = False
+        self.x_zoomed.emit(start, stop)
+
+    @Slot(QPointF)
+    def on_mouse_moved(self, position: QPointF) -> None:
+        """Tell the step under the pointer."""
+        inside = self.view_box.sceneBoundingRect().contains(position)
+        self.step_hovered.emit(self.view_box.mapSceneToView(position).x() if inside else None)
+
+    @Slot(object)
+    def on_theme_changed(self, theme: object) -> None:
+        """Take the new colours."""
+        self.restyle()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the cursor away."""
+        super().leaveEvent(event)
+        self.step_hovered.emit(None)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the message in the middle."""
+        super().resizeEvent(event)
+        if isinstance(getattr(self, "message", None), QObject):   # Qt resizes during construction too
+            self.message.setGeometry(16, 16, self.width() - 32, self.height() - 32)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """A shows everything again."""
+        if event.key() == Qt.Key.Key_A:
+            self.reset_requested.emit()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,301 @@
+"""The picture of one run: heatmap over curves over loss, with one cursor and one range of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+
+from freeze_gui.gui.chips import ChipStrip
+from freeze_gui.gui.curves import LayerPlot
+from freeze_gui.gui.heatmap import HeatmapView
+from freeze_gui.gui.heatmap_legend import METRIC_TITLES
+from freeze_gui.gui.loss_plot import LossPlot, LossSeries
+from freeze_gui.gui.plot_base import StepPlot
+from freeze_gui.gui.readout import readout_html
+from freeze_gui.gui.theme import current_theme, series_color, theme_manager
+from freeze_gui.gui.traces import Series
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+MOST_SELECTED = 8
+SMOOTHING = (("no smoothing", 0.0), ("EMA 0.6", 0.6), ("EMA 0.9", 0.9))
+
+
+class RunPlots(QWidget):
+    """Draws one run; call `refresh` to draw what has arrived since.
+
+    Attributes
+    ----------
+    heatmap, weight_delta_plot, grad_norm_plot, loss_plot
+        The views.
+    pinned
+        Layers that stay when the selection changes.
+
+    Signals
+    -------
+    layer_clicked(str)
+        A row of the heatmap was chosen; carries the layer's path.
+    """
+
+    layer_clicked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.heatmap = HeatmapView(self)
+        self.weight_delta_plot = LayerPlot("weight_delta", "weightDeltaPlot", self)
+        self.grad_norm_plot = LayerPlot("grad_norm", "gradNormPlot", self)
+        self.loss_plot = LossPlot("lossPlot", self)
+        self.pinned: list[str] = []
+        self._recorder: RunRecorder | None = None
+        self._selected: tuple[str, ...] = ()
+        self._colors: dict[str, int] = {}
+        self._known_layers: tuple[str, ...] = ()
+        self._build()
+        self._connect()
+
+    @property
+    def plots(self) -> tuple[StepPlot, ...]:
+        """The three plots with a cursor and steps below them."""
+        return self.weight_delta_plot, self.grad_norm_plot, self.loss_plot
+
+    def set_run(self, recorder: RunRecorder | None) -> None:
+        """Show another run, or none."""
+        self._recorder = recorder
+        self._known_layers = ()
+        self.reset_view()
+        self._take_history()
+        self.refresh()
+
+    def set_selected(self, paths: Sequence[str]) -> None:
+        """Draw the curves of these layers, the first 8 of them, beside the pinned ones."""
+        if tuple(paths) != self._selected:
+            self._selected = tuple(paths)
+            self._choose_lines()
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+        if not self.isVisible():
+            return
+        history = self._recorder.history if self._recorder else None
+        if history is not None and history.layers != self._known_layers:
+            self._take_history()
+        self.heatmap.refresh()
+        start, stop = self._all_steps()
+        for plot in self.plots:
+            if plot.follows_x:
+                plot.show_steps(start, stop)
+            plot.refresh()
+            plot.set_markers(history.markers if history else ())
+
+    @Slot()
+    def reset_view(self) -> None:
+        """Show all steps and all values again."""
+        for plot in self.plots:
+            plot.reset_view()
+        self.heatmap.set_x_range(None)
+        self.refresh()
+
+    @Slot(float, float)
+    def show_steps(self, start: float, stop: float) -> None:
+        """Show these steps in every view."""
+        sender = self.sender()
+        for plot in self.plots:
+            plot.follows_x = False
+            if plot is not sender:
+                plot.show_steps(start, stop)
+        self.heatmap.set_x_range(start, stop)
+        self.refresh()
+
+    @Slot(object)
+    def show_cursor(self, step: float | None) -> None:
+        """Draw the one cursor in every view, and the values of the shown layers at it."""
+        for plot in self.plots:
+            plot.set_cursor(step)
+        sender = self.sender()
+        if sender is not self.heatmap:
+            self.heatmap.set_cursor(step)
+        self._show_readout(step if sender is not self.heatmap else None)
+
+    # ------------------------------------------------------------------------------------------------- set-up
+
+    def _build(self) -> None:
+        self.metric_box = QComboBox(self)
+        self.metric_box.setObjectName("metricBox")
+        self.metric_box.setAccessibleName("Metric of the heatmap")
+        for metric, title in METRIC_TITLES.items():
+            self.metric_box.addItem(title, metric)
+        self.smoothing_box = QComboBox(self)
+        self.smoothing_box.setObjectName("smoothingBox")
+        self.smoothing_box.setAccessibleName("Smoothing of the curves")
+        for title, keep in SMOOTHING:
+            self.smoothing_box.addItem(title, keep)
+        self.chips = ChipStrip(self)
+        self.readout = QLabel(self)
+        self.readout.setTextFormat(Qt.TextFormat.RichText)
+        self.readout.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.readout.hide()
+
+        top = QWidget(self)
+        column = QVBoxLayout(top)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        heading = QLabel("Layers × steps", top)
+        heading.setProperty("title", True)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(heading, 1)
+        line.addWidget(self.metric_box)
+        column.addLayout(line)
+        column.addWidget(self.heatmap, 1)
+        middle = QWidget(self)
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(self.chips, 1)
+        line.addWidget(self.smoothing_box)
+        column.addLayout(line)
+        pair = QHBoxLayout()
+        pair.setSpacing(8)
+        pair.addWidget(self.weight_delta_plot, 1)
+        pair.addWidget(self.grad_norm_plot, 1)
+        column.addLayout(pair, 1)
+        splitter = QSplitter(Qt.Orientation.Vertical, self)
+        splitter.setHandleWidth(8)
+        splitter.setChildrenCollapsible(False)
+        for widget, stretch in ((top, 5), (middle, 4), (self.loss_plot, 3)):
+            splitter.addWidget(widget)
+            splitter.setStretchFactor(splitter.count() - 1, stretch)
+        splitter.setSizes([500, 400, 300])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(splitter)
+        for plot in self.plots:
+            plot.setMinimumHeight(96)
+
+    def _connect(self) -> None:
+        self.metric_box.currentIndexChanged.connect(self.on_metric_chosen)
+        self.smoothing_box.currentIndexChanged.connect(self.on_smoothing_chosen)
+        self.heatmap.layer_clicked.connect(self.layer_clicked)
+        self.heatmap.step_hovered.connect(self.show_cursor)
+        self.heatmap.reset_requested.connect(self.reset_view)
+        self.chips.pin_toggled.connect(self.toggle_pin)
+        for plot in self.plots:
+            plot.step_hovered.connect(self.show_cursor)
+            plot.reset_requested.connect(self.reset_view)
+            plot.x_zoomed.connect(self.show_steps)
+        theme_manager().changed.connect(self.on_theme_changed)
+        self.on_theme_changed(current_theme())
+
+    @Slot(int)
+    def on_metric_chosen(self, index: int) -> None:
+        """Show the chosen metric in the heatmap."""
+        self.heatmap.set_metric(self.metric_box.itemData(index))
+
+    @Slot(int)
+    def on_smoothing_chosen(self, index: int) -> None:
+        """Smooth the curves as chosen."""
+        keep = self.smoothing_box.itemData(index)
+        for plot in (self.weight_delta_plot, self.grad_norm_plot, self.loss_plot):
+            plot.set_smoothing(keep)
+        self.refresh()
+
+    @Slot(str)
+    def toggle_pin(self, path: str) -> None:
+        """Pin a layer, or let it go."""
+        if path in self.pinned:
+            self.pinned.remove(path)
+        else:
+            self.pinned.append(path)
+        self._choose_lines()
+        self.refresh()
+
+    @Slot(object)
+    def on_theme_changed(self, theme: object) -> None:
+        """Take the new colours."""
+        colors = current_theme()
+        self.readout.setStyleSheet(
+            f"background: {colors.raised}; color: {colors.text}; border: 1px solid {colors.border};"
+            "border-radius: 4px; padding: 4px 6px;"
+        )
+        self._choose_lines()
+        self._show_loss()
+        self.refresh()
+
+    # ------------------------------------------------------------------------------------------------- content
+
+    def _take_history(self) -> None:
+        history = self._recorder.history if self._recorder else None
+        self._known_layers = history.layers if history else ()
+        self.heatmap.set_history(history)
+        self._show_loss()
+        self._choose_lines()
+
+    def _show_loss(self) -> None:
+        if self._recorder is None or self._recorder.history is None:
+            self.loss_plot.set_series([])
+            return
+        series = LossSeries(self._recorder.label, series_color(0), series_color(1), None, self._recorder.history)
+        self.loss_plot.set_series([series])
+
+    def shown_layers(self) -> list[str]:
+        """Return the layers whose curves are drawn: pinned ones and the selection, or a sample where there is none."""
+        known = set(self._known_layers)
+        pinned = [path for path in self.pinned if path in known]
+        wanted = [path for path in self._selected if path in known and path not in pinned]
+        if not wanted and not pinned:
+            count = min(MOST_SELECTED - 2, len(self._known_layers))
+            spread = np.linspace(0, len(self._known_layers) - 1, count).round().astype(int)
+            wanted = [self._known_layers[at] for at in spread.tolist()]
+        return pinned + wanted[:MOST_SELECTED]
+
+    def _choose_lines(self) -> None:
+        shown = self.shown_layers()
+        self._colors = {path: color for path, color in self._colors.items() if path in shown}
+        for path in shown:   # a line keeps its colour while it is shown
+            if path not in self._colors:
+                self._colors[path] = next(i for i in range(len(shown) + 1) if i not in self._colors.values())
+        history = self._recorder.history if self._recorder else None
+        row_of = {path: row for row, path in enumerate(self._known_layers)}
+        lines = [
+            Series(path, series_color(self._colors[path]), None, history, row_of[path])
+            for path in shown
+            if history is not None
+        ]
+        self.weight_delta_plot.set_series(lines)
+        self.grad_norm_plot.set_series(lines)
+        self.heatmap.set_selected([*self.pinned, *self._selected])
+        left_out = len(set(self._selected) & set(self._known_layers) - set(shown))
+        note = f"and {left_out} more selected" if left_out else ""
+        chips = [(path, series_color(self._colors[path]), path in self.pinned) for path in shown]
+        self.chips.set_chips(chips, note)
+
+    def _all_steps(self) -> tuple[float, float]:
+        history = self._recorder.history if self._recorder else None
+        if history is None:
+            return 0.0, 1.0
+        return 0.0, float(max(history.total_steps, history.steps, 1))
+
+    def _show_readout(self, step: float | None) -> None:
+        history = self._recorder.history if self._recorder else None
+        lines = self.weight_delta_plot.series
+        html = readout_html(history, [(s.label, s.color, s.layer) for s in lines], step) if history and step else ""
+        self.readout.setVisible(bool(html))
+        if not html:
+            return
+        self.readout.setText(html)
+        self.readout.adjustSize()
+        at = self.mapFromGlobal(QCursor.pos()) + QPoint(20, 12)
+        if at.x() + self.readout.width() > self.width() - 4:
+            at.setX(at.x() - self.readout.width() - 40)
+        at.setY(min(at.y(), self.height() - self.readout.height() - 4))
+        self.readout.move(at)
+        self.readout.raise_()
