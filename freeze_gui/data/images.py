@@ -51,6 +51,8 @@ def image_fitter(source: str, model: LoadedModel) -> Callable[[Any], Tensor]:
             f'data "{source}" are images (channels, height, width), but {model.source} takes inputs {found}'
         )
     channels, height, width = model.input_shape
+    if channels not in (1, 3):
+        raise UserError(f'data "{source}" have 1 or 3 channels, but {model.source} takes {channels}')
     if model.preprocess is None:
         resize = max(height, width)
         size = (height, width)
@@ -79,8 +81,6 @@ def _pixels(image: Any, channels: int) -> Tensor:
     image = image.convert("L" if channels == 1 else "RGB")
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)) / 255
     pixels = pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
-    if channels not in (1, 3):
-        raise UserError(f"images have 1 or 3 channels, but the model takes {channels}")
     return pixels
 
 
