@@ -47,7 +47,9 @@ def nested() -> nn.Module:
     return nn.Sequential(Block(), nn.ReLU(), nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)))
 
 
-@pytest.mark.parametrize("model", [nested(), Tied(), SharedModule(), nn.Linear(2, 2), build_builtin("digits-cnn").module])
+@pytest.mark.parametrize(
+    "model", [nested(), Tied(), SharedModule(), nn.Linear(2, 2), build_builtin("digits-cnn").module]
+)
 def test_every_row_counts_what_pytorch_counts_below_it(model: nn.Module) -> None:
     tree = build_tree(model)
     for node in tree.nodes:

@@ -100,7 +100,9 @@ def test_a_star_is_everything(tree: LayerTree) -> None:
     assert chosen(tree, "*") == list(tree.layers)
 
 
-@pytest.mark.parametrize("pattern", ["fc2", "[7]", "[9:]", "nothing[0]", "[]", "[-]", "[-:1]", "re:(", "", " ", "encoder.(own)"])
+@pytest.mark.parametrize(
+    "pattern", ["fc2", "[7]", "[9:]", "nothing[0]", "[]", "[-]", "[-:1]", "re:(", "", " ", "encoder.(own)"]
+)
 def test_a_pattern_that_matches_nothing_is_an_error(tree: LayerTree, pattern: str) -> None:
     with pytest.raises(UserError):
         select(tree, [pattern])

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from freeze_gui.runs.history import History, bin_starts, reduce_columns
+from freeze_gui.training.events import NO_GRADIENT, StepDone
+
+LAYERS = ("a", "b", "c")
+
+
+def step(number: int, *, measured: bool = True, leaked: tuple[int, ...] = (), **changed: Any) -> StepDone:
+    norms = np.array([number, 10.0 * number, 100.0 * number]) if measured else None
+    values: dict[str, Any] = {
+        "step": number, "loss": float(-number), "task": None, "grad_norm": norms, "update_norm": norms,
+        "weight_delta": norms, "frozen": np.array([True, False, False]), "leaked": leaked,
+        "step_s": 0.5, "overhead_s": 0.1,
+    }
+    return StepDone(**(values | changed))
+
+
+def test_all_rows_survive_the_growing_of_the_arrays() -> None:
+    history = History(LAYERS)
+    for number in range(1000):   # beyond 256 and 512
+        history.append(step(number))
+    view = history.view()
+    expected = np.arange(1000.0)
+    assert np.array_equal(view.weight_delta, np.stack([expected, 10 * expected, 100 * expected], axis=1))
+    assert np.array_equal(view.loss, -expected)
+    assert np.array_equal(view.step, np.arange(1000))
+    assert view.frozen[:, 0].all()
+    assert not view.frozen[:, 1:].any()
+
+
+def test_steps_that_were_not_measured_keep_their_loss_and_have_no_row() -> None:
+    history = History(LAYERS)
+    for number in range(10):
+        history.append(step(number, measured=number % 4 == 0))
+    view = history.view()
+    assert view.step.tolist() == [0, 4, 8]
+    assert view.loss_step.tolist() == list(range(10))
+    assert (history.rows, history.steps) == (3, 10)
+
+
+def test_a_leak_between_two_measured_steps_shows_in_the_next_row_and_only_there() -> None:
+    history = History(LAYERS)
+    history.append(step(0))
+    history.append(step(1, measured=False, leaked=(2,)))
+    history.append(step(2))
+    history.append(step(3))
+    assert history.view().leaked[:, 2].tolist() == [False, True, False]
+
+
+def test_a_view_stays_as_it_was_while_the_run_goes_on() -> None:
+    history = History(LAYERS)
+    history.append(step(1))
+    view = history.view()
+    for number in range(2, 600):
+        history.append(step(number))
+    assert view.weight_delta.tolist() == [[1.0, 10.0, 100.0]]
+    assert view.loss.tolist() == [-1.0]
+
+
+def test_views_taken_from_another_thread_are_always_whole() -> None:
+    history = History(LAYERS)
+
+    def write() -> None:
+        for number in range(5000):
+            history.append(step(number))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while writer.is_alive():
+        view = history.view()
+        rows = len(view.step)
+        assert np.array_equal(view.step, np.arange(rows))
+        assert np.array_equal(view.weight_delta[:, 2], 100.0 * np.arange(rows))
+        assert len(view.loss) >= rows
+    writer.join()
+
+
+def test_a_model_without_layers_has_a_history_too() -> None:
+    history = History(())
+    empty = np.zeros(0)
+    history.append(step(0, grad_norm=empty, update_norm=empty, weight_delta=empty, frozen=empty.astype(bool)))
+    assert history.view().weight_delta.shape == (1, 0)
+
+
+def test_reducing_keeps_every_spike() -> None:
+    values = np.ones((1000, 2))
+    values[617, 0], values[3, 1] = 50.0, -7.0
+    low, high = reduce_columns(values, 40)
+    assert low.shape == high.shape == (40, 2)
+    assert high[:, 0].max() == 50.0
+    assert low[:, 1].min() == -7.0
+
+
+@pytest.mark.parametrize(("rows", "width"), [(1000, 7), (13, 12), (100, 100), (101, 100), (5, 1)])
+def test_reducing_equals_the_minimum_and_maximum_of_each_bin(rows: int, width: int) -> None:
+    values = np.random.default_rng(0).normal(size=(rows, 3))
+    low, high = reduce_columns(values, width)
+    edges = [*bin_starts(rows, width).tolist(), rows] if rows > width else list(range(rows + 1))
+    bins = [values[a:b] for a, b in pairwise(edges)]
+    assert np.array_equal(low, np.stack([part.min(axis=0) for part in bins]))
+    assert np.array_equal(high, np.stack([part.max(axis=0) for part in bins]))
+
+
+def test_few_rows_are_left_alone() -> None:
+    values = np.arange(6.0).reshape(3, 2)
+    low, high = reduce_columns(values, 10)
+    assert low is values
+    assert high is values
+
+
+def test_missing_values_survive_only_where_a_whole_bin_is_missing() -> None:
+    values = np.array([[NO_GRADIENT], [2.0], [NO_GRADIENT], [NO_GRADIENT], [np.nan], [np.nan]])
+    low, high = reduce_columns(values, 3)
+    assert low[:2].tolist() == high[:2].tolist() == [[2.0], [NO_GRADIENT]]
+    assert np.isnan(low[2, 0])
+    assert np.isnan(high[2, 0])
+
+
+def test_an_infinite_value_beside_a_missing_one_is_infinite_and_not_missing() -> None:
+    values = np.array([[NO_GRADIENT], [np.inf], [1.0], [1.0]])
+    low, high = reduce_columns(values, 2)
+    assert low[0, 0] == high[0, 0] == np.inf
