@@ -123,7 +123,8 @@ def test_a_plan_put_in_the_mailbox_holds_from_the_next_step() -> None:
             control.submit_plan(FreezePlan((Phase(frozenset({"last"})),)))
     frozen = [event.frozen.tolist() for event in events if isinstance(event, StepDone)]
     assert frozen == [[False] * 4] * 4 + [[False, False, False, True]] * 4
-    updates = [event.update_norm[3] for event in events if isinstance(event, StepDone) and event.update_norm is not None]
+    norms = [event.update_norm for event in events if isinstance(event, StepDone)]
+    updates = [norm[3] for norm in norms if norm is not None]
     assert all(norm > 0 for norm in updates[:4])
     assert updates[4:] == [0.0] * 4
     assert [event.step for event in events if isinstance(event, PlanApplied)] == [0, 4]
@@ -259,9 +260,8 @@ def test_a_pause_holds_the_run_and_a_single_step_moves_it_by_one() -> None:
     control.pause()
 
     def work() -> None:
-        for event in Trainer(load_config(network_config("requires_grad", {"name": "SGD"}, steps=5)), control).events():
-            if isinstance(event, StepDone):
-                done.append(event.step)
+        events = Trainer(load_config(network_config("requires_grad", {"name": "SGD"}, steps=5)), control).events()
+        done.extend(event.step for event in events if isinstance(event, StepDone))
 
     def reaches(steps: int) -> bool:
         until = time.monotonic() + 10

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from freeze_gui.freezing.bits import differ, largest_difference
+from tests.support.runs import network_config, run_watched
+
+PREAMBLE = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
+
+
+def run_module(
+    tmp_path: Path, code: str, layers: list[str], method: str = "requires_grad", **more: Any
+) -> dict[str, Any]:
+    """Run the class Net that `code` defines on batches of (16, 6) floats; return tensors by name and the layers."""
+    path = tmp_path / "net.py"
+    path.write_text(PREAMBLE + code)
+    config = network_config(method, more.pop("optimizer", {"name": "Adam", "lr": 0.01}), {"layers": layers}, steps=6)
+    config["model"]["source"] = f"file:{path}:Net"
+    config["freeze"].update(more)
+    summary = run_watched(config)[2].summary()
+    assert summary["status"] == "completed", summary["error"]
+    return {tensor["name"]: tensor for tensor in summary["tensors"]}
+
+
+def causes(tensor: dict[str, Any]) -> dict[str, int]:
+    return {cause["cause"]: cause["steps"] for cause in tensor["causes"]}
+
+
+def test_spectral_norm_vectors_of_a_frozen_layer_are_a_forward_write(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 6))
+        self.b = nn.Linear(6, 3)
+    def forward(self, x):
+        return self.b(self.a(x))
+"""
+    tensors = run_module(tmp_path, code, ["a"])
+    vectors = [t for name, t in tensors.items() if name.endswith(("._u", "._v"))]
+    assert len(vectors) == 2
+    assert all(set(causes(t)) == {"forward_write"} for t in vectors)
+    assert not tensors["a.parametrizations.weight.original"]["moved"]
+
+
+def test_an_embedding_with_max_norm_writes_its_frozen_rows_in_the_forward(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(10, 4, max_norm=0.5)
+        self.out = nn.Linear(4, 3)
+        self.calls = 0
+    def forward(self, x):
+        # other rows at each step, so that there is something to write for a while
+        self.calls += 1
+        return self.out(self.table(torch.full((len(x),), (self.calls * 2) % 10)))
+"""
+    tensors = run_module(tmp_path, code, ["table"])
+    assert set(causes(tensors["table.weight"])) == {"forward_write"}
+    assert tensors["table.weight"]["moved_steps"] == 5   # rows 2, 4, 6, 8, 0; then 2 again is short enough
+
+
+def test_two_parameters_over_one_memory_leak_through_each_other(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6, bias=False)
+        self.b = nn.Linear(6, 6, bias=False)
+        self.b.weight = nn.Parameter(self.a.weight.data)   # another Parameter, the same memory
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        return self.out(self.b(torch.tanh(self.a(x))))
+"""
+    tensors = run_module(tmp_path, code, ["a"])
+    assert causes(tensors["a.weight"]) == {"shared_storage": 6}
+
+
+def test_tied_tensors_freeze_together(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6, bias=False)
+        self.b = nn.Linear(6, 6, bias=False)
+        self.b.weight = self.a.weight
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        return self.out(self.b(torch.tanh(self.a(x))))
+"""
+    tensors = run_module(tmp_path, code, ["b"])
+    assert set(tensors) == {"a.weight", "out.weight", "out.bias"}   # one tensor, under its first name
+    assert tensors["a.weight"]["frozen_steps"] == [[0, 6]]
+    assert not tensors["a.weight"]["moved"]
+
+
+def test_a_module_that_writes_its_own_weights_after_the_step_is_another_writer(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6)
+        self.out = nn.Linear(6, 3)
+        self.out.weight.register_post_accumulate_grad_hook(self.meddle)
+        self.steps = 0
+    def meddle(self, _):
+        self.steps += 1
+        if self.steps == 4:   # in backward: neither the forward nor the optimizer
+            with torch.no_grad():
+                self.a.weight.add_(1.0)
+    def forward(self, x):
+        return self.out(self.a(x))
+"""
+    tensor = run_module(tmp_path, code, ["a"])["a.weight"]
+    assert tensor["moved_steps"] == 1
+    assert tensor["first_moved_step"] == 3
+    assert tensor["max_abs_change"] == pytest.approx(1.0, abs=1e-6)
+    assert causes(tensor) == {"other_writer": 1}
+
+
+def test_a_change_of_sign_of_zero_counts_as_moved(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6)
+        self.register_buffer("flag", torch.zeros(1))
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        self.flag = -self.flag
+        return self.out(self.a(x))
+"""
+    tensor = run_module(tmp_path, code, ["(own)"])["flag"]
+    assert tensor["moved_steps"] == 6
+    assert tensor["max_abs_change"] == 0.0
+    assert causes(tensor) == {"forward_write": 6}
+
+
+def test_the_largest_change_is_measured_from_the_start_of_the_window(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("ticks", torch.zeros(1))
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        self.ticks += 1
+        return self.out(x)
+"""
+    tensor = run_module(tmp_path, code, ["(own)"], from_step=2, to_step=5)["ticks"]
+    assert tensor["frozen_steps"] == [[2, 5]]
+    assert (tensor["moved_steps"], tensor["first_moved_step"], tensor["max_abs_change"]) == (3, 2, 3.0)
+    assert tensor["causes"] == [{"cause": "forward_write", "steps": 3, "max_abs_change": 1.0}]
+
+
+def test_weights_that_are_restored_hold_at_every_step() -> None:
+    config = network_config("restore", {"name": "Adam", "lr": 0.1}, {"from_step": 3, "to_step": 9})
+    states, _, recorder = run_watched(config)
+    for step in range(3, 9):
+        assert torch.equal(states[step]["middle.0.weight"], states[2]["middle.0.weight"])
+    assert not torch.equal(states[9]["middle.0.weight"], states[2]["middle.0.weight"])
+    tensor = next(t for t in recorder.summary()["tensors"] if t["name"] == "middle.0.weight")
+    assert (tensor["moved"], tensor["moved_steps"], tensor["max_abs_change"]) == (False, 0, 0.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64])
+def test_bits_tell_apart_what_closeness_cannot(dtype: torch.dtype) -> None:
+    one = torch.ones(3, dtype=dtype)
+    next_to_one = one.clone()
+    next_to_one[1] += torch.finfo(dtype).eps
+    assert differ([(one, one.clone()), (one, next_to_one)]) == [False, True]
+    assert torch.allclose(one, next_to_one, rtol=torch.finfo(dtype).eps)
+
+
+def test_nan_equals_itself_and_minus_zero_differs_from_zero() -> None:
+    nan = torch.tensor([float("nan")])
+    assert differ([(nan, nan.clone()), (torch.zeros(1), -torch.zeros(1))]) == [False, True]
+
+
+def test_the_largest_difference_is_exact_where_squares_would_underflow() -> None:
+    assert largest_difference(torch.tensor([1e-30, 0.0]), torch.zeros(2)) == float(torch.tensor(1e-30))
+
+
+def test_frozen_layers_read_held_only_if_all_their_tensors_held() -> None:
+    _, _, recorder = run_watched(network_config("requires_grad", {"name": "Adam"}))
+    verdicts = {layer["path"]: layer["verdict"] for layer in recorder.summary()["layers"]}
+    assert verdicts == {"first": "held", "norm": "leaked", "middle.0": "held", "last": "trained"}
+
+
+def test_a_module_may_be_frozen_again_and_each_window_is_judged() -> None:
+    phases = [{"layers": ["last"], "from": 2, "to": 4}, {"layers": ["last"], "from": 6, "to": 9}]
+    config = network_config("grad_zero", {"name": "SGD", "lr": 0.1, "momentum": 0.5}, {"phase": phases}, steps=12)
+    del config["freeze"]["layers"]
+    tensor = next(t for t in run_watched(config)[2].summary()["tensors"] if t["name"] == "last.bias")
+    assert tensor["frozen_steps"] == [[2, 4], [6, 9]]
+    assert (tensor["moved_steps"], causes(tensor)) == (5, {"momentum": 5})
+
+

@@ -1,0 +1,89 @@
+"""The trainer's checks on CUDA; skipped with a word where there is no device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from freeze_gui.freezing.methods import METHODS
+from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
+from tests.support.plain import LAYERS, plain_run
+from tests.support.runs import network_config, run_watched, same_bits
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device"),
+]
+
+
+@pytest.fixture(autouse=True)
+def deterministic() -> Any:
+    """The plain loops beside the program need the mode that the program switches on."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def on_cuda(method: str, optimizer: dict[str, Any], freeze: dict[str, Any], **train: Any) -> dict[str, Any]:
+    config = network_config(method, optimizer, freeze, **train)
+    config["train"]["device"] = "cuda"
+    return config
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_has_the_bits_and_norms_of_a_plain_pytorch_loop(method: str, optimizer: str) -> None:
+    hyper = {"lr": 0.01}
+    plain = plain_run(method, optimizer, hyper, window=(5, 14), device="cuda")
+    config = on_cuda(method, {"name": optimizer, **hyper}, {"from_step": 5, "to_step": 14})
+    states, _, recorder = run_watched(config)
+    assert all(same_bits(ours, theirs) for ours, theirs in zip(states, plain.states, strict=True))
+    for row, layer in enumerate(LAYERS):
+        ours = recorder.summary()["layers"][row]
+        grads = [norms[layer] for norms in plain.grad_norms]
+        assert [norm is None for norm in ours["grad_norm"]] == [norm is None for norm in grads]
+        for metric, truth in (("update_norm", plain.update_norms), ("weight_delta", plain.weight_deltas)):
+            np.testing.assert_allclose(ours[metric], [norms[layer] for norms in truth], rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_configuration_gives_the_same_bits_twice(method: str) -> None:
+    config = {
+        "model": {"source": "builtin:digits-cnn"},
+        "freeze": {"layers": ["stem", "blocks.0"], "method": method},
+        "train": {"steps": 20, "device": "cuda", "measure_every": 1},
+    }
+    first, second = run_watched(config)[0], run_watched(config)[0]
+    assert all(same_bits(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_norms_of_a_large_layer_are_within_a_millionth_of_float64() -> None:
+    layer = torch.nn.Linear(4096, 8192, device="cuda")
+    telemetry = Telemetry([layer])
+    start = layer.weight.detach().clone()
+    layer.weight.grad, layer.bias.grad = torch.randn_like(layer.weight), torch.zeros_like(layer.bias)
+    with torch.no_grad():
+        layer.weight.add_(torch.randn_like(layer.weight), alpha=0.01)
+    norms, _ = telemetry.measure(torch.zeros(0, device="cuda"))
+    change = float((layer.weight.detach() - start).double().norm())
+    assert norms[GRADIENT, 0] == pytest.approx(float(layer.weight.grad.double().norm()), rel=1e-6)
+    assert norms[UPDATE, 0] == pytest.approx(change, rel=1e-6)
+    assert norms[DELTA, 0] == pytest.approx(change, rel=1e-6)
+
+
+def test_running_out_of_device_memory_ends_the_run_with_its_own_status(tmp_path: Any) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import torch\n"
+        "class Net(torch.nn.Linear):\n"
+        "    def forward(self, x):\n"
+        "        return super().forward(x) + torch.empty(1 << 50, device=x.device).sum()\n"
+        "def build():\n"
+        "    return Net(6, 3)\n"
+    )
+    config = on_cuda("requires_grad", {"name": "SGD"}, {"layers": []})
+    config["model"]["source"] = f"file:{path}:build"
+    assert run_watched(config)[2].status == "out_of_memory"

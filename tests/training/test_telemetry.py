@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from freeze_gui.training.events import NO_GRADIENT
+from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
+
+NO_EXTRA = torch.zeros(0)
+
+
+def norm64(*tensors: torch.Tensor) -> float:
+    return math.sqrt(sum(float((t.detach().double() ** 2).sum()) for t in tensors))
+
+
+def measured(telemetry: Telemetry) -> np.ndarray:
+    return telemetry.measure(NO_EXTRA)[0]
+
+
+def test_norms_of_odd_sizes_and_layouts_are_those_of_float64() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Linear(300, 257), nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last), nn.LayerNorm(1)]
+    start = [[p.detach().clone() for p in layer.parameters()] for layer in layers]
+    telemetry = Telemetry(layers)
+    for _ in range(3):
+        before = [[p.detach().clone() for p in layer.parameters()] for layer in layers]
+        for layer in layers:
+            for p in layer.parameters():
+                p.grad = torch.randn_like(p)
+                p.data += 0.01 * torch.randn_like(p)
+        norms = measured(telemetry)
+        for row, layer in enumerate(layers):
+            own = list(layer.parameters())
+            np.testing.assert_allclose(norms[GRADIENT, row], norm64(*[p.grad for p in own if p.grad is not None]), 1e-6)
+            for metric, since in ((UPDATE, before[row]), (DELTA, start[row])):
+                truth = norm64(*[p.detach() - s for p, s in zip(own, since, strict=True)])
+                np.testing.assert_allclose(norms[metric, row], truth, 1e-6)
+
+
+def test_a_layer_of_ten_million_weights_is_within_a_millionth_of_float64() -> None:
+    layer = nn.Linear(2500, 4000, bias=False)
+    telemetry = Telemetry([layer])
+    layer.weight.grad = torch.full_like(layer.weight, 0.1)
+    start = layer.weight.detach().clone()
+    with torch.no_grad():
+        layer.weight.add_(0.001)
+    norms = measured(telemetry)
+    assert norms[GRADIENT, 0] == pytest.approx(norm64(layer.weight.grad), rel=1e-6)
+    assert norms[DELTA, 0] == pytest.approx(norm64(layer.weight.detach() - start), rel=1e-6)
+
+
+def test_no_gradient_zero_gradient_and_tiny_gradient_are_three_things() -> None:
+    layers = [nn.Linear(4, 4, bias=False) for _ in range(3)]
+    telemetry = Telemetry(layers)
+    layers[1].weight.grad = torch.zeros(4, 4)
+    layers[2].weight.grad = torch.full((4, 4), 1e-30)
+    norms = measured(telemetry)
+    assert norms[GRADIENT, 0] == NO_GRADIENT
+    assert norms[GRADIENT, 1] == 0.0
+    assert norms[GRADIENT, 2] == pytest.approx(4e-30, rel=1e-6)
+
+
+def test_one_parameter_without_gradient_does_not_hide_the_other() -> None:
+    layer = nn.Linear(3, 2)
+    telemetry = Telemetry([layer])
+    layer.bias.grad = torch.tensor([3.0, 4.0])
+    assert measured(telemetry)[GRADIENT, 0] == pytest.approx(5.0, rel=1e-6)
+
+
+def test_an_old_gradient_does_not_show_through_once_it_is_gone() -> None:
+    layer = nn.Linear(3, 2)
+    telemetry = Telemetry([layer])
+    layer.weight.grad, layer.bias.grad = torch.ones(2, 3), torch.tensor([3.0, 4.0])
+    measured(telemetry)
+    layer.weight.grad = None
+    assert measured(telemetry)[GRADIENT, 0] == pytest.approx(5.0, rel=1e-6)
+
+
+def test_a_huge_gradient_is_not_infinite_and_nan_stays_nan() -> None:
+    layers = [nn.Linear(2, 1, bias=False) for _ in range(2)]
+    telemetry = Telemetry(layers)
+    layers[0].weight.grad = torch.tensor([[3e30, 4e30]])
+    layers[1].weight.grad = torch.tensor([[float("nan"), 1.0]])
+    norms = measured(telemetry)
+    assert norms[GRADIENT, 0] == pytest.approx(5e30, rel=1e-6)
+    assert math.isnan(norms[GRADIENT, 1])
+
+
+def test_a_weight_that_moved_by_one_ulp_has_an_update_and_one_that_did_not_has_none() -> None:
+    layers = [nn.Linear(1, 1, bias=False) for _ in range(2)]
+    with torch.no_grad():
+        for layer in layers:
+            layer.weight.fill_(1e-30)
+    telemetry = Telemetry(layers)
+    with torch.no_grad():
+        layers[0].weight.copy_(torch.nextafter(layers[0].weight, torch.ones(1, 1)))
+    moved = float(layers[0].weight.detach().double()) - float(torch.tensor(1e-30).double())
+    norms = measured(telemetry)
+    assert norms[UPDATE, 0] == pytest.approx(moved, rel=1e-6)
+    assert norms[UPDATE, 1] == 0.0
+
+
+def test_a_tied_parameter_counts_in_each_of_its_layers() -> None:
+    a, b = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    b.weight = a.weight
+    telemetry = Telemetry([a, b])
+    a.weight.grad = torch.full((3, 3), 2.0)
+    norms = measured(telemetry)
+    assert norms[GRADIENT].tolist() == pytest.approx([6.0, 6.0], rel=1e-6)
+
+
+def test_a_layer_without_parameters_has_no_gradient_and_no_distance() -> None:
+    norms = measured(Telemetry([nn.BatchNorm1d(3, affine=False), nn.Linear(2, 2)]))
+    assert norms[:, 0].tolist() == [NO_GRADIENT, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.complex64])
+def test_other_number_formats_are_measured_too(dtype: torch.dtype) -> None:
+    layer = nn.Linear(8, 8, bias=False, dtype=dtype)
+    telemetry = Telemetry([layer])
+    layer.weight.grad = torch.full_like(layer.weight, 0.5)
+    assert measured(telemetry)[GRADIENT, 0] == pytest.approx(4.0, rel=1e-6)
+
+
+def test_what_rides_along_comes_back() -> None:
+    _, extra = Telemetry([nn.Linear(2, 2)]).measure(torch.tensor([0.25, 7.0]))
+    assert extra.tolist() == [0.25, 7.0]
