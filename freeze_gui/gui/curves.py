@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
 
 from freeze_gui.gui.heatmap import EMPTY_TEXT
@@ -17,8 +21,10 @@ from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, Trace, trace
 from freeze_gui.runs.history import HistoryView
 
-FROZEN_DASH = (1, 3)
-MOST_LEAK_MARKS = 12
+FROZEN_DASH = (3, 3)
+MOST_MARKS = 12
+T = TypeVar("T", bound=np.generic)
+NO_PEN = QPen(Qt.PenStyle.NoPen)
 
 
 class LogAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
@@ -56,7 +62,7 @@ class _Lines:
 
     def style(self, series: Series) -> None:
         theme = current_theme()
-        pale = mix(series.color, theme.plot_background, 0.45)
+        pale = mix(series.color, theme.plot_background, 0.25)
         self.faint.setPen(line_pen(mix(series.color, theme.plot_background, 0.7)))
         self.main.setPen(line_pen(series.color, series.dash))
         self.frozen.setPen(line_pen(pale, series.dash or FROZEN_DASH))
@@ -80,8 +86,8 @@ class LayerPlot(StepPlot):
         self.lines: list[_Lines] = []
         self.series: list[Series] = []
         super().__init__(name, METRIC_TITLES[metric], self.axis, parent)
-        self.zero_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=None)
-        self.none_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=None)
+        self.zero_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=NO_PEN)
+        self.none_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=NO_PEN)
         for strip in (self.zero_strip, self.none_strip):
             strip.setZValue(-10)
             self.view_box.addItem(strip, ignoreBounds=True)
@@ -160,8 +166,8 @@ class LayerPlot(StepPlot):
                 continue
             self._draw_lines(lines, traces[lane], raws[lane], scale, lane)
         self._mark_leaks(traces, scale)
-        bad = [(x, scale.nan_y) for one in traces for x in one.x[one.bad][:: max(int(one.bad.sum()) // 40, 1)]]
-        self.bad.setData(pos=np.array(bad) if bad else np.zeros((0, 2)))
+        bad = np.unique(np.concatenate([thin_out(one.x[one.bad], MOST_MARKS) for one in traces]))
+        self.bad.setData(bad, np.full(len(bad), scale.nan_y))
 
     def _draw_lines(self, lines: _Lines, one: Trace, raw: Trace | None, scale: LogScale, lane: int) -> None:
         lanes = len(self.series)
@@ -184,8 +190,7 @@ class LayerPlot(StepPlot):
     def _mark_leaks(self, traces: list[Trace], scale: LogScale) -> None:
         points = []
         for lane, one in enumerate(traces):
-            at = np.flatnonzero(one.leaked)
-            at = at[:: max(-(-len(at) // MOST_LEAK_MARKS), 1)]
+            at = thin_out(np.flatnonzero(one.leaked), MOST_MARKS)
             y = scale.y(one.values[at], lane, len(traces))
             points.append(np.column_stack((one.x[at], np.where(np.isnan(y), scale.none_y, y))))
         self.leaks.setData(pos=np.concatenate(points) if points else np.zeros((0, 2)))
@@ -194,9 +199,10 @@ class LayerPlot(StepPlot):
         """Bring axis and strips in line with the data; the scale only grows while the lines stay."""
         shown = [one.values[(one.values > 0) & np.isfinite(one.values)] for one in traces]
         has_none = any(bool(one.missing.any()) for one in traces)
+        has_nan = any(bool(one.bad.any()) for one in traces)
         least = min((float(part.min()) for part in shown if len(part)), default=1e-3)
         largest = max((float(part.max()) for part in shown if len(part)), default=1.0)
-        scale = fit(least, largest, has_none, self._scale)
+        scale = fit(least, largest, has_none, has_nan, self._scale)
         if scale != self._scale:
             self._scale = self.axis.scale_shown = scale
             half = 0.5 * scale.strip
@@ -219,3 +225,8 @@ class LayerPlot(StepPlot):
         self.none_strip.setVisible(False)
         self.view_box.setYRange(0, 1, padding=0)
         self.show_message(self.empty_text)
+
+
+def thin_out(values: NDArray[T], most: int) -> NDArray[T]:
+    """Return at most `most` of the values, evenly spread, the first among them."""
+    return values[:: max(-(-len(values) // most), 1)]

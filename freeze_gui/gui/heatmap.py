@@ -93,8 +93,10 @@ class HeatmapView(QWidget):
 
     def set_levels(self, low: float, high: float | None) -> None:
         """Fix the colour scale to values from `low` to `high`, as several runs share it; `high` None frees it."""
-        self._fixed = None if high is None else (float(np.log10(low)), float(np.log10(high)))
-        self._redraw()
+        new = None if high is None else (float(np.log10(low)), float(np.log10(high)))
+        if new != self._fixed:
+            self._fixed = new
+            self._redraw()
 
     def own_levels(self) -> tuple[float, float] | None:
         """Return the values between which this run's own scale lies, None without data."""
@@ -133,8 +135,8 @@ class HeatmapView(QWidget):
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
         if self._codes is None or not self.isVisible():
             return
-        new = self._codes.look()
-        if new or self._drawn_for != self._view_key():
+        self._codes.look()
+        if self._codes.pending or self._drawn_for != self._view_key():
             self._draw()
             self.update()
 

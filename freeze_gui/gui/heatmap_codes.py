@@ -103,17 +103,21 @@ class HeatmapCodes:
         stride = int(self._steps[-1] - self._steps[-2]) if len(self._steps) > 1 else 1
         return int(self._steps[-1]) + stride
 
-    def look(self) -> bool:
-        """Take note of rows that are new in the history; True when there are any."""
+    @property
+    def pending(self) -> bool:
+        """Whether `look` has seen rows that are not encoded yet."""
+        return self._rows < len(self._steps)
+
+    def look(self) -> None:
+        """Take note of rows that are new in the history."""
+        if self.history.rows == len(self._steps):
+            return
         view = self.history.view()
-        start, rows = len(self._steps), len(view.step)
-        if rows == start:
-            return False
+        start = len(self._steps)
         new = decades(view.metric(self.metric)[start:], view.frozen[start:])
         if new is not None:
             self.range = new if self.range is None else (min(self.range[0], new[0]), max(self.range[1], new[1]))
         self._steps = view.step
-        return True
 
     def encode(self, low: float, high: float) -> int:
         """Encode what `look` has seen with this scale; return the first row whose codes are new."""

@@ -53,7 +53,7 @@ def paint_row_labels(
     free_from = -math.inf
     for start, stop, words in labels_for(layers, rect.height(), metrics.height()):
         middle = rect.top() + (start + stop) / 2 * per_row
-        top = middle - metrics.height() / 2
+        top = max(middle - metrics.height() / 2, 0.0)
         chosen = stop - start == 1 and layers[start] in selected
         if top < free_from - 3:
             continue   # no room below the label above
@@ -69,7 +69,8 @@ def paint_row_labels(
             color = QColor(theme.accent)
             if path in selected:
                 painter.fillRect(QRect(rect.left() - 6, top_edge, 4, tall - (tall > 4)), color)
-            if per_row >= 4 or row == focus:
+                painter.fillRect(QRect(rect.right() + 3, top_edge, 4, tall - (tall > 4)), color)
+            if row == focus:
                 painter.setPen(color)
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRect(QRect(rect.left(), top_edge, rect.width() - 1, tall - 1))

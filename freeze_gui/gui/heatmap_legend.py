@@ -70,9 +70,6 @@ class HeatmapLegend(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        font = self.font()
-        font.setPointSizeF(max(font.pointSizeF() - 1, 7))
-        self.setFont(font)
         self._levels = (-3.0, 0.0)
         self._title = ""
         theme_manager().changed.connect(self.update)

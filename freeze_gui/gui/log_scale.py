@@ -31,11 +31,14 @@ class LogScale:
         Whole powers of ten that enclose all positive values.
     has_none
         Whether there is a strip for "no gradient".
+    has_nan
+        Whether the line of NaN has a name on the axis.
     """
 
     floor: float = -3.0
     top: float = 0.0
     has_none: bool = False
+    has_nan: bool = False
 
     @property
     def strip(self) -> float:
@@ -55,7 +58,7 @@ class LogScale:
     @property
     def nan_y(self) -> float:
         """Where NaN and infinities are marked."""
-        return self.top + 0.6 * self.strip
+        return self.top + 0.45 * self.strip
 
     @property
     def low(self) -> float:
@@ -64,8 +67,8 @@ class LogScale:
 
     @property
     def high(self) -> float:
-        """Upper edge of the plot."""
-        return self.top + 1.1 * self.strip
+        """Upper edge of the plot, which leaves room for the words of markers."""
+        return self.top + 1.9 * self.strip
 
     def y(self, values: Floats, lane: int = 0, lanes: int = 1) -> Floats:
         """Return where `values` are drawn: NaN (a gap) for `NO_GRADIENT`, NaN and infinities.
@@ -88,11 +91,15 @@ class LogScale:
             return "0"
         if self.has_none and abs(y - self.none_y) < 1e-9:
             return "none"
+        if self.has_nan and abs(y - self.nan_y) < 1e-9:
+            return "NaN"
         return power_text(y)
 
     def ticks(self, low: float, high: float, most: int) -> tuple[list[float], list[float]]:
         """Return the ticks with and without words between two heights: strips, powers of ten, and between them."""
-        strips = [y for y in (self.zero_y, *((self.none_y,) if self.has_none else ())) if low <= y <= high]
+        strips = [self.zero_y] + [self.none_y] * self.has_none + [self.nan_y] * self.has_nan
+        strips = [y for y in strips if low <= y <= high]
+        high = min(high, self.top)
         begin = max(low, self.floor)
         whole = [float(p) for p in range(math.ceil(begin - 1e-9), math.floor(high + 1e-9) + 1)]
         between = [p + math.log10(m) for p in range(math.floor(begin), math.ceil(high)) for m in range(2, 10)]
@@ -104,7 +111,7 @@ class LogScale:
         return strips + whole[::every], between if every == 1 and len(whole) < 8 else []
 
 
-def fit(least: float, largest: float, has_none: bool, before: LogScale | None = None) -> LogScale:
+def fit(least: float, largest: float, has_none: bool, has_nan: bool, before: LogScale | None = None) -> LogScale:
     """Return the scale for positive values from `least` to `largest`, at least as wide as `before`.
 
     A scale that only grows keeps a running plot still.
@@ -112,8 +119,8 @@ def fit(least: float, largest: float, has_none: bool, before: LogScale | None = 
     floor, top = math.floor(math.log10(least) + 1e-9), math.ceil(math.log10(largest) - 1e-9)
     if before is not None:
         floor, top = min(floor, int(before.floor)), max(top, int(before.top))
-        has_none = has_none or before.has_none
-    return LogScale(float(floor), float(max(top, floor + 1)), has_none)
+        has_none, has_nan = has_none or before.has_none, has_nan or before.has_nan
+    return LogScale(float(floor), float(max(top, floor + 1)), has_none, has_nan)
 
 
 def smooth(values: Floats, keep: float) -> Floats:

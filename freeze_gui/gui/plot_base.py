@@ -83,9 +83,8 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.follows_x = self.follows_y = True
         item = self.getPlotItem()
         item.hideButtons()
-        item.setTitle(title, size="9pt")
         item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        item.layout.setContentsMargins(4, 0, 8, 2)
+        item.layout.setContentsMargins(4, 0, 16, 2)
         self.view_box.disableAutoRange()
         self.view_box.setDefaultPadding(0.0)
         self.markers = pg.PlotCurveItem(connect="pairs")
@@ -111,7 +110,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         theme = current_theme()
         self.setBackground(theme.plot_background)
         item = self.getPlotItem()
-        item.setTitle(self.title, color=theme.muted, size="9pt")
+        item.setTitle(self.title, color=theme.text, size="9pt", justify="left")
         font = self.font()
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         for axis_name in ("left", "bottom", "right"):

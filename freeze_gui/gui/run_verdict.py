@@ -1,0 +1,96 @@
+"""One word for how a run stands, and the numbers beside it: what the table of runs shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from freeze_gui.runs.summary import layer_verdict
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+Tone = Literal["held", "leaked", "muted", "warning"]
+_FAILURES = {"diverged": "diverged", "out_of_memory": "out of memory", "failed": "failed"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run stands: a few `words`, a longer `detail`, and the tone in which they are coloured."""
+
+    words: str
+    detail: str
+    tone: Tone
+
+
+def verdict_of(recorder: RunRecorder) -> Verdict:
+    """Return how a run stands now; after its end, the same that its summary says."""
+    if recorder.ended is None:
+        return _live(recorder)
+    if recorder.status in _FAILURES:
+        return Verdict(_FAILURES[recorder.status], recorder.ended.error or "", "warning")
+    moved = [tensor for tensor in recorder.ended.tensors if tensor.moved]
+    moved_layers = {tensor.layer for tensor in moved}
+    verdicts = Counter(
+        layer_verdict(bool(recorder.frozen_windows(at)), layer.path in moved_layers)
+        for at, layer in enumerate(recorder.layers)
+    )
+    stopped = ", stopped" if recorder.status == "stopped" else ""
+    if verdicts["leaked"]:
+        causes = Counter({cause.cause: 0 for tensor in moved for cause in tensor.causes})
+        for tensor in moved:
+            for cause in tensor.causes:
+                causes[cause.cause] += cause.steps
+        names = [cause.replace("_", " ") for cause, _ in causes.most_common()]
+        largest = max(tensor.max_abs_change for tensor in moved)
+        frozen = verdicts["leaked"] + verdicts["held"]
+        detail = f"{verdicts['leaked']} of {frozen} frozen layers moved, by up to {largest:.2g}"
+        detail += f": {', '.join(names)}" if names else ""
+        return Verdict("LEAKED" + (f" · {names[0]}" if names else "") + stopped, detail, "leaked")
+    if verdicts["held"]:
+        count = verdicts["held"]
+        return Verdict(f"held{stopped}", f"{count} frozen layer{'s' * (count != 1)} held, bit by bit", "held")
+    return Verdict(f"nothing frozen{stopped}", "no layer was frozen", "muted")
+
+
+def _live(recorder: RunRecorder) -> Verdict:
+    if recorder.status != "running":
+        text = recorder.progress.text if recorder.progress else recorder.status
+        return Verdict(recorder.status, text, "muted")
+    leaking = int((recorder.leaked > 0).sum())
+    if leaking:
+        return Verdict("running · LEAKED", f"{leaking} frozen layer{'s' * (leaking != 1)} moved so far", "leaked")
+    if recorder.frozen.any():
+        return Verdict("running · held", f"{int(recorder.frozen.sum())} frozen layers have held so far", "held")
+    return Verdict("running", "no layer is frozen now", "muted")
+
+
+def step_ms_median(recorder: RunRecorder) -> float | None:
+    """Return the median time of a step in milliseconds, the first three left out; None before the first step."""
+    if recorder.history is None or not recorder.history.steps:
+        return None
+    step_s = recorder.history.view().step_s
+    return float(np.median(step_s[min(3, len(step_s) - 1) :]) * 1000)
+
+
+def last_evaluation(recorder: RunRecorder) -> tuple[float | None, float | None]:
+    """Return loss and accuracy of the latest evaluation, or the last step's loss where there is none."""
+    history = recorder.history
+    if history is None:
+        return None, None
+    if history.evaluations:
+        _, loss, accuracy = history.evaluations[-1]
+        return loss, accuracy
+    return (float(history.view().loss[-1]), None) if history.steps else (None, None)
+
+
+def version_of(recorder: RunRecorder) -> object:
+    """Return something that changes when there is anything new to say about a run."""
+    history = recorder.history
+    counts = (history.steps, len(history.evaluations)) if history is not None else None
+    progress = recorder.progress.text if recorder.progress else None
+    leaking = int((recorder.leaked > 0).sum())
+    return recorder.label, recorder.status, progress, counts, int(recorder.frozen.sum()), leaking
