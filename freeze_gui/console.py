@@ -58,8 +58,8 @@ class ProgressLine:
             case Progress():
                 self._loading(event)
             case RunStarted():
-                steps = f"{event.total_steps} step{'s' * (event.total_steps != 1)}"
-                self._show(f"{steps} on {event.device}", MofNCompleteColumn(), event.total_steps)
+                steps = f"{event.total_steps or 'any number of'} step{'s' * (event.total_steps != 1)}"
+                self._show(f"{steps} on {event.device}", MofNCompleteColumn(), event.total_steps or None)
             case StepDone():
                 self._step(event)
             case RunEnded():

@@ -128,12 +128,13 @@ def sparkline(values: Sequence[float | None], width: int = 160, height: int = 32
     low, high = min(v for _, v in points), max(v for _, v in points)
     across, up = (width - 2) / max(len(values) - 1, 1), (height - 2) / ((high - low) or 1.0)
     commands: list[str] = []
-    before = -2
     per_bin = -(-len(points) // (2 * width))
+    reach = 1 if per_bin == 1 else 2 * per_bin   # a wider step between two points is a gap
+    before = -reach - 1
     for start in range(0, len(points), per_bin):
         chunk = points[start : start + per_bin]
         for index, value in sorted({min(chunk, key=lambda p: p[1]), max(chunk, key=lambda p: p[1])}):
-            move = "M" if index > before + 2 * per_bin else "L"
+            move = "M" if index > before + reach else "L"
             commands.append(f"{move}{1 + index * across:.1f} {height - 1 - (value - low) * up:.1f}")
             before = index
     return (
