@@ -1,7 +1,7 @@
 """The closed set of frozen records that a run produces, in the order in which they come.
 
-`Progress`\\* → `RunStarted` → (`PlanApplied`? `StepDone` `Evaluated`?)\\* → `RunEnded`. A run that cannot start ends with
-`RunEnded` at once. Records hold plain numbers and read-only arrays, never tensors.
+`Progress`\\* → `RunStarted` → (`PlanApplied`? `StepDone` `Evaluated`?)\\* → `RunEnded`. A run that cannot start ends
+with `RunEnded` at once. Records hold plain numbers and read-only arrays, never tensors.
 """
 
 from __future__ import annotations

@@ -13,6 +13,9 @@ from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import Progress
 
+_PATIENCE_S = 0.2
+"""How long a stop waits for a loader that says nothing."""
+
 Report = Callable[[str, int, int | None], None]
 
 
@@ -56,7 +59,15 @@ def load(config: RunConfig, control: RunControl) -> Generator[Progress, None, Lo
 
     thread = threading.Thread(target=work, name="freeze-gui-loading", daemon=True)
     thread.start()
-    while (record := records.get()) is not None:
+    while True:
+        try:
+            record = records.get(timeout=_PATIENCE_S)
+        except queue.Empty:
+            if control.is_stopping:   # a download that hangs reports nothing and hears nothing: leave it behind
+                return None
+            continue
+        if record is None:
+            break
         yield record
     thread.join()
     if error and not isinstance(error[0], _Stopped):

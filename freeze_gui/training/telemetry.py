@@ -1,14 +1,16 @@
 """Per-layer norms of gradient, update and distance from the start, in a few grouped calls.
 
-All parameters are copied into one flat buffer, each padded to whole rows of 256 numbers. Norms are taken over rows in the
-buffer's precision and combined in float64: a float32 norm over millions of numbers in one go would be off by up to a
-percent (pytorch #169237), rows of 256 stay within 1e-6 of float64. What leaves the device is one small array.
+All parameters are copied into one flat buffer, each padded to whole rows of 256 numbers, a chunk at a time so that the
+work on a chunk finds it in the cache. Norms are taken over rows in the buffer's precision and combined in float64: a
+float32 norm over millions of numbers in one go would be off by up to a percent (pytorch #169237), rows of 256 stay
+within 1e-6 of float64. What leaves the device is one small array.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +22,8 @@ from freeze_gui.training.events import NO_GRADIENT
 
 ROW = 256
 _CHUNK_ROWS = {"cpu": 2048, "cuda": 65536}   # 2 MB of float32 stays in a core's cache; a GPU wants large kernels
+_LARGE = 256 * ROW
+"""Gradients from this size on, in elements, are measured where they lie; smaller ones are gathered first."""
 _TRUSTED = (1e-12, 1e15)
 """Norms outside may have under- or overflowed when squared in float32, and are taken again in float64."""
 
@@ -52,7 +56,10 @@ class Telemetry:
         self._row_ranges = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
         total = int(starts[-1])
         self._start, self._previous, self._now = (torch.zeros(total, ROW, dtype=dtype, device=device) for _ in range(3))
-        self._scratch = torch.empty(_CHUNK_ROWS.get(device.type, 65536), ROW, dtype=dtype, device=device)
+        self._chunks = _chunks(self._row_ranges, sizes, _CHUNK_ROWS.get(device.type, 65536))
+        self._scratch = torch.empty(
+            max((chunk.stop - chunk.start for chunk in self._chunks), default=0), ROW, dtype=dtype, device=device
+        )
         self._row_norms = torch.zeros(3, total, dtype=dtype, device=device)
         # MPS has no float64
         self._sum_dtype = torch.float32 if device.type == "mps" else torch.float64
@@ -63,13 +70,12 @@ class Telemetry:
             id(buffer): [buffer[a:b].view(-1)[:n] for (a, b), n in zip(self._row_ranges, sizes, strict=True)]
             for buffer in (self._start, self._previous, self._now)
         }
-        self._gather(self._start)
+        self._gather(self._start, [p.detach() for p in self._parameters])
         self._previous.copy_(self._start)
-        self._grad_ranges: dict[tuple[bool, ...], list[tuple[int, int]]] = {}
 
     def remember_weights(self) -> None:
         """Take the weights now as those before the next step; needed only when the step before was not measured."""
-        self._gather(self._previous)
+        self._gather(self._previous, [p.detach() for p in self._parameters])
 
     @torch.no_grad()
     def measure(self, extra: torch.Tensor) -> tuple[Floats, Floats]:
@@ -87,9 +93,7 @@ class Telemetry:
         """
         grads = [p.grad for p in self._parameters]
         self._measure_gradients(grads)
-        self._gather(self._now)
-        self._measure_difference(UPDATE, self._previous)
-        self._measure_difference(DELTA, self._start)
+        self._measure_weights()
         sums = torch.zeros(3, self._layer_count, dtype=self._sum_dtype, device=self._row_norms.device)
         squares = self._row_norms.to(self._sum_dtype).square_()[:, self._row_of]
         sums.index_add_(1, self._layer_of, squares)
@@ -99,33 +103,44 @@ class Telemetry:
         self._previous, self._now = self._now, self._previous
         return norms, packed[3 * self._layer_count :]
 
-    def _gather(self, buffer: torch.Tensor) -> None:
-        if self._parameters:
-            torch._foreach_copy_(self._views[id(buffer)], [_flat(p.detach()) for p in self._parameters])
+    def _gather(self, buffer: torch.Tensor, tensors: Sequence[torch.Tensor]) -> None:
+        if tensors:
+            torch._foreach_copy_(self._views[id(buffer)], [_flat(t) for t in tensors])
 
     def _measure_gradients(self, grads: Sequence[torch.Tensor | None]) -> None:
-        """Copy what gradients there are into the buffer and take their norms; rows without a gradient get 0."""
-        self._row_norms[GRADIENT].zero_()
-        present = tuple(g is not None for g in grads)
-        if not any(present):
-            return
+        """Take the norms of what gradients there are; rows without a gradient get 0."""
+        rows = self._row_norms[GRADIENT]
+        rows.zero_()
         views = self._views[id(self._now)]
-        pairs = [(view, _flat(g)) for view, g in zip(views, grads, strict=True) if g is not None]
-        torch._foreach_copy_([view for view, _ in pairs], [g for _, g in pairs])
-        if present not in self._grad_ranges:
-            self._grad_ranges[present] = _merged(r for r, has in zip(self._row_ranges, present, strict=True) if has)
-        for first, last in self._grad_ranges[present]:
-            for a, b in self._chunks(first, last):
-                torch.linalg.vector_norm(self._now[a:b], dim=1, out=self._row_norms[GRADIENT, a:b])
+        targets, sources, ranges = [], [], []
+        for view, row_range, grad in zip(views, self._row_ranges, grads, strict=True):
+            if grad is None:
+                continue
+            flat = _flat(grad)
+            if flat.numel() >= _LARGE and flat.numel() % ROW == 0 and flat.dtype == view.dtype:
+                torch.linalg.vector_norm(flat.view(-1, ROW), dim=1, out=rows[slice(*row_range)])
+            else:
+                targets.append(view)
+                sources.append(flat)
+                ranges.append(row_range)
+        if targets:
+            torch._foreach_copy_(targets, sources)
+        for a, b in _merged(ranges):
+            torch.linalg.vector_norm(self._now[a:b], dim=1, out=rows[a:b])
 
-    def _measure_difference(self, metric: int, since: torch.Tensor) -> None:
-        for a, b in self._chunks(0, len(self._now)):
-            difference = torch.sub(self._now[a:b], since[a:b], out=self._scratch[: b - a])
-            torch.linalg.vector_norm(difference, dim=1, out=self._row_norms[metric, a:b])
-
-    def _chunks(self, first: int, last: int) -> list[tuple[int, int]]:
-        size = len(self._scratch)
-        return [(a, min(a + size, last)) for a in range(first, last, size)]
+    def _measure_weights(self) -> None:
+        """Copy the weights into `_now`, and take the norms of their distance from the step before and the start."""
+        flats = [_flat(p.detach()) for p in self._parameters]
+        views = self._views[id(self._now)]
+        for chunk in self._chunks:
+            torch._foreach_copy_(
+                [views[p][a:b] for p, a, b in chunk.pieces], [flats[p][a:b] for p, a, b in chunk.pieces]
+            )
+            rows = slice(chunk.start, chunk.stop)
+            scratch = self._scratch[: chunk.stop - chunk.start]
+            for metric, since in ((UPDATE, self._previous), (DELTA, self._start)):
+                torch.sub(self._now[rows], since[rows], out=scratch)
+                torch.linalg.vector_norm(scratch, dim=1, out=self._row_norms[metric, rows])
 
     def _correct(self, norms: Floats, grads: Sequence[torch.Tensor | None]) -> None:
         """Take norms that may have under- or overflowed again in float64, and mark layers without a gradient."""
@@ -160,6 +175,34 @@ class Telemetry:
     def _exactly(self, metric: int, parts: Sequence[int], grads: Sequence[torch.Tensor | None]) -> float:
         pairs = (self._compared(metric, part, grads) for part in parts)
         return math.hypot(*(float(torch.linalg.vector_norm(a.cpu().double() - b.cpu().double())) for a, b in pairs))
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Rows [start, stop) of the buffer, and the (parameter, from element, to element) pieces that lie in them."""
+
+    start: int
+    stop: int
+    pieces: tuple[tuple[int, int, int], ...]
+
+
+def _chunks(row_ranges: Sequence[tuple[int, int]], sizes: Sequence[int], most_rows: int) -> list[_Chunk]:
+    """Cut the buffer into chunks of at most `most_rows` rows; a large parameter is cut into several pieces."""
+    total = row_ranges[-1][1] if row_ranges else 0
+    chunks = []
+    first = 0   # the first parameter that may reach into the chunk
+    for start in range(0, total, most_rows):
+        stop = min(start + most_rows, total)
+        pieces = []
+        while row_ranges[first][1] <= start:
+            first += 1
+        for p in range(first, len(row_ranges)):
+            a, b = row_ranges[p]
+            if a >= stop:
+                break
+            pieces.append((p, (max(a, start) - a) * ROW, min(sizes[p], (min(b, stop) - a) * ROW)))
+        chunks.append(_Chunk(start, stop, tuple(pieces)))
+    return chunks
 
 
 def _own_parameters(layers: Sequence[nn.Module]) -> tuple[list[nn.Parameter], list[tuple[int, int]]]:

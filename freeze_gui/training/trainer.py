@@ -179,11 +179,13 @@ class _Loop:
             step,
             loss_value,
             group[0].task,
-            *((None, None, None) if norms is None else (norms[GRADIENT], norms[UPDATE], norms[DELTA])),
-            frozen=self._mask(freezer.frozen),
-            leaked=tuple(self._row_of[path] for path in leaked),
-            step_s=done - began,
-            overhead_s=done - measuring + watched - watching,
+            None if norms is None else norms[GRADIENT],
+            None if norms is None else norms[UPDATE],
+            None if norms is None else norms[DELTA],
+            self._mask(freezer.frozen),
+            tuple(self._row_of[path] for path in leaked),
+            done - began,
+            done - measuring + watched - watching,
         )
 
     def evaluation(self, step: int) -> Iterator[Evaluated]:
