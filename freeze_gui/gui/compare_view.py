@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
+from freeze_gui.gui.card import Card
 from freeze_gui.gui.curves import LayerPlot
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES, HeatmapLegend
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
@@ -169,7 +170,7 @@ class CompareView(QWidget):
         row = QHBoxLayout()
         row.setSpacing(8)
         for plot in self.plots:
-            row.addWidget(plot, 1)
+            row.addWidget(Card(plot, 4, bottom), 1)
             plot.setMinimumHeight(120)
             plot.empty_text = ""
         column.addLayout(row, 1)

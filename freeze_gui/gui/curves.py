@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
 
-from freeze_gui.gui.heatmap import EMPTY_TEXT
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import mix
@@ -21,6 +20,11 @@ from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, Trace, trace
 from freeze_gui.runs.history import HistoryView
 
+EMPTY_TEXTS = {
+    "weight_delta": "How far each layer has moved from where it started",
+    "update_norm": "How far each layer moves in a step",
+    "grad_norm": "How strong each layer's gradient is",
+}
 FROZEN_DASH = (3, 3)
 MOST_MARKS = 12
 T = TypeVar("T", bound=np.generic)
@@ -96,7 +100,7 @@ class LayerPlot(StepPlot):
         for marks in (self.leaks, self.bad):
             marks.setZValue(10)
             self.view_box.addItem(marks, ignoreBounds=True)
-        self.empty_text = EMPTY_TEXT
+        self.empty_text = EMPTY_TEXTS[metric]
         self.keep = 0.0
         self._scale: LogScale | None = None
         self._drawn_for: object = None
@@ -142,7 +146,7 @@ class LayerPlot(StepPlot):
         rows = tuple(series.history.rows for series in self.series)
         x_range = tuple(self.view_box.viewRange()[0])
         width = max(int(self.view_box.width()), 50)
-        key = (rows, x_range, width, self.keep, self.follows_y)
+        key = (rows, x_range, width, self.view_box.height(), self.keep, self.follows_y)
         if key == self._drawn_for:
             return
         self._drawn_for = key
@@ -202,7 +206,7 @@ class LayerPlot(StepPlot):
         has_nan = any(bool(one.bad.any()) for one in traces)
         least = min((float(part.min()) for part in shown if len(part)), default=1e-3)
         largest = max((float(part.max()) for part in shown if len(part)), default=1.0)
-        scale = fit(least, largest, has_none, has_nan, self._scale)
+        scale = fit(least, largest, has_none, has_nan, int(self.view_box.height()), self._scale)
         if scale != self._scale:
             self._scale = self.axis.scale_shown = scale
             half = 0.5 * scale.strip

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from freeze_gui.gui import heatmap_codes as codes
 from freeze_gui.gui.heatmap_labels import paint_axis, paint_message, paint_row_labels, paint_tooltip, row_label_width
@@ -56,7 +56,7 @@ class HeatmapView(QWidget):
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         self.setFont(font)
         self.legend = HeatmapLegend(self)
-        self.legend.setVisible(not compact)
+        self.legend.hide()
         self.empty_text = EMPTY_TEXT
         self._compact = compact
         self._metric = METRICS[0]
@@ -202,6 +202,8 @@ class HeatmapView(QWidget):
     def _restart(self) -> None:
         self._codes = None if self._history is None else codes.HeatmapCodes(self._history, self._metric)
         self._choose_rows()
+        self.legend.setVisible(bool(self._shown_rows) and not self._compact)
+        self._place_legend()
         self._redraw()
 
     def _choose_rows(self) -> None:
@@ -249,7 +251,9 @@ class HeatmapView(QWidget):
         """Paint cells, labels, axis, markers, selection, cursor and the words at the pointer."""
         painter = QPainter(self)
         if self._codes is None or not self._shown_rows or self._history is None:
+            painter.setFont(QApplication.font())
             paint_message(painter, self.rect(), self.empty_text)
+            painter.end()
             return
         if self._drawn_for != self._view_key():
             self._codes.look()
@@ -272,6 +276,9 @@ class HeatmapView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the legend at the bottom."""
+        self._place_legend()
+
+    def _place_legend(self) -> None:
         height = self.legend.sizeHint().height()
         left = self.plot_rect().left()
         below = self.plot_rect().bottom() + QFontMetrics(self.font()).height() + 12

@@ -16,7 +16,7 @@ MOST_LABEL_WIDTH = 148
 def row_label_width(layers: Sequence[str], width: int, metrics: QFontMetrics) -> int:
     """Return the width that the labels take: as wide as the longest, at most a quarter of `width`."""
     longest = max((metrics.horizontalAdvance(path or "(model)") for path in layers), default=0)
-    return min(longest + 14, MOST_LABEL_WIDTH, max(width // 4, 24)) if layers else 8
+    return min(longest + 14, MOST_LABEL_WIDTH, max(width // 3, 24)) if layers else 8
 
 
 def block_starts(layers: Sequence[str], depth: int) -> list[tuple[int, int, str]]:
@@ -69,7 +69,6 @@ def paint_row_labels(
             color = QColor(theme.accent)
             if path in selected:
                 painter.fillRect(QRect(rect.left() - 6, top_edge, 4, tall - (tall > 4)), color)
-                painter.fillRect(QRect(rect.right() + 3, top_edge, 4, tall - (tall > 4)), color)
             if row == focus:
                 painter.setPen(color)
                 painter.setBrush(Qt.BrushStyle.NoBrush)

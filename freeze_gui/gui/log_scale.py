@@ -33,17 +33,20 @@ class LogScale:
         Whether there is a strip for "no gradient".
     has_nan
         Whether the line of NaN has a name on the axis.
+    strip_share
+        Height of a strip, as a share of the decades shown.
     """
 
     floor: float = -3.0
     top: float = 0.0
     has_none: bool = False
     has_nan: bool = False
+    strip_share: float = 0.1
 
     @property
     def strip(self) -> float:
-        """Height of a strip: a tenth of the decades shown."""
-        return 0.1 * (self.top - self.floor)
+        """Height of a strip in decades."""
+        return self.strip_share * (self.top - self.floor)
 
     @property
     def zero_y(self) -> float:
@@ -53,12 +56,12 @@ class LogScale:
     @property
     def none_y(self) -> float:
         """Middle of the strip of missing gradients."""
-        return self.floor - 1.85 * self.strip
+        return self.floor - 1.8 * self.strip
 
     @property
     def nan_y(self) -> float:
         """Where NaN and infinities are marked."""
-        return self.top + 0.45 * self.strip
+        return self.top + 0.9 * self.strip
 
     @property
     def low(self) -> float:
@@ -68,7 +71,7 @@ class LogScale:
     @property
     def high(self) -> float:
         """Upper edge of the plot, which leaves room for the words of markers."""
-        return self.top + 1.9 * self.strip
+        return (self.nan_y if self.has_nan else self.top) + 1.3 * self.strip
 
     def y(self, values: Floats, lane: int = 0, lanes: int = 1) -> Floats:
         """Return where `values` are drawn: NaN (a gap) for `NO_GRADIENT`, NaN and infinities.
@@ -111,16 +114,24 @@ class LogScale:
         return strips + whole[::every], between if every == 1 and len(whole) < 8 else []
 
 
-def fit(least: float, largest: float, has_none: bool, has_nan: bool, before: LogScale | None = None) -> LogScale:
-    """Return the scale for positive values from `least` to `largest`, at least as wide as `before`.
+def fit(
+    least: float, largest: float, has_none: bool, has_nan: bool, height: int, before: LogScale | None = None
+) -> LogScale:
+    """Return the scale for positive values from `least` to `largest` in a plot of so many pixels.
 
-    A scale that only grows keeps a running plot still.
+    It is at least as wide as `before`: a scale that only grows keeps a running plot still. Strips are as high as their
+    words.
     """
     floor, top = math.floor(math.log10(least) + 1e-9), math.ceil(math.log10(largest) - 1e-9)
     if before is not None:
         floor, top = min(floor, int(before.floor)), max(top, int(before.top))
         has_none, has_nan = has_none or before.has_none, has_nan or before.has_nan
-    return LogScale(float(floor), float(max(top, floor + 1)), has_none, has_nan)
+    return LogScale(float(floor), float(max(top, floor + 1)), has_none, has_nan, strip_share(height))
+
+
+def strip_share(height: int) -> float:
+    """Return the share of the decades at which a strip is 14 pixels high in a plot of this height."""
+    return round(min(max(14 / max(height - 65, 1), 0.05), 0.3), 2)
 
 
 def smooth(values: Floats, keep: float) -> Floats:

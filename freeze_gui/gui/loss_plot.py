@@ -10,7 +10,6 @@ import pyqtgraph as pg
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from freeze_gui.gui.heatmap import EMPTY_TEXT
 from freeze_gui.gui.log_scale import smooth
 from freeze_gui.gui.palette import mix
 from freeze_gui.gui.plot_base import StepPlot, line_pen
@@ -62,10 +61,10 @@ class LossPlot(StepPlot):
 
     def __init__(self, name: str = "lossPlot", parent: QWidget | None = None) -> None:
         self.right_box: pg.ViewBox | None = None
-        super().__init__(name, "loss (left, ● evaluated) · accuracy (right, ◆)", parent=parent)
+        super().__init__(name, "loss · accuracy ◆ (right axis)", parent=parent)
         self.series: list[LossSeries] = []
         self.lines: list[_Lines] = []
-        self.empty_text = EMPTY_TEXT
+        self.empty_text = "Loss and accuracy"
         self.keep = 0.0
         self._drawn_for: object = None
         item = self.getPlotItem()
@@ -159,11 +158,6 @@ class LossPlot(StepPlot):
             lines.set_visible(False)
         self.view_box.setYRange(0, 1, padding=0)
         self.show_message(self.empty_text)
-
-    def show_message(self, text: str) -> None:
-        """Hide the numbers of the right axis too while there is nothing."""
-        super().show_message(text)
-        self.getPlotItem().getAxis("right").setStyle(showValues=not text)
 
     @Slot()
     def on_view_resized(self) -> None:

@@ -84,7 +84,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         item = self.getPlotItem()
         item.hideButtons()
         item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        item.layout.setContentsMargins(4, 0, 16, 2)
+        item.layout.setContentsMargins(0, 0, 12, 0)
         self.view_box.disableAutoRange()
         self.view_box.setDefaultPadding(0.0)
         self.markers = pg.PlotCurveItem(connect="pairs")
@@ -115,10 +115,11 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         for axis_name in ("left", "bottom", "right"):
             axis = item.getAxis(axis_name)
-            axis.setPen(line_pen(theme.border))
             axis.setTextPen(theme.muted)
             axis.setTickFont(font)
             axis.setStyle(tickLength=-4)
+        item.getAxis("bottom").setStyle(hideOverlappingLabels=False)   # the last step keeps its number
+        self._hide_axes(not self.message.isHidden())
         self.markers.setPen(line_pen(theme.muted, (2, 3)))
         self.cursor_line.setPen(line_pen(theme.text))
         self.message.setStyleSheet(f"color: {theme.muted}; background: transparent;")
@@ -130,9 +131,14 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
             return
         self.message.setText(text)
         self.message.setVisible(bool(text))
-        item = self.getPlotItem()
-        for axis_name in ("left", "bottom"):
-            item.getAxis(axis_name).setStyle(showValues=not text)
+        self._hide_axes(bool(text))
+
+    def _hide_axes(self, hidden: bool) -> None:
+        theme = current_theme()
+        for axis_name in ("left", "bottom", "right"):
+            axis = self.getPlotItem().getAxis(axis_name)
+            axis.setStyle(showValues=not hidden)
+            axis.setPen(line_pen(theme.plot_background if hidden else theme.border))
 
     def show_steps(self, start: float, stop: float) -> None:
         """Show these steps."""

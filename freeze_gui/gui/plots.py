@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
+from freeze_gui.gui.card import Card
 from freeze_gui.gui.chips import ChipStrip
 from freeze_gui.gui.curves import LayerPlot
 from freeze_gui.gui.heatmap import HeatmapView
@@ -153,7 +154,7 @@ class RunPlots(QWidget):
         line.addWidget(heading, 1)
         line.addWidget(self.metric_box)
         column.addLayout(line)
-        column.addWidget(self.heatmap, 1)
+        column.addWidget(Card(self.heatmap, 8, top), 1)
         middle = QWidget(self)
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -165,13 +166,13 @@ class RunPlots(QWidget):
         column.addLayout(line)
         pair = QHBoxLayout()
         pair.setSpacing(8)
-        pair.addWidget(self.weight_delta_plot, 1)
-        pair.addWidget(self.grad_norm_plot, 1)
+        pair.addWidget(Card(self.weight_delta_plot, 4, middle), 1)
+        pair.addWidget(Card(self.grad_norm_plot, 4, middle), 1)
         column.addLayout(pair, 1)
         splitter = QSplitter(Qt.Orientation.Vertical, self)
         splitter.setHandleWidth(8)
         splitter.setChildrenCollapsible(False)
-        for widget, stretch in ((top, 5), (middle, 4), (self.loss_plot, 3)):
+        for widget, stretch in ((top, 5), (middle, 4), (Card(self.loss_plot, 4, self), 3)):
             splitter.addWidget(widget)
             splitter.setStretchFactor(splitter.count() - 1, stretch)
         splitter.setSizes([500, 400, 300])

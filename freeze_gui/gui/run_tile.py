@@ -104,5 +104,5 @@ class RunTile(QWidget):
         self.verdict.setToolTip(verdict.detail)
         weight = 400 if verdict.tone == "muted" else 600
         self.verdict.setStyleSheet(f"color: {getattr(theme, verdict.tone)}; font-weight: {weight};")
-        self.heatmap.empty_text = verdict.detail or verdict.words
+        self.heatmap.empty_text = verdict.detail if verdict.detail != "waiting" else "waits for its turn"
         self.heatmap.update()
