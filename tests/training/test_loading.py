@@ -43,10 +43,13 @@ def test_a_stop_leaves_a_download_at_its_next_report(monkeypatch: pytest.MonkeyP
             time.sleep(0.001)
 
     monkeypatch.setattr(loading, "_load", endless)
+    events = []
     for event in Trainer(CONFIG, control).events():
+        events.append(event)
         control.stop()
-    assert isinstance(event, RunEnded)
-    assert event.status == "stopped"
+    end = events[-1]
+    assert isinstance(end, RunEnded)
+    assert end.status == "stopped"
     assert not any(thread.name == "freeze-gui-loading" for thread in threading.enumerate())
 
 
