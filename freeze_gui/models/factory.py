@@ -30,8 +30,8 @@ def split_file_source(source: str) -> tuple[Path, str]:
     return Path(path).expanduser().absolute(), name
 
 
-def load_factory(source: str) -> Callable[[int], Any]:
-    """Run the file and return its FACTORY, as a function of the seed that is set directly before the call.
+def load_factory(source: str) -> Callable[[int | None], Any]:
+    """Run the file and return its FACTORY, as a function of the seed that is set directly before the call (None: none).
 
     The file is run anew each time, so that an edited file counts. What it prints goes to stderr.
 
@@ -50,9 +50,10 @@ def load_factory(source: str) -> Callable[[int], Any]:
         raise UserError(f"{name} in {path} is a {kind}, but must be a function or class to call without arguments")
     _check_arguments(factory, name, path)
 
-    def call(seed: int) -> Any:
+    def call(seed: int | None) -> Any:
         with _users_code(path, f"{name}()"):
-            torch.manual_seed(seed)
+            if seed is not None:
+                torch.manual_seed(seed)
             return factory()
 
     return call

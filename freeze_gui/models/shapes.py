@@ -1,33 +1,20 @@
 """Shapes that are found by trying: what goes into a model, what comes out of it and of each module inside.
 
-All trials run on the meta device, where tensors have shapes and no values, on a copy that shares nothing with the
-model: neither weights, nor running statistics, nor the global random state can change.
+Trials run on a copy that shares nothing with the model, on the meta device where that is possible: neither weights nor
+running statistics nor the global random state can change.
 """
 
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from freeze_gui.models.loaded import LoadedModel
-
-
-def meta_twin(module: nn.Module) -> nn.Module:
-    """Copy a module onto the meta device without allocating its weights."""
-    # deepcopy takes what the memo holds instead of copying it: every tensor becomes one without values.
-    memo: dict[int, Any] = {}
-    for parameter in module.parameters():
-        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
-    for buffer in module.buffers():
-        memo[id(buffer)] = buffer.detach().to("meta")
-    return copy.deepcopy(module, memo)
+from freeze_gui.models.trial import meta_twin, quiet_trial
 
 
 def first_leaf(module: nn.Module) -> nn.Module | None:
@@ -83,32 +70,6 @@ def first_tensor(output: Any) -> Tensor | None:
     return None
 
 
-class _EmptyOnMeta(TorchFunctionMode):
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func is torch.empty and kwargs.get("device") is None:
-            kwargs = {**kwargs, "device": "meta"}
-        return func(*args, **kwargs)
-
-
-def structure_only() -> TorchFunctionMode:
-    """Build modules without allocating or drawing their weights, which lie on the meta device; this thread only.
-
-    ``torch.device("meta")`` would take the values of every tensor, and some constructors compute with theirs (regnet's
-    widths). torch.nn makes all its weights by ``torch.empty``, so that taking those is enough; what little is left on
-    the CPU can follow by ``module.to("meta")``.
-    """
-    return _EmptyOnMeta()
-
-
-@contextmanager
-def quiet_trial() -> Iterator[None]:
-    """Keep a trial forward or constructor from leaving traces: no gradients, no warnings, random state restored."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def output_shapes(loaded: LoadedModel, batch_size: int = 2) -> dict[str, tuple[int, ...]]:
     """Return the output shape of every module that a forward reaches.
 
@@ -127,7 +88,7 @@ def output_shapes(loaded: LoadedModel, batch_size: int = 2) -> dict[str, tuple[i
     """
     shapes: dict[str, tuple[int, ...]] = {}
     try:
-        with quiet_trial():
+        with quiet_trial(), torch.no_grad():
             twin = meta_twin(loaded.module).eval()
             for path, child in twin.named_modules():
                 child.register_forward_hook(_recorder(path, shapes))
@@ -159,7 +120,8 @@ def probe_output(loaded: LoadedModel) -> tuple[int, ...] | None:
     if any(tensor.is_meta for tensor in loaded.module.state_dict().values()):
         return None
     try:
-        with quiet_trial():
+        # A forward may draw in ways that quiet_trial does not catch (dropout as a function); nobody else runs by now.
+        with quiet_trial(), torch.no_grad(), torch.random.fork_rng(devices=[]):
             twin = copy.deepcopy(loaded.module).cpu().eval()
             for inputs, keywords in sample_inputs(loaded, 2):
                 tensor = first_tensor(twin(inputs, **keywords))

@@ -13,14 +13,7 @@ from freeze_gui.errors import UserError
 from freeze_gui.models.builtin import BUILTIN_NAMES, build_builtin, builtin_label
 from freeze_gui.models.factory import load_factory
 from freeze_gui.models.loaded import LoadedModel, ModelChoice, Preprocess, Progress
-from freeze_gui.models.shapes import (
-    guess_input_shape,
-    meta_twin,
-    output_shapes,
-    probe_output,
-    quiet_trial,
-    structure_only,
-)
+from freeze_gui.models.shapes import guess_input_shape, output_shapes, probe_output
 from freeze_gui.models.torchvision_models import (
     describe_torchvision,
     load_torchvision,
@@ -28,6 +21,7 @@ from freeze_gui.models.torchvision_models import (
     torchvision_names,
     torchvision_structure,
 )
+from freeze_gui.models.trial import meta_twin, quiet_trial, structure_only
 from freeze_gui.models.weights import load_weights, read_weights
 from freeze_gui.resources import resource_path
 
@@ -58,7 +52,8 @@ def list_models() -> list[ModelChoice]:
 def open_model(source: str, *, num_classes: int | None = None) -> LoadedModel:
     """Open the structure of a model at once: on the meta device, without allocating or loading weights.
 
-    A ``file:`` factory that cannot run on the meta device is run for real.
+    A ``file:`` factory that cannot run on the meta device is run for real. The global random state stays as it is, so
+    that a run in another thread is not disturbed.
 
     Raises
     ------
@@ -66,15 +61,14 @@ def open_model(source: str, *, num_classes: int | None = None) -> LoadedModel:
         When the source is unknown or a user's file fails.
     """
     kind, name = _split(source, num_classes)
-    with quiet_trial(), torch.enable_grad():  # a factory may compute gradients; only the random state must not move
-        if kind == "file":
-            return _open_file(source, num_classes)
-        if kind == "builtin":
-            with structure_only():
-                loaded = build_builtin(name, num_classes=num_classes)
-            loaded.module.to("meta")
-            return loaded
+    if kind == "file":
+        return _open_file(source, num_classes)
+    if kind == "torchvision":
         return describe_torchvision(name, torchvision_structure(name, num_classes), num_classes=num_classes)
+    with structure_only():
+        loaded = build_builtin(name, num_classes=num_classes)
+    loaded.module.to("meta")
+    return loaded
 
 
 def load_model(
@@ -169,10 +163,11 @@ def _open_file(source: str, num_classes: int | None) -> LoadedModel:
     factory = load_factory(source)
     try:
         with structure_only():
-            module = _checked(factory(0), source)
+            module = _checked(factory(None), source)
         module = meta_twin(module)  # .to("meta") would untie tied weights
     except Exception:  # it may need values; if it fails for another reason, it fails here too and says why
-        module = _checked(factory(0), source)
+        with quiet_trial():
+            module = _checked(factory(None), source)
     return _describe_file(source, module, num_classes)
 
 

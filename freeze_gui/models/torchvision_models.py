@@ -14,7 +14,7 @@ from torch import nn
 
 from freeze_gui.errors import UserError
 from freeze_gui.models.loaded import LoadedModel, Preprocess, Progress
-from freeze_gui.models.shapes import quiet_trial, structure_only
+from freeze_gui.models.trial import quiet_trial, structure_only
 from freeze_gui.models.weights import download_weights, head_path, load_weights, read_weights
 
 _SIDES = (32, 64, 96, 128, 160, 192, 224, 256, 384, 512)
@@ -137,7 +137,7 @@ def smallest_input(name: str) -> tuple[int, int, int]:
     Found on the meta device among the sides 32, 64, 96, …, 512; 224 where none works there. With two images would be
     too weak a test: batch norm over two images of one pixel each runs, but amplifies gradients up to 1e17.
     """
-    with quiet_trial():
+    with quiet_trial(), torch.no_grad():
         module = torchvision_structure(name).train()
         for side in _SIDES:
             try:

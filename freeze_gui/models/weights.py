@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,8 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, where: str, 
         shown = _some(f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}" for name in misfits)
         raise UserError(f"{where} does not fit the model: {len(misfits)} tensor(s) of another shape: {shown}")
     skipped = head_names if fresh_head else set()
-    kept = {name: tensor for name, tensor in state.items() if name not in skipped}
+    kept = OrderedDict((name, tensor) for name, tensor in state.items() if name not in skipped)
+    kept._metadata = own._metadata  # type: ignore[attr-defined]  # without versions, some modules rename or refuse
     result = module.load_state_dict(kept, strict=False)
     missing = [name for name in _truly_missing(module, result.missing_keys, kept) if name not in skipped]
     if missing or result.unexpected_keys:

@@ -62,7 +62,7 @@ def test_every_epoch_goes_over_the_same_eight_batches_and_validation_is_another(
     data = load_data("random", model=open_model("builtin:five-linear"), loss="mse")
     first, second = list(data.epoch(0)), list(data.epoch(1))
     assert len(first) == data.epoch_steps == 8
-    assert all(torch.equal(one.inputs, two.inputs) for one, two in zip(first, second, strict=True))
+    assert all(one.inputs is two.inputs for one, two in zip(first, second, strict=True))
     assert data.validation is not None and len(data.validation) == 1
     assert not any(torch.equal(batch.inputs, data.validation[0].inputs) for batch in first)
 

@@ -81,6 +81,13 @@ def test_an_old_checkpoint_without_batch_counters_is_no_mistake() -> None:
     load_weights(net(), state, where="w.pt")
 
 
+def test_a_module_that_checks_its_version_loads_from_a_file_that_holds_none(tmp_path: Path) -> None:
+    original = load_model("torchvision:mnasnet0_5", num_classes=3, seed=1).module
+    save_file(original.state_dict(), tmp_path / "mnasnet.safetensors")
+    loaded = load_model("torchvision:mnasnet0_5", num_classes=3, weights=str(tmp_path / "mnasnet.safetensors"))
+    assert same(loaded.module, dict(original.state_dict()))
+
+
 def test_a_tied_weight_that_is_stored_once_is_not_missing(tmp_path: Path) -> None:
     def tied() -> nn.Module:
         module = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5, bias=False))

@@ -1,0 +1,85 @@
+"""Build and run modules only to look at them: no weights, no trace.
+
+The window opens models while a run trains in another thread, and both share one global random generator. Saving and
+restoring its state here would rewind the run's dropout, so that nothing here may draw from it in the first place.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+_DRAWS = frozenset(
+    {
+        *("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"),
+        *("normal_", "uniform_", "bernoulli_", "random_", "exponential_", "cauchy_", "geometric_", "log_normal_"),
+        *("kaiming_uniform_", "kaiming_normal_"),  # of torch.nn.init, whose calls come here as a whole
+    }
+)
+
+
+class _Trial(TorchFunctionMode):
+    """Gives every draw a generator of its own, and new weights no values; works in this thread only."""
+
+    def __init__(self, *, weights_on_meta: bool) -> None:
+        super().__init__()
+        self._weights_on_meta = weights_on_meta
+        self._generator = torch.Generator().manual_seed(0)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        if self._weights_on_meta and func is torch.empty and kwargs.get("device") is None:
+            kwargs["device"] = "meta"
+        elif name in _DRAWS and kwargs.get("generator") is None:
+            first = kwargs.get("tensor", args[0] if args and isinstance(args[0], Tensor) else None)
+            device = torch.device(kwargs.get("device") or "cpu") if first is None else first.device
+            if device.type == "meta" and name.endswith("_"):
+                return first  # there are no values to draw
+            if device.type == "cpu":
+                kwargs["generator"] = self._generator
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def structure_only() -> Iterator[None]:
+    """Build modules without allocating or drawing their weights, which lie on the meta device.
+
+    ``torch.device("meta")`` would take the values of every tensor, and some constructors compute with theirs (regnet's
+    widths). torch.nn makes all its weights by ``torch.empty``, so that taking those is enough; what little is left on
+    the CPU can follow by `meta_twin`.
+    """
+    with _Trial(weights_on_meta=True), _silence():
+        yield
+
+
+@contextmanager
+def quiet_trial() -> Iterator[None]:
+    """Run a constructor or forward without warnings and without drawing from the global random generator."""
+    with _Trial(weights_on_meta=False), _silence():
+        yield
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def meta_twin(module: nn.Module) -> nn.Module:
+    """Copy a module onto the meta device without allocating its weights; what is tied stays tied."""
+    # deepcopy takes what the memo holds instead of copying it: every tensor becomes one without values.
+    memo: dict[int, Any] = {}
+    for parameter in module.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
+    for buffer in module.buffers():
+        memo[id(buffer)] = buffer.detach().to("meta")
+    return copy.deepcopy(module, memo)
