@@ -286,7 +286,7 @@ class NoGrad(FreezingMethod):
             del module.forward
         self._wrapped = [m for m in self.context.wholly_frozen() if "forward" not in vars(m)]
         for module in self._wrapped:
-            module.forward = torch.no_grad()(module.forward)   # type: ignore[method-assign]
+            module.forward = torch.no_grad()(module.forward)
 
     def thaw(self, modules: frozenset[str]) -> None:
         """Unwrap what is no longer frozen."""
