@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from freeze_gui.gui import heatmap_codes as codes
 from freeze_gui.gui.heatmap_labels import paint_axis, paint_message, paint_row_labels, paint_tooltip, row_label_width
-from freeze_gui.gui.heatmap_legend import HeatmapLegend, lookup_table, pixels_to_image, power_text
+from freeze_gui.gui.heatmap_legend import HeatmapLegend, lookup_table
 from freeze_gui.gui.readout import cell_text
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.runs.history import METRICS, History
@@ -67,7 +67,8 @@ class HeatmapView(QWidget):
         self._shown_rows: list[int] = []   # rows of the history that are shown, top to bottom
         self._selected: frozenset[str] = frozenset()
         self._x_range: tuple[float, float] | None = None
-        self._cells: codes.Codes = np.zeros((0, 0), np.uint8)   # (columns, layers)
+        self._pixels = np.zeros((0, 0), np.uint32)   # what the image shows; its memory
+        self._label_width: tuple[object, int] = (None, 0)
         self._image: QImage | None = None
         self._drawn_for: object = None
         self._cursor: float | None = None
@@ -159,7 +160,10 @@ class HeatmapView(QWidget):
         """Return where the cells lie, in this widget."""
         line = QFontMetrics(self.font()).height()
         below = line + 6 + (0 if self._compact else self.legend.sizeHint().height() + 8)
-        left = row_label_width(self.shown_layers, self.width(), QFontMetrics(self.font()))
+        if self._label_width[0] != self.width():
+            labels = row_label_width(self.shown_layers, self.width(), QFontMetrics(self.font()))
+            self._label_width = self.width(), labels
+        left = self._label_width[1]
         height = max(self.height() - below - 2, 1)
         if self._shown_rows:
             height = min(height, TALLEST_ROW * len(self._shown_rows))
@@ -209,6 +213,7 @@ class HeatmapView(QWidget):
     def _choose_rows(self) -> None:
         layers = self._history.layers if self._history else ()
         wanted = None if self._filter is None else set(self._filter)
+        self._label_width = None, 0
         self._shown_rows = [row for row, path in enumerate(layers) if wanted is None or path in wanted]
 
     def _redraw(self) -> None:
@@ -235,15 +240,20 @@ class HeatmapView(QWidget):
         rect, ratio, (start, stop) = self.plot_rect(), self.devicePixelRatioF(), self.x_range()
         width, height = round(rect.width() * ratio), round(rect.height() * ratio)
         first_row = self._codes.encode(*levels)
+        table = lookup_table(current_theme())
         first = 0
-        if key == self._drawn_for and self._cells.shape[0] == width:
+        if key == self._drawn_for and self._pixels.shape == (height, width) and self._image is not None:
             first = self._codes.column_of_row(first_row, width, start, stop)
             first = max(first - 1, 0)   # the row before the new ones no longer reaches as far as it did
-        fresh = self._codes.columns(width, start, stop, first)
+        else:
+            self._pixels = np.full((height, width), table[codes.EMPTY])
+            self._image = QImage(self._pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        last = self._codes.end_column(width, start, stop)
+        fresh = self._codes.columns(width, start, stop, first, last)
         if len(self._shown_rows) < fresh.shape[1]:
             fresh = fresh[:, self._shown_rows]
-        self._cells = fresh if first == 0 else np.concatenate((self._cells[:first], fresh))
-        self._image = pixels_to_image(codes.to_pixels(self._cells.T, height), lookup_table(current_theme()))
+        if last > first:
+            self._pixels[:, first:last] = table[codes.to_pixels(fresh.T, height, first)]
         self._drawn_for = key
         self.legend.set_scale(self._metric, levels)
 
@@ -331,5 +341,3 @@ class HeatmapView(QWidget):
         else:
             super().keyPressEvent(event)
 
-
-__all__ = ["EMPTY_TEXT", "HeatmapView", "power_text"]

@@ -46,7 +46,7 @@ def encode(values: Floats, frozen: NDArray[np.bool_], leaked: NDArray[np.bool_],
         share = (np.log10(values.astype(np.float32)) - low) / max(high - low, 1e-9)
     steps = SCALE_LAST - SCALE_FIRST
     finite = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
-    codes = (SCALE_FIRST + np.clip(finite, 0.0, 1.0) * steps).astype(np.uint8)
+    codes = (SCALE_FIRST + 0.5 + np.clip(finite, 0.0, 1.0) * steps).astype(np.uint8)
     missing = values == NO_GRADIENT
     codes[values == 0.0] = ZERO
     codes[missing] = MISSING
@@ -136,16 +136,19 @@ class HeatmapCodes:
             self._rows = rows
         return first
 
-    def columns(self, width: int, start: float, stop: float, first_column: int = 0) -> Codes:
-        """Return codes over `width` pixel columns that show the steps [start, stop), from `first_column` on.
+    def columns(
+        self, width: int, start: float, stop: float, first_column: int = 0, last_column: int | None = None
+    ) -> Codes:
+        """Return codes over `width` pixel columns that show the steps [start, stop).
 
         Returns
         -------
         ndarray
-            Shape (width - first_column, layers).
+            Of the columns [first_column, last_column), shape (last_column - first_column, layers).
         """
         layers = self._codes.shape[1]
-        out = np.zeros((max(width - first_column, 0), layers), np.uint8)
+        count = (width if last_column is None else last_column) - first_column
+        out = np.zeros((max(count, 0), layers), np.uint8)
         steps = self._steps[: self._rows]
         if not len(steps) or stop <= start or not len(out):
             return out
@@ -173,6 +176,10 @@ class HeatmapCodes:
             return width
         return int(np.clip(math.floor((self._steps[row] - start) * width / (stop - start)), 0, width))
 
+    def end_column(self, width: int, start: float, stop: float) -> int:
+        """Return the first pixel column that is still empty, limited to [0, width]."""
+        return int(np.clip(math.ceil((self.end_step - start) * width / (stop - start) - 1e-9), 0, width))
+
     def row_of_step(self, step: float) -> int | None:
         """Return the measured row that stands for `step`, None before the first and after the last."""
         if not len(self._steps) or step < self._steps[0] or step >= self.end_step:
@@ -180,11 +187,12 @@ class HeatmapCodes:
         return int(np.searchsorted(self._steps, step, "right")) - 1
 
 
-def to_pixels(cells: Codes, height: int) -> Codes:
+def to_pixels(cells: Codes, height: int, first_column: int = 0) -> Codes:
     """Stretch or squeeze (layers, columns) to (height, columns) and draw the patterns in.
 
     Hatches mark missing gradients, stripes mark leaks and a checker marks NaN, so that no state rests on colour alone.
-    Rows of 8 pixels and more are set apart by a gap of one pixel.
+    Rows of 8 pixels and more are set apart by a gap of one pixel. `first_column` is where in the picture `cells` begin,
+    so that patterns go on.
     """
     layers, width = cells.shape
     if layers == 0 or height <= 0:
@@ -193,15 +201,17 @@ def to_pixels(cells: Codes, height: int) -> Codes:
         pixels = np.maximum.reduceat(cells, np.arange(height) * layers // height, axis=0)
     else:
         pixels = cells[np.arange(height) * layers // height]
-    y, x = np.arange(height)[:, None], np.arange(width)[None, :]
-    present = np.bincount(cells.ravel(), minlength=256) > 0
+    y, x = np.arange(height)[:, None], np.arange(first_column, first_column + width)[None, :]
+    present = np.bincount(cells.ravel(order="K"), minlength=256) > 0
     for code, hatch, period, wide in (
         (MISSING, MISSING_HATCH, 6, 1),
         (FROZEN_NO_GRADIENT, FROZEN_HATCH, 6, 1),
         (LEAKED, LEAKED_HATCH, 6, 2),
     ):
         if present[code]:
-            pixels[(pixels == code) & ((x + y) % period < wide)] = hatch
+            pattern = np.arange(period + width + height) % period < wide
+            striped = np.lib.stride_tricks.sliding_window_view(pattern[first_column % period :], width)[:height]
+            pixels[(pixels == code) & striped] = hatch
     if present[NAN]:
         pixels[(pixels == NAN) & ((x // 3 + y // 3) % 2 == 0)] = NAN_HATCH
     if height >= 8 * layers:

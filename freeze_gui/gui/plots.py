@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 MOST_SELECTED = 8
+TURNS_BELOW_S = 0.1   # refreshes that follow each other faster than this draw one plot each
 SMOOTHING = (("no smoothing", 0.0), ("EMA 0.6", 0.6), ("EMA 0.9", 0.9))
 
 
@@ -57,6 +59,7 @@ class RunPlots(QWidget):
         self._selected: tuple[str, ...] = ()
         self._colors: dict[str, int] = {}
         self._known_layers: tuple[str, ...] = ()
+        self._turn, self._refreshed_s, self._calm = 0, 0.0, False
         self._build()
         self._connect()
 
@@ -89,15 +92,26 @@ class RunPlots(QWidget):
             self._take_history()
         self.heatmap.refresh()
         start, stop = self._all_steps()
-        for plot in self.plots:
+        for plot in self._due():
             if plot.follows_x:
                 plot.show_steps(start, stop)
             plot.refresh()
             plot.set_markers(history.markers if history else ())
 
+    def _due(self) -> tuple[StepPlot, ...]:
+        """Return the plots to draw now: painting curves costs most, so in quick succession they take turns."""
+        now, live = time.monotonic(), self._recorder is not None and self._recorder.ended is None
+        quick, self._refreshed_s = now - self._refreshed_s < TURNS_BELOW_S, now
+        if not (quick and live and self._calm):
+            self._calm = True
+            return self.plots
+        self._turn = (self._turn + 1) % len(self.plots)
+        return (self.plots[self._turn],)
+
     @Slot()
     def reset_view(self) -> None:
         """Show all steps and all values again."""
+        self._calm = False
         for plot in self.plots:
             plot.reset_view()
         self.heatmap.set_x_range(None)
@@ -107,6 +121,7 @@ class RunPlots(QWidget):
     def show_steps(self, start: float, stop: float) -> None:
         """Show these steps in every view."""
         sender = self.sender()
+        self._calm = False
         for plot in self.plots:
             plot.follows_x = False
             if plot is not sender:
@@ -207,6 +222,7 @@ class RunPlots(QWidget):
         keep = self.smoothing_box.itemData(index)
         for plot in (self.weight_delta_plot, self.grad_norm_plot, self.loss_plot):
             plot.set_smoothing(keep)
+        self._calm = False
         self.refresh()
 
     @Slot(str)
@@ -264,6 +280,7 @@ class RunPlots(QWidget):
         for path in shown:   # a line keeps its colour while it is shown
             if path not in self._colors:
                 self._colors[path] = next(i for i in range(len(shown) + 1) if i not in self._colors.values())
+        self._calm = False   # what a person asked for is drawn at once, in every plot
         history = self._recorder.history if self._recorder else None
         row_of = {path: row for row, path in enumerate(self._known_layers)}
         lines = [

@@ -1,0 +1,64 @@
+"""Small runs with known numbers, for the tests of the views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from freeze_gui.freezing.verdict import Cause, TensorVerdict
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.config import load_config
+from freeze_gui.training.events import (
+    NO_GRADIENT,
+    Evaluated,
+    LayerRecord,
+    PlanApplied,
+    RunEnded,
+    RunStarted,
+    StepDone,
+)
+
+LAYERS = ("stem", "blocks.0", "blocks.1", "head")
+
+
+def waiting_run(label: str = "requires_grad") -> RunRecorder:
+    return RunRecorder(load_config({"model": {"source": "builtin:digits-cnn"}}), label)
+
+
+def started_run(label: str = "requires_grad", total_steps: int = 100, layers: Sequence[str] = LAYERS) -> RunRecorder:
+    run = waiting_run(label)
+    records = tuple(LayerRecord(path, "Linear", 10) for path in layers)
+    run.handle(RunStarted(records, total_steps, "cpu", None, {}))
+    return run
+
+
+def add_steps(
+    run: RunRecorder,
+    count: int,
+    values: Sequence[float] = (0.1, 0.1, 0.1, 0.1),
+    frozen: Sequence[int] = (),
+    leaked: Sequence[int] = (),
+) -> None:
+    assert run.history is not None
+    flags = np.zeros(len(run.layers), bool)
+    flags[list(frozen)] = True
+    numbers = np.array(values, float)
+    start = run.history.steps
+    run.handle(PlanApplied(start, flags, 40))
+    for step in range(start, start + count):
+        run.handle(StepDone(step, 1.0 / (step + 1), None, numbers, numbers, numbers, flags, tuple(leaked), 0.01, 0.001))
+
+
+def end_run(run: RunRecorder, moved: Sequence[str] = (), status: str = "completed") -> None:
+    assert run.history is not None
+    causes = {path: (Cause("momentum", 3, 0.02),) for path in moved}
+    tensors = tuple(
+        TensorVerdict(f"{path}.weight", "parameter", path, ((0, 1),), path in moved, 3, 0, 0.02, causes.get(path, ()))
+        for path in run.history.layers
+    )
+    run.handle(Evaluated(run.history.steps, 0.25, 0.9))
+    run.handle(RunEnded(status, "loss is NaN" if status == "diverged" else None, run.history.steps, tensors))
+
+
+__all__ = ["LAYERS", "NO_GRADIENT", "add_steps", "end_run", "started_run", "waiting_run"]

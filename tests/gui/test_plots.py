@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from freeze_gui.gui.log_scale import LogScale, fit, smooth
+from freeze_gui.gui.plots import RunPlots
+from freeze_gui.gui.readout import readout_html
+from freeze_gui.gui.traces import trace
+from freeze_gui.runs.recorder import RunRecorder
+from tests.gui.recorded_runs import LAYERS, NO_GRADIENT, add_steps, end_run, started_run
+
+
+def shown(qtbot: QtBot, run: RunRecorder | None) -> RunPlots:
+    plots = RunPlots()
+    qtbot.addWidget(plots)
+    plots.resize(900, 650)
+    plots.show()
+    plots.set_run(run)
+    plots.refresh()
+    return plots
+
+
+def test_zero_lands_in_the_zero_strip_and_missing_values_leave_gaps() -> None:
+    scale = LogScale(-3.0, 1.0, has_none=True)
+    y = scale.y(np.array([10.0, 0.001, 0.0, NO_GRADIENT, np.nan, np.inf]))
+    assert y[:2] == pytest.approx([1.0, -3.0])
+    assert y[2] == scale.zero_y and scale.zero_y + scale.strip / 2 < scale.floor
+    assert np.isnan(y[3:]).all()
+    assert scale.low < scale.none_y < scale.zero_y < scale.floor < scale.top < scale.nan_y < scale.high
+
+
+def test_zeros_of_several_lines_lie_in_lanes_inside_the_strip() -> None:
+    scale = LogScale(-3.0, 1.0)
+    lanes = [float(scale.y(np.zeros(1), lane, 8)[0]) for lane in range(8)]
+    assert len(set(lanes)) == 8
+    assert all(abs(y - scale.zero_y) < scale.strip / 2 for y in lanes)
+
+
+def test_the_axis_names_zero_none_and_nan_and_never_a_power_inside_the_strips() -> None:
+    scale = LogScale(-3.0, 0.0, has_none=True, has_nan=True)
+    worded, between = scale.ticks(scale.low, scale.high, 10)
+    words = [scale.value_text(y) for y in worded]
+    assert words == ["0", "none", "NaN", "0.001", "0.01", "0.1", "1"]
+    assert min(between) >= -3.0 and max(between) <= 0.0
+
+
+def test_the_scale_encloses_all_positive_values_and_only_grows() -> None:
+    first = fit(0.02, 0.5, False, False, 300)
+    assert (first.floor, first.top) == (-2.0, 0.0)
+    wider = fit(3e-5, 0.1, True, False, 300, first)
+    assert (wider.floor, wider.top, wider.has_none) == (-5.0, 0.0, True)
+    assert fit(1e-30, 1e-30, False, False, 300).top == -29.0   # one decade at least
+
+
+def test_smoothing_is_causal_and_keeps_zero_missing_and_nan() -> None:
+    values = np.array([1.0, 1.0, 0.0, NO_GRADIENT, np.nan, 3.0])
+    smoothed = smooth(values, 0.5)
+    assert smoothed[:3].tolist() == [1.0, 1.0, 0.0] and smoothed[3] == NO_GRADIENT and np.isnan(smoothed[4])
+    weights = 0.5 ** np.array([5, 4, 3, 0])
+    assert smoothed[5] == pytest.approx((weights * [1, 1, 0, 3]).sum() / weights.sum(), rel=1e-3)
+    assert smooth(values, 0.0) is values
+
+
+def test_a_spike_of_one_step_among_ten_thousand_survives_in_the_line() -> None:
+    run = started_run(total_steps=10_000)
+    add_steps(run, 7_000, (0.5, 1, 1, 1))
+    add_steps(run, 1, (90.0, 1, 1, 1))
+    add_steps(run, 2_999, (0.5, 1, 1, 1))
+    assert run.history is not None
+    line = trace(run.history.view(), "grad_norm", 0, (0, 10_000), 400, 0.0)
+    assert len(line.x) <= 800 and line.values.max() == 90.0 and line.values.min() == 0.5
+
+
+def test_one_missing_gradient_one_nan_and_one_leak_survive_reduction() -> None:
+    run = started_run(total_steps=5_000)
+    add_steps(run, 1_000, (1, 1, 1, 1), frozen=(3,))
+    add_steps(run, 1, (NO_GRADIENT, float("nan"), 1, 1), frozen=(3,), leaked=(3,))
+    add_steps(run, 3_999, (1, 1, 1, 1), frozen=(3,))
+    assert run.history is not None
+    view = run.history.view()
+    lines = [trace(view, "grad_norm", layer, (0, 5_000), 300, 0.0) for layer in range(4)]
+    assert lines[0].missing.any() and not lines[2].missing.any()
+    assert lines[1].bad.any() and np.isfinite(lines[1].values).all()
+    assert lines[3].leaked.any() and lines[3].frozen.all()
+
+
+def test_frozen_stretches_are_drawn_by_their_own_line_and_missing_gradients_by_theirs(qtbot: QtBot) -> None:
+    run = started_run(total_steps=30)
+    add_steps(run, 10, (0.5, 1, 1, 1))
+    add_steps(run, 10, (NO_GRADIENT, 1, 1, 1), frozen=(0, 1))
+    add_steps(run, 10, (0.5, 1, 1, 1))
+    plots = shown(qtbot, run)
+    plots.set_selected(["stem", "blocks.0"])
+    stem, block = plots.grad_norm_plot.lines[:2]
+    _, y = stem.main.getData()
+    assert np.isfinite(y[:10]).all() and np.isnan(y[10:20]).all() and np.isfinite(y[20:]).all()
+    _, none = stem.none.getData()
+    assert np.isnan(none[:10]).all() and np.isfinite(none[10:20]).all()
+    assert none[10] < plots.grad_norm_plot.axis.scale_shown.zero_y   # not where zeros are
+    _, frozen = block.frozen.getData()
+    assert np.isfinite(frozen[9:21]).all() and np.isnan(frozen[:9]).all()
+    assert not stem.faint.isVisible()
+
+
+def test_at_most_eight_selected_layers_are_drawn_beside_the_pinned_ones(qtbot: QtBot) -> None:
+    layers = [f"layer{i}" for i in range(20)]
+    run = started_run(layers=layers)
+    add_steps(run, 3, [0.1] * 20)
+    plots = shown(qtbot, run)
+    plots.toggle_pin("layer19")
+    plots.set_selected(layers[:12])
+    assert plots.shown_layers() == ["layer19", *layers[:8]]
+    assert plots.chips.note.text() == "and 4 more selected"
+    colors = {s.label: s.color for s in plots.weight_delta_plot.series}
+    assert len(set(colors.values())) == 9
+    plots.set_selected(layers[4:6])
+    assert plots.shown_layers() == ["layer19", "layer4", "layer5"]
+    assert {s.label: s.color for s in plots.weight_delta_plot.series}["layer4"] == colors["layer4"]
+    plots.toggle_pin("layer19")
+    assert plots.shown_layers() == ["layer4", "layer5"]
+
+
+def test_before_a_run_every_view_says_what_will_be_there(qtbot: QtBot) -> None:
+    plots = shown(qtbot, None)
+    assert plots.heatmap.empty_text.startswith("Press Run")
+    assert all(plot.message.isVisible() and plot.message.text() for plot in plots.plots)
+    run = started_run()
+    plots.set_run(run)
+    add_steps(run, 2)
+    plots.refresh()
+    qtbot.wait(120)
+    plots.refresh()
+    assert not any(plot.message.isVisible() for plot in plots.plots)
+
+
+def test_new_steps_reach_every_plot_within_three_quick_refreshes(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 5)
+    plots = shown(qtbot, run)
+    add_steps(run, 5)
+    for _ in range(3):
+        plots.refresh()
+    assert len(plots.weight_delta_plot.lines[0].main.getData()[0]) == 10
+    assert len(plots.grad_norm_plot.lines[0].main.getData()[0]) == 10
+    assert len(plots.loss_plot.lines[0].loss.getData()[0]) == 10
+    end_run(run)
+    plots.refresh()
+    assert plots.loss_plot.lines[0].accuracy_points.getData()[1].tolist() == [0.9]
+
+
+def test_a_zoom_stays_while_steps_arrive_and_the_key_a_ends_it(qtbot: QtBot) -> None:
+    run = started_run(total_steps=100)
+    add_steps(run, 50)
+    plots = shown(qtbot, run)
+    plots.loss_plot.view_box.setXRange(10, 20, padding=0)
+    plots.loss_plot.on_zoomed(None)
+    add_steps(run, 10)
+    plots.refresh()
+    assert all(plot.view_box.viewRange()[0] == [10, 20] for plot in plots.plots)
+    assert plots.heatmap.x_range() == (10, 20)
+    QTest.keyClick(plots.loss_plot, Qt.Key.Key_A)
+    assert all(plot.view_box.viewRange()[0] == [0, 100] for plot in plots.plots)
+    assert plots.heatmap.x_range() == (0, 100)
+
+
+def test_one_cursor_runs_through_every_view(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 50)
+    plots = shown(qtbot, run)
+    plots.weight_delta_plot.step_hovered.emit(12.5)
+    assert all(plot.cursor_line.isVisible() and plot.cursor_line.value() == 12.5 for plot in plots.plots)
+    assert plots.heatmap._cursor == 12.5 and "step 12" in plots.readout.text()
+    plots.heatmap.step_hovered.emit(None)
+    assert not any(plot.cursor_line.isVisible() for plot in plots.plots) and not plots.readout.isVisible()
+
+
+def test_the_readout_tells_missing_from_zero_and_leaked_from_held() -> None:
+    run = started_run()
+    add_steps(run, 5, (0.5, 0.0, NO_GRADIENT, float("nan")), frozen=(0, 1), leaked=(1,))
+    assert run.history is not None
+    html = readout_html(run.history, [(path, "#000000", row) for row, path in enumerate(LAYERS)], 3.2)
+    rows = html.split("<tr>")
+    assert "step 3" in rows[1] and "0.5" in rows[2] and "frozen, held" in rows[2]
+    assert ">0&nbsp;" in rows[3] and "frozen, LEAKED" in rows[3]
+    assert "no gradient" in rows[4] and "NaN" in rows[5]
+    assert readout_html(run.history, [], 99) == ""
+
+
+def test_moments_when_layers_froze_are_marked_in_every_plot(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 20)
+    add_steps(run, 20, frozen=(0, 1))
+    plots = shown(qtbot, run)
+    for plot in plots.plots:
+        assert plot.markers.getData()[0].tolist() == [20, 20]
+        assert [label.toPlainText() for label in plot.marker_labels if label.isVisible()] == ["2 froze"]
+
+
+def test_the_metric_box_rules_the_heatmap_and_its_clicks_are_passed_on(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 5)
+    plots = shown(qtbot, run)
+    plots.metric_box.setCurrentIndex(2)
+    assert plots.heatmap._metric == "grad_norm"
+    with qtbot.waitSignal(plots.layer_clicked) as clicked:
+        plots.heatmap.layer_clicked.emit("head")
+    assert clicked.args == ["head"]

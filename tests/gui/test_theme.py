@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, color_map
+from freeze_gui.gui.theme import apply_theme, current_theme, icon, series_color, style_sheet, theme_manager
+from freeze_gui.resources import resource_path
+
+
+def luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(color: str, other: str) -> float:
+    low, high = sorted((luminance(color), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def app() -> QApplication:
+    instance = QApplication.instance()
+    assert isinstance(instance, QApplication)
+    return instance
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("word", ["text", "muted", "accent", "held", "leaked", "frozen", "warning"])
+def test_every_word_is_legible_on_every_background(theme: Theme, word: str) -> None:
+    for background in (theme.window, theme.panel, theme.raised, theme.plot_background):
+        assert contrast(getattr(theme, word), background) >= 4.5   # WCAG 2.2, text
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_line_is_seen_on_the_plot_background_and_there_are_enough(theme: Theme) -> None:
+    assert len(set(theme.series)) >= 8
+    assert all(contrast(color, theme.plot_background) >= 4 for color in theme.series)
+    assert len(set(RUN_DASHES)) == len(RUN_DASHES)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_colour_map_gets_lighter_from_low_to_high(theme: Theme) -> None:
+    lights = [luminance(f"#{int(color) & 0xFFFFFF:06x}") for color in color_map(theme, 32)]
+    assert all(a < b for a, b in pairwise(lights))
+
+
+def test_a_choice_reaches_palette_style_sheet_icons_and_those_who_listen(qtbot: QtBot) -> None:
+    apply_theme(app(), "light")
+    light_icon = icon("run").pixmap(32, 32).toImage()
+    with qtbot.waitSignal(theme_manager().changed) as changed:
+        assert apply_theme(app(), "dark") is DARK
+    assert changed.args == [DARK]
+    assert current_theme() is DARK and series_color(0) == DARK.series[0] and series_color(10) == DARK.series[0]
+    assert app().palette().color(QPalette.ColorRole.Window).name() == DARK.window
+    assert DARK.panel in app().styleSheet()
+    assert icon("run").pixmap(32, 32).toImage() != light_icon
+    with qtbot.assertNotEmitted(theme_manager().changed):
+        apply_theme(app(), "dark")
+    apply_theme(app(), "light")
+
+
+def test_the_system_is_followed_only_when_that_is_the_choice(qtbot: QtBot) -> None:
+    apply_theme(app(), "system")
+    theme_manager().on_color_scheme_changed(Qt.ColorScheme.Dark)
+    assert current_theme() is DARK
+    apply_theme(app(), "light")
+    theme_manager().on_color_scheme_changed(Qt.ColorScheme.Dark)
+    assert current_theme() is LIGHT
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_no_name_is_left_unfilled_in_the_style_sheet(theme: Theme) -> None:
+    assert "@" not in style_sheet(theme).split("*/", 1)[1]
+
+
+def test_every_icon_paints_something(qtbot: QtBot) -> None:
+    for path in resource_path("icons").glob("*.svg"):
+        image = icon(path.stem).pixmap(24, 24).toImage()
+        assert any(image.pixelColor(x, y).alpha() > 0 for x in range(24) for y in range(24)), path.stem
