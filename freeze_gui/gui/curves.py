@@ -57,7 +57,8 @@ class _Lines:
         self.main = pg.PlotCurveItem(connect="finite")
         self.frozen = pg.PlotCurveItem(connect="finite")
         self.none = pg.PlotCurveItem(connect="finite")
-        for item in self.items:
+        for item, height in zip(self.items, (-5, 2, 1, 0), strict=True):   # no raw line hides another's mean
+            item.setZValue(height)
             plot.view_box.addItem(item, ignoreBounds=True)
 
     @property

@@ -103,7 +103,7 @@ class HeatmapLegend(QWidget):
         painter.drawImage(bar, pixels_to_image(ramp, table))
         low, high = self._levels
         text_y = bar.bottom() + 3
-        for power in scale_ticks(low, high, most=max(width // 52, 2)):
+        for power in scale_ticks(low, high, most=max(width // 40, 2)):
             text = power_text(power)
             advance = metrics.horizontalAdvance(text)
             x = left + round((power - low) / (high - low) * (width - 1))

@@ -305,7 +305,9 @@ class RunPlots(QWidget):
     def _show_readout(self, step: float | None) -> None:
         history = self._recorder.history if self._recorder else None
         lines = self.weight_delta_plot.series
-        html = readout_html(history, [(s.label, s.color, s.layer) for s in lines], step) if history and step else ""
+        html = ""
+        if history is not None and step is not None:
+            html = readout_html(history, [(s.label, s.color, s.layer) for s in lines], step)
         self.readout.setVisible(bool(html))
         if not html:
             return

@@ -103,6 +103,8 @@ def test_frozen_stretches_are_drawn_by_their_own_line_and_missing_gradients_by_t
     assert none[10] < plots.grad_norm_plot.axis.scale_shown.zero_y   # not where zeros are
     _, frozen = block.frozen.getData()
     assert np.isfinite(frozen[9:21]).all() and np.isnan(frozen[:9]).all()
+    _, trained = block.main.getData()
+    assert np.isnan(trained[10:20]).all()   # the full line stops where the frozen one runs
     assert not stem.faint.isVisible()
 
 
