@@ -45,9 +45,19 @@ class Suspect:
         return differ([(self.value, now)])[0]
 
 
-def gradient_marks(parameters: Iterable[nn.Parameter]) -> dict[int, tuple[int, int]]:
+Marks = dict[int, tuple[int, int]]
+"""Identity of a parameter → a mark of its gradient; a parameter without gradient has none."""
+
+
+def gradient_marks(parameters: Iterable[nn.Parameter]) -> Marks:
     """Return a mark for each gradient that exists; backward changes the mark of those that it writes."""
-    return {id(p): (id(p.grad), p.grad._version) for p in parameters if p.grad is not None}
+    return {id(p): gradient_mark(p) for p in parameters if p.grad is not None}
+
+
+def gradient_mark(parameter: nn.Parameter) -> tuple[int, int]:
+    """Return the mark of one gradient, which must exist."""
+    assert parameter.grad is not None
+    return id(parameter.grad), parameter.grad._version
 
 
 def causes_of_step(suspect: Suspect, now: torch.Tensor) -> list[str]:
@@ -65,6 +75,11 @@ def causes_of_step(suspect: Suspect, now: torch.Tensor) -> list[str]:
     found = [cause for cause, did in zip(("momentum", "weight_decay"), moved, strict=True) if did]
     # neither alone may reach half an ULP where both together do
     return found or ["momentum"]
+
+
+def fresh_step(suspect: Suspect) -> torch.Tensor:
+    """Return where a fresh optimizer would take the parameter with the same gradient."""
+    return _replay(suspect, suspect.gradient, {}, suspect.hyper)
 
 
 def _replay(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from freeze_gui.freezing.causes import Marks, gradient_marks
 from freeze_gui.freezing.methods import METHODS, FreezeContext
 from freeze_gui.freezing.norm_layers import NormPolicy
 from freeze_gui.freezing.plan import FreezePlan
+from freeze_gui.freezing.side_effects import SideEffect, SideEffectWatch
 from freeze_gui.freezing.thaw import reset_state
 from freeze_gui.freezing.verdict import FrozenWatch, TensorVerdict
 
@@ -21,12 +23,16 @@ class Freezer:
         What is wanted; may be replaced between steps.
     """
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, plan: FreezePlan) -> None:
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, plan: FreezePlan, clipping: bool = False
+    ) -> None:
         self.plan = plan
         self._context = FreezeContext(model, optimizer)
         self._method = METHODS[plan.method](self._context)
         self._norm = NormPolicy(self._context, plan.norm)
         self._watch = FrozenWatch(self._context)
+        self._effects = SideEffectWatch(self._context, clipping)
+        self._marks: Marks = {}
         self._pending: frozenset[str] = frozenset()   # to be frozen after this step's backward
 
     @property
@@ -48,27 +54,34 @@ class Freezer:
             self._freeze_pending(step)
         self._norm.apply()
 
-    def before_backward(self) -> None:
+    def before_forward(self) -> None:
         """Note the gradients that are there before this step's first backward."""
-        self._watch.before_backward()
+        self._marks = gradient_marks(self._context.model.parameters())
+        self._effects.before_forward()
 
     def after_backward(self, step: int) -> None:
         """Freeze what freezes at this moment, and let the method see the gradients."""
         self._freeze_pending(step)
         self._method.after_backward()
+        self._effects.after_backward(self._marks)
 
     def before_step(self, step: int) -> None:
         """Look at the frozen tensors before the optimizer runs; gradients are final here."""
-        self._watch.before_step(step)
+        self._effects.before_step(self._watch.before_step(step, self._marks))
 
     def after_step(self, step: int) -> list[str]:
         """Let the method restore, then compare bits; return the frozen layers that moved in this step."""
+        self._effects.after_step()
         self._method.after_step()
         return self._watch.after_step(step)
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
         return self._watch.verdicts(steps)
+
+    def side_effects(self) -> tuple[SideEffect, ...]:
+        """Return what the freeze did to the rest of the run."""
+        return self._effects.side_effects()
 
     def _freeze_pending(self, step: int) -> None:
         modules, self._pending = self._pending, frozenset()
@@ -86,3 +99,4 @@ class Freezer:
             self._norm.thaw(modules)
             if self.plan.thaw == "reset_state":
                 reset_state(self.optimizer, self._context.parameters(modules))
+            self._effects.thawed(modules)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from freeze_gui.freezing.bits import differ, largest_difference
-from freeze_gui.freezing.causes import Suspect, causes_of_step, gradient_marks
+from freeze_gui.freezing.causes import Marks, Suspect, causes_of_step, gradient_mark
 from freeze_gui.freezing.methods import FreezeContext
 from freeze_gui.models.layer_tree import own_tensors
 
@@ -82,15 +82,14 @@ class _Watched:
 class FrozenWatch:
     """Compares every parameter and buffer of every frozen layer, bit by bit, at every step of its frozen window.
 
-    The loop calls `begin` where a freeze takes effect, `before_backward`, `before_step` and `after_step` at those
-    moments of each step, and `end` where a layer thaws.
+    The freezer calls `begin` where a freeze takes effect, `before_step` and `after_step` at those moments of each step,
+    and `end` where a layer thaws.
     """
 
     def __init__(self, context: FreezeContext) -> None:
         self._context = context
         self._all = list(_every_tensor(context.model))
         self._frozen: list[_Watched] = []
-        self._marks: dict[int, tuple[int, int]] = {}
         self._suspects: dict[int, Suspect] = {}
         self._written: dict[int, str] = {}
         self._storages = _shared_storages(self._all)
@@ -112,12 +111,21 @@ class FrozenWatch:
             watched.reference = watched.last = None
             self._frozen.remove(watched)
 
-    def before_backward(self) -> None:
-        """Note which gradients are there already: one that backward does not touch is stale."""
-        self._marks = gradient_marks(self._context.model.parameters())
+    def before_step(self, step: int, marks: Marks) -> list[tuple[str, nn.Parameter, Suspect]]:
+        """Find what the forward wrote, and keep what is needed to replay the optimizer on tensors it may move.
 
-    def before_step(self, step: int) -> None:
-        """Find what the forward wrote, and keep what is needed to replay the optimizer on tensors it may move."""
+        Parameters
+        ----------
+        step
+            The step that is about to be taken.
+        marks
+            The gradients that were there before this step's backward: one that it did not touch is stale.
+
+        Returns
+        -------
+        list
+            Layer, parameter and what was kept, for each frozen parameter that the optimizer may move.
+        """
         self._suspects = {}
         self._written = {}
         groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
@@ -133,11 +141,15 @@ class FrozenWatch:
         for watched, wrote in zip(doubted, differ(pairs), strict=True):
             if wrote:
                 self._written[id(watched)] = _forward_cause(watched)
+        kept: list[tuple[str, nn.Parameter, Suspect]] = []
         for watched in doubted:
             tensor = watched.tensor
             if isinstance(tensor, nn.Parameter) and tensor.grad is not None and id(tensor) in groups:
-                fresh = self._marks.get(id(tensor)) != (id(tensor.grad), tensor.grad._version)
-                self._suspects[id(watched)] = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, fresh)
+                fresh = marks.get(id(tensor)) != gradient_mark(tensor)
+                suspect_now = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, fresh)
+                self._suspects[id(watched)] = suspect_now
+                kept.append((watched.layer, tensor, suspect_now))
+        return kept
 
     def after_step(self, step: int) -> list[str]:
         """Compare all frozen tensors; return the layers of those that moved in this step."""

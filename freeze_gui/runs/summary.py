@@ -43,7 +43,7 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "trainable_parameters": [asdict(count) for count in recorder.trainable],
         "layers": _layers(recorder, ended),
         "tensors": [_tensor(verdict) for verdict in ended.tensors],
-        "side_effects": [asdict(effect) for effect in ended.side_effects],
+        "side_effects": [{**asdict(e), "layers": list(e.layers)} for e in ended.side_effects],
         "cost": _cost(recorder, ended),
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from freeze_gui.freezing.side_effects import SideEffect
 from freeze_gui.freezing.verdict import TensorVerdict
 
 NO_GRADIENT = -1.0
@@ -132,15 +133,6 @@ class Cost:
     optimizer_state_bytes: int
     saved_activation_bytes: int | None
     peak_memory_bytes: int | None
-
-
-@dataclass(frozen=True)
-class SideEffect:
-    """Something that the freeze did to the rest of the run, with one sentence and its cure."""
-
-    kind: str
-    layers: tuple[str, ...]
-    text: str
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,10 @@ class Trainer:
         loop = self._loop
         if loop is None:
             return RunEnded(status, error, 0)
-        return RunEnded(status, error, self._steps, loop.freezer.verdicts(self._steps), (), loop.cost())
+        freezer = loop.freezer
+        return RunEnded(
+            status, error, self._steps, freezer.verdicts(self._steps), freezer.side_effects(), loop.cost()
+        )
 
 
 class _Loop:
@@ -121,7 +124,7 @@ class _Loop:
         optimizer = make_optimizer(config.optimizer.name, self._model.parameters(), config.optimizer.hyper)
         plan = resolve(config.freeze, self._tree, self._epoch_steps)
         self._trainable = {id(p) for p in self._model.parameters() if p.requires_grad}
-        self.freezer = Freezer(self._model, optimizer, plan)
+        self.freezer = Freezer(self._model, optimizer, plan, config.train.clip_grad_norm is not None)
         modules = dict(self._model.named_modules())
         self._telemetry = Telemetry([modules[path] for path in self._tree.layers])
         self._row_of = {path: row for row, path in enumerate(self._tree.layers)}
@@ -162,7 +165,7 @@ class _Loop:
         if measured and self._measured_step != step - 1:
             self._telemetry.remember_weights()
         self._zero_grad()
-        freezer.before_backward()
+        freezer.before_forward()
         loss = self._backward(group, step, applied is not None)
         freezer.after_backward(step)
         if train.clip_grad_norm is not None:
