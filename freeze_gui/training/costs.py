@@ -27,13 +27,12 @@ class SavedActivations:
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Count what is saved inside; each piece of memory once."""
-        own = {t.untyped_storage().data_ptr() for t in (*self._model.parameters(), *self._model.buffers())}
+        own = {_memory(t) for t in (*self._model.parameters(), *self._model.buffers())}
         found: dict[int, int] = {}
 
         def pack(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                found[storage.data_ptr()] = storage.nbytes()
+            if _memory(tensor) not in own:
+                found[_memory(tensor)] = tensor.untyped_storage().nbytes()
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
@@ -55,3 +54,9 @@ def cost_of(
 def gradient_bytes(model: nn.Module) -> int:
     """Return the bytes of all gradients that exist now."""
     return sum(p.grad.nbytes for p in model.parameters() if p.grad is not None)
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    """Return what tells one piece of memory from another, on the meta device too, where there are no addresses."""
+    identity: int = tensor.untyped_storage()._cdata
+    return identity

@@ -1,0 +1,111 @@
+"""What a freeze will save: one step of the real freezing method, taken on the meta device, against nothing frozen.
+
+Nothing is estimated by formula: the step runs with shapes alone, torch's own counter counts its FLOPs, and the bytes of
+gradients, of optimizer state and of what autograd saves are read off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from freeze_gui.freezing.methods import METHODS, FreezeContext
+from freeze_gui.models.loaded import LoadedModel
+from freeze_gui.models.shapes import sample_inputs
+from freeze_gui.models.trial import meta_twin, quiet_trial
+from freeze_gui.training.config import OptimizerSettings
+from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
+from freeze_gui.training.optimizers import make_optimizer
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """One training step of one batch.
+
+    Attributes
+    ----------
+    flops
+        Floating-point operations of forward and backward: matrix products and convolutions, as torch counts them.
+    saved_activation_bytes, gradient_bytes, optimizer_state_bytes
+        As in the summary's ``cost``; gradients as backward leaves them, before a method drops them.
+    """
+
+    flops: int
+    saved_activation_bytes: int
+    gradient_bytes: int
+    optimizer_state_bytes: int
+
+
+@dataclass(frozen=True)
+class CostForecast:
+    """A step with the freeze, and the same step with nothing frozen."""
+
+    frozen: StepCost
+    free: StepCost
+
+    def share(self, what: str) -> float:
+        """Return the frozen step's part of the free one's, 1.0 where that is zero."""
+        free = getattr(self.free, what)
+        return float(getattr(self.frozen, what) / free) if free else 1.0
+
+
+def forecast_cost(
+    loaded: LoadedModel, modules: frozenset[str], method: str, optimizer: OptimizerSettings, batch_size: int
+) -> CostForecast | None:
+    """Forecast a step with `modules` frozen.
+
+    Parameters
+    ----------
+    loaded
+        The model, on any device; it is not touched.
+    modules
+        Paths of the frozen modules.
+    method
+        Id of the freezing method.
+    optimizer
+        Its class and hyper-parameters decide the state.
+    batch_size
+        Samples in the step.
+
+    Returns
+    -------
+    CostForecast or None
+        None where the step cannot be taken on the meta device: an unknown input, a forward that needs values, a freeze
+        that leaves nothing to train.
+    """
+    if loaded.input_shape is None and not loaded.tasks:
+        return None
+    try:
+        free = _step_cost(loaded, frozenset(), method, optimizer, batch_size)
+        frozen = _step_cost(loaded, modules, method, optimizer, batch_size) if modules else free
+        return CostForecast(frozen, free)
+    except Exception:   # a person's forward may raise anything without values; no forecast is an honest answer
+        return None
+
+
+def _step_cost(
+    loaded: LoadedModel, modules: frozenset[str], method: str, settings: OptimizerSettings, batch_size: int
+) -> StepCost:
+    with quiet_trial(), torch.enable_grad():
+        twin = meta_twin(loaded.module).train()
+        context = FreezeContext(twin, make_optimizer(settings.name, twin.parameters(), settings.hyper))
+        context.frozen = modules
+        freezing = METHODS[method](context)
+        if modules:
+            freezing.freeze(modules)
+        activations = SavedActivations(twin)
+        counter = FlopCounterMode(display=False)
+        with torch.device("meta"), counter:
+            with activations.counting():
+                outputs = [twin(values, **keywords) for values, keywords in sample_inputs(loaded, batch_size)]
+            for output in outputs:
+                output.sum().backward()
+        gradients = gradient_bytes(twin)
+        freezing.after_backward()
+        context.optimizer.step()
+        cost = cost_of(twin, context.optimizer, activations, gradients)
+    return StepCost(
+        counter.get_total_flops(), cost.saved_activation_bytes or 0, gradients, cost.optimizer_state_bytes
+    )
