@@ -117,9 +117,10 @@ def test_a_device_is_written_to_and_never_replaced(config: Path) -> None:
 
 def test_what_a_persons_model_prints_does_not_spoil_the_json(config: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "net.py").write_text(
-        "import torch\ndef build():\n    print('hello from the model')\n    return torch.nn.Linear(3, 2)\n"
+        "from torch import nn\n\nclass Net(nn.Linear):\n    def __init__(self):\n        super().__init__(3, 2)\n\n"
+        "    def forward(self, x):\n        print('hello from the model')\n        return super().forward(x)\n"
     )
-    config.write_text('[model]\nsource = "file:net.py:build"\n[train]\nsteps = 2\ndevice = "cpu"\n')
+    config.write_text('[model]\nsource = "file:net.py:Net"\n[train]\nsteps = 2\ndevice = "cpu"\n')
     assert main(["run", str(config), "--json", "-"]) == 0
     out, err = capsys.readouterr()
     assert strict(out)["steps"] == 2
@@ -212,12 +213,15 @@ def test_the_first_interrupt_stops_the_run_and_writes_its_summary(config: Path, 
     command = [sys.executable, "-m", "freeze_gui", "run", str(config), "--json", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        for line in process.stderr:
-            if "steps on" in line:
-                break
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        try:
+            for line in process.stderr:
+                if "steps on" in line:
+                    break
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=30)
+        finally:
+            process.kill()   # a run that heard nothing would go on for days
     summary = strict(out.read_text())
     assert summary["status"] == "stopped"
     assert len(summary["loss"]) == summary["steps"] > 0

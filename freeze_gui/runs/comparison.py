@@ -12,7 +12,7 @@ from freeze_gui.freezing.methods import METHODS
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
-from freeze_gui.training.events import RunEnded, RunEvent
+from freeze_gui.training.events import RunEvent
 from freeze_gui.training.trainer import Trainer
 
 FORMAT = 1
@@ -49,14 +49,11 @@ def compare_events(
 ) -> Iterator[tuple[int, RunEvent]]:
     """Yield (index of the run, event) of each run, one run after another.
 
-    A run that fails does not keep the others from running. Stopping ends them all: a run that did not begin yields
-    nothing but its `RunEnded`.
+    A run that fails does not keep the others from running. Stopping ends them all, because they share `control`: a
+    run that did not begin yields nothing but its `RunEnded`.
     """
     control = control or RunControl()
     for index, config in enumerate(configs):
-        if control.is_stopping:
-            yield index, RunEnded("stopped", None, 0)
-            continue
         with closing(_events(config, control)) as events:
             for event in events:
                 yield index, event
