@@ -1,0 +1,53 @@
+"""Starts the program: checks for a display, shows a shell at once, imports torch meanwhile, opens the window."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from freeze_gui.gui.platform_check import why_no_window
+
+if TYPE_CHECKING:
+    from freeze_gui.gui.main_window import MainWindow
+
+NO_WINDOW = 2
+
+
+def main() -> int:
+    """Open the window and return the exit code when it is closed."""
+    reason = why_no_window()
+    if reason is not None:
+        print(f"freeze-gui: {reason}", file=sys.stderr)
+        return NO_WINDOW
+    if sys.platform == "win32":
+        import torch  # noqa: F401   # after Qt it cannot be loaded there
+    from freeze_gui.gui.startup import Startup
+
+    gc.disable()   # a collection amid the imports stops everything for a moment
+    startup = Startup(sys.argv)
+    try:
+        return startup.run()
+    finally:
+        gc.enable()
+
+
+def create_window(settings_path: str | Path | None = None) -> MainWindow:
+    """Return the window, ready and not yet shown; makes a QApplication where there is none.
+
+    Parameters
+    ----------
+    settings_path
+        INI file of the settings; None for the person's own.
+    """
+    import torch  # noqa: F401   # before Qt
+    from PySide6.QtWidgets import QApplication
+
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    from freeze_gui.gui.main_window import MainWindow
+    from freeze_gui.gui.settings import Settings
+
+    window = MainWindow(Settings(settings_path))
+    window._application = cast(QApplication, app)   # type: ignore[attr-defined]   # lives as long as the window
+    return window

@@ -1,0 +1,348 @@
+"""QAbstractItemModel over a LayerTree: a thin reader of values made ready beforehand, with undo for every tick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
+
+from freeze_gui.gui import ticks
+from freeze_gui.gui.marks import state_mark
+from freeze_gui.gui.row_states import NOTHING, Actual, RowState, actual_of, row_states, statistics_words
+from freeze_gui.gui.theme import current_theme
+from freeze_gui.models.layer_tree import LayerNode, LayerTree
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+Index = QModelIndex | QPersistentModelIndex
+
+FREEZE, PARAMS, DELTA, STATE, STATISTICS = range(5)
+COLUMNS = ("Freeze", "Params", "Δ", "State", "Stats")
+_TIPS = (
+    "A tick freezes a layer and everything below it.",
+    "Parameter elements of this row and all below it.",
+    "How far the layer has moved from its start, over the steps so far.",
+    "What really happens to the layer; the tick says what is wanted.",
+    "Whether the running statistics of a norm layer move in a run.",
+)
+SPARK_POINTS = 16
+KIND_ROLE = Qt.ItemDataRole.UserRole + 1
+SPARK_ROLE = Qt.ItemDataRole.UserRole + 2
+PATH_ROLE = Qt.ItemDataRole.UserRole
+
+
+class LayerModel(QAbstractItemModel):
+    """The tree of one model, the ticks that are wanted, and what the run on show really did.
+
+    Attributes
+    ----------
+    tree
+        The rows; None before a model is open.
+    layers
+        Paths of the layers that are ticked.
+    undo_stack
+        Every change of the ticks, by whatever hand.
+
+    Signals
+    -------
+    layers_changed(object)
+        The ticks have changed; carries the set of layer paths.
+    """
+
+    layers_changed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.tree: LayerTree | None = None
+        self.layers: frozenset[str] = frozenset()
+        self.undo_stack = QUndoStack(self)
+        self._method, self._norm = "requires_grad", "leave"
+        self._memory: ticks.MixedMemory | None = None
+        self._recorder: RunRecorder | None = None
+        self._actual: Actual | None = None
+        self._seen: object = None
+        self._rows: list[int] = []   # place of each node among its siblings
+        self._counts: list[tuple[int, int]] = []
+        self._states: list[RowState] = []
+        self._statistics: list[str] = []
+        self._params: list[str] = []
+        self._column_of: dict[str, int] = {}
+        self._sparks: NDArray[np.float64] | None = None   # (points, layers), 0 to 1
+
+    # ------------------------------------------------------------------------------------------------- content
+
+    def set_tree(self, tree: LayerTree, layers: frozenset[str]) -> None:
+        """Show another model with these ticks; its undo history begins anew."""
+        self.beginResetModel()
+        self.tree, self.layers = tree, layers
+        self._memory = self._recorder = self._actual = self._seen = self._sparks = None
+        self._rows = [0] * len(tree.nodes)
+        for node in tree.nodes:
+            for place, child in enumerate(node.children):
+                self._rows[child] = place
+        self._params = [count_text(node.parameters) for node in tree.nodes]
+        self._column_of = {layer: column for column, layer in enumerate(tree.layers)}
+        self._compute()
+        self.undo_stack.clear()
+        self.endResetModel()
+        self.layers_changed.emit(self.layers)
+
+    def change(self, layers: frozenset[str], text: str, memory: ticks.MixedMemory | None = None) -> None:
+        """Tick exactly `layers`, as one step that can be undone under the name `text`."""
+        if layers != self.layers:
+            self.undo_stack.push(_Change(self, layers, text))
+        self._memory = memory
+
+    def set_layers(self, layers: frozenset[str]) -> None:
+        """Tick exactly `layers`; what the undo steps call."""
+        self.layers = layers
+        self._update()
+        self.layers_changed.emit(layers)
+
+    def set_policy(self, method: str, norm: str) -> None:
+        """Take another freezing method and norm policy into account."""
+        if (method, norm) != (self._method, self._norm):
+            self._method, self._norm = method, norm
+            self._update()
+
+    def set_recorder(self, recorder: RunRecorder | None) -> None:
+        """Show what this run really did."""
+        self._recorder, self._seen = recorder, None
+        self._sparks = None
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Take in what the run did since; return True when a row says something new."""
+        recorder = self._recorder
+        seen = None
+        if recorder is not None and recorder.history is not None:
+            seen = id(recorder), recorder.status, id(recorder.frozen), (recorder.leaked > 0).tobytes()
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        history = recorder.history if recorder is not None else None
+        fits = self.tree is not None and history is not None and history.layers == self.tree.layers
+        self._actual = actual_of(recorder) if fits else None
+        self._update()
+        return True
+
+    def take_sparks(self) -> None:
+        """Reduce the weight deltas of the run so far to a few bars a layer; the view paints them."""
+        history = self._recorder.history if self._recorder is not None else None
+        if history is None or self._actual is None:
+            self._sparks = None
+            return
+        values = history.view().weight_delta   # (rows, layers)
+        if not len(values):
+            self._sparks = None
+            return
+        at = np.linspace(0, len(values) - 1, min(SPARK_POINTS, len(values))).round().astype(int)
+        some = np.nan_to_num(values[at], nan=0.0, posinf=0.0)
+        largest = float(some.max())
+        self._sparks = np.sqrt(some / largest) if largest > 0 else np.zeros_like(some)
+
+    def node(self, index: Index) -> LayerNode | None:
+        """Return the row that an index of this model stands for."""
+        return self.tree.nodes[index.internalId()] if self.tree is not None and index.isValid() else None
+
+    def index_of(self, node: LayerNode, column: int = FREEZE) -> QModelIndex:
+        """Return the index of a row."""
+        return self.createIndex(self._rows[node.index], column, node.index)
+
+    def _compute(self) -> None:
+        assert self.tree is not None
+        self._counts = self.tree.frozen_counts(self.layers)
+        self._states = row_states(self.tree, self.layers, self._actual)
+        live = self._actual is not None and self._actual.live
+        frozen = self._actual.frozen if self._actual is not None and live else self.layers
+        self._statistics = statistics_words(self.tree, frozen, self._method, self._norm)
+
+    def _update(self) -> None:
+        """Compute anew, and tell the views one range of changed rows per parent."""
+        if self.tree is None:
+            return
+        counts, states, statistics = self._counts, self._states, self._statistics
+        self._compute()
+        changed: dict[int, list[int]] = {}
+        for node in self.tree.nodes:
+            at = node.index
+            same = counts[at] == self._counts[at] and states[at] is self._states[at]
+            if not same or statistics[at] != self._statistics[at]:
+                changed.setdefault(node.parent, []).append(at)
+        for places in changed.values():
+            first, last = self.tree.nodes[places[0]], self.tree.nodes[places[-1]]
+            self.dataChanged.emit(self.index_of(first), self.index_of(last, STATISTICS))
+
+    # ------------------------------------------------------------------------------------------------- Qt's side
+
+    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:   # noqa: B008
+        """Return the index of a child."""
+        if self.tree is None or not 0 <= column < len(COLUMNS) or row < 0:
+            return QModelIndex()
+        if not parent.isValid():
+            return self.createIndex(0, column, 0) if row == 0 else QModelIndex()
+        children = self.tree.nodes[parent.internalId()].children
+        if parent.column() != 0 or row >= len(children):
+            return QModelIndex()
+        return self.createIndex(row, column, children[row])
+
+    def parent(self, index: Index = QModelIndex()) -> Any:   # noqa: B008
+        """Return the index of the parent row."""
+        if self.tree is None or not index.isValid():
+            return QModelIndex()
+        above = self.tree.nodes[index.internalId()].parent
+        return QModelIndex() if above < 0 else self.createIndex(self._rows[above], 0, above)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008
+        """Return the number of children."""
+        if self.tree is None or (parent.isValid() and parent.column() != 0):
+            return 0
+        return len(self.tree.nodes[parent.internalId()].children) if parent.isValid() else 1
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008
+        """Return the number of columns, the same everywhere."""
+        return len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the title of a column and what it means."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _TIPS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if section == PARAMS else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Return what can be done with a row: only one that owns layers has a tick."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if index.column() == FREEZE and self._counts[index.internalId()][1]:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return ready values."""
+        if self.tree is None or not index.isValid():
+            return None
+        at, column = index.internalId(), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(at, column)
+        if role == Qt.ItemDataRole.CheckStateRole:
+            return self._check_state(at) if column == FREEZE else None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter if column == PARAMS else None
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._brush(at, column)
+        if role == Qt.ItemDataRole.DecorationRole:
+            return state_mark(self._states[at].tone) if column == STATE and self._states[at] is not NOTHING else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(at, column)
+        if role == PATH_ROLE:
+            return self.tree.nodes[at].path
+        if role == KIND_ROLE:
+            return self.tree.nodes[at].kind if column == FREEZE else None
+        if role == SPARK_ROLE:
+            return self._spark(at)
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Tick or untick; views hand over the integer 2, which is not equal to the enum."""
+        node = self.node(index)
+        if role != Qt.ItemDataRole.CheckStateRole or node is None or self.tree is None:
+            return False
+        if index.column() != FREEZE or not self._counts[node.index][1]:
+            return False
+        try:
+            state = Qt.CheckState(value)
+        except ValueError:
+            return False
+        if state == Qt.CheckState.PartiallyChecked:
+            return False
+        tick = state == Qt.CheckState.Checked
+        layers, memory = ticks.click(self.tree, self.layers, node, tick, self._memory)
+        verb = "freeze" if len(layers) > len(self.layers) else "thaw"
+        self.change(layers, f"{verb} {node.path or 'everything'}", memory)
+        return True
+
+    def _text(self, at: int, column: int) -> str | None:
+        assert self.tree is not None
+        if column == FREEZE:
+            return self.tree.nodes[at].name
+        if column == PARAMS:
+            return self._params[at]
+        if column == STATE:
+            return self._states[at].words
+        return self._statistics[at] if column == STATISTICS else None
+
+    def _check_state(self, at: int) -> Qt.CheckState | None:
+        frozen, total = self._counts[at]
+        if not total:
+            return None
+        if frozen == 0:
+            return Qt.CheckState.Unchecked
+        return Qt.CheckState.Checked if frozen == total else Qt.CheckState.PartiallyChecked
+
+    def _brush(self, at: int, column: int) -> QBrush | None:
+        theme = current_theme()
+        if column == FREEZE and not self._counts[at][1]:
+            return QBrush(QColor(theme.muted))
+        if column == STATE and (tone := self._states[at].tone) != "none":
+            return QBrush(QColor(getattr(theme, tone)))
+        return QBrush(QColor(theme.muted)) if column in (PARAMS, STATISTICS) else None
+
+    def _tip(self, at: int, column: int) -> str:
+        assert self.tree is not None
+        node = self.tree.nodes[at]
+        if column == STATE and self._states[at].tip:
+            return self._states[at].tip
+        lines = [f"{node.path or node.name} · {node.kind}"]
+        if node.output_shape is not None:
+            lines.append(f"output {'×'.join(map(str, node.output_shape))}")
+        if node.parameters or node.buffers:
+            lines.append(f"{node.parameters:,} parameters, {node.buffers:,} buffer elements")
+        if node.tied:
+            lines.append(f"tied to {', '.join(node.tied)}")
+        if node.alias_of is not None:
+            lines.append(f"the same module as {node.alias_of}")
+        return "\n".join(lines)
+
+    def _spark(self, at: int) -> tuple[NDArray[np.float64], str] | None:
+        assert self.tree is not None
+        layer = self.tree.nodes[at].layer
+        if self._sparks is None or layer is None or layer not in self._column_of:
+            return None
+        return self._sparks[:, self._column_of[layer]], self._states[at].tone
+
+
+def count_text(count: int) -> str:
+    """Return a number of parameters in at most six characters, nothing for none."""
+    if not count:
+        return ""
+    if count < 100_000:
+        return f"{count:,}"
+    return f"{count / 1e3:.0f} k" if count < 999_500 else f"{count / 1e6:.1f} M"
+
+
+class _Change(QUndoCommand):
+    """One change of the ticks."""
+
+    def __init__(self, model: LayerModel, layers: frozenset[str], text: str) -> None:
+        super().__init__(text)
+        self._model, self._before, self._after = model, model.layers, layers
+
+    def redo(self) -> None:
+        """Tick the new set."""
+        self._model.set_layers(self._after)
+
+    def undo(self) -> None:
+        """Tick the old set."""
+        self._model.set_layers(self._before)

@@ -1,0 +1,278 @@
+"""The left side of the window: find box, tree, and the line that says what the ticks come to."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelection,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QSortFilterProxyModel,
+    Qt,
+    QTimer,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from freeze_gui.gui import ticks
+from freeze_gui.gui.freeze_actions import FreezeActions
+from freeze_gui.gui.layer_find import Found, find_rows
+from freeze_gui.gui.layer_model import DELTA, FREEZE, LayerModel
+from freeze_gui.gui.layer_view import LayerView
+from freeze_gui.models.layer_tree import LayerNode, LayerTree
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+MOST_SELECTED = 8
+SPARK_PERIOD_S = 0.25
+_FIND_TIP = 'All words must match path, kind or shape; !bn leaves out; "quotes" are exact.'
+
+
+class FoundRows(QSortFilterProxyModel):
+    """Hides the rows that the find box does not mean."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._shown: list[bool] | None = None
+
+    def show_rows(self, shown: list[bool] | None) -> None:
+        """Show these rows, one flag each; None shows all."""
+        self._shown = shown
+        self.invalidate()   # invalidateFilter is deprecated since Qt 6.10, what replaces it is not in 6.8
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex | QPersistentModelIndex) -> bool:
+        """Tell whether a row is shown."""
+        if self._shown is None:
+            return True
+        at = self.sourceModel().index(row, 0, parent).internalId()
+        return at < len(self._shown) and self._shown[at]
+
+
+class LayerPanel(QWidget):
+    """Tree of layers with ticks, find box and status line.
+
+    Attributes
+    ----------
+    model
+        The rows and the ticks.
+    actions_
+        What the Freeze menu and the context menu offer.
+
+    Signals
+    -------
+    layers_changed(object)
+        The ticks have changed; carries the set of layer paths.
+    selection_changed(object)
+        Other rows are selected; carries the paths of their layers, at most 8.
+    """
+
+    layers_changed = Signal(object)
+    selection_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = LayerModel(self)
+        self.rows = FoundRows(self)
+        self.rows.setSourceModel(self.model)
+        self._found = Found([], [], frozenset())
+        self._sparks_at = 0.0
+        self._note = ""
+        self._method, self._norm = "requires_grad", "leave"
+        self._build()
+        self.actions_ = FreezeActions(self.model, self.selected_nodes, self)
+        self._find_timer = QTimer(self)
+        self._find_timer.setSingleShot(True)
+        self._find_timer.setInterval(120)
+        self._connect()
+
+    # ------------------------------------------------------------------------------------------------- content
+
+    def set_tree(self, tree: LayerTree, layers: frozenset[str]) -> None:
+        """Show another model."""
+        self.find_edit.clear()
+        self.rows.show_rows(None)
+        self.model.set_tree(tree, layers)
+        self.actions_.fill_blocks()
+        self.tree_view.open_first_levels()
+
+    def set_policy(self, method: str, norm: str) -> None:
+        """Take another freezing method and norm policy into account."""
+        self._method, self._norm = method, norm
+        self.model.set_policy(method, norm)
+        self._show_status()
+
+    def set_recorder(self, recorder: RunRecorder | None) -> None:
+        """Show what this run does in the rows."""
+        self.model.set_recorder(recorder)
+        self._draw_sparks()
+
+    def set_note(self, note: str) -> None:
+        """Say something more under the tree, such as a schedule that the ticks replace."""
+        self._note = note
+        self._show_status()
+
+    def refresh(self) -> None:
+        """Take in what the run did since; the bars are redrawn four times a second at most."""
+        self.model.refresh()
+        if time.perf_counter() - self._sparks_at >= SPARK_PERIOD_S:
+            self._draw_sparks()
+
+    def selected_nodes(self) -> list[LayerNode]:
+        """Return the selected rows from top to bottom."""
+        indexes = self.tree_view.selectionModel().selectedRows(FREEZE)
+        nodes = [self.model.node(self.rows.mapToSource(index)) for index in indexes]
+        return sorted((node for node in nodes if node is not None), key=_place)
+
+    def selected_layers(self) -> list[str]:
+        """Return the layers of the selected rows, in row order, at most 8."""
+        if self.model.tree is None:
+            return []
+        found = dict.fromkeys(
+            layer for node in self.selected_nodes() for layer in self.model.tree.layers_below(node)
+        )
+        return list(found)[:MOST_SELECTED]
+
+    @Slot(str)
+    def select_layer(self, path: str) -> None:
+        """Select the row of a layer and bring it into view."""
+        node = self.model.tree.row_of_layer.get(path) if self.model.tree is not None else None
+        if node is not None:
+            self.tree_view.choose(self.rows.mapFromSource(self.model.index_of(node)))
+
+    # ------------------------------------------------------------------------------------------------- find
+
+    @Slot()
+    def find_layers(self) -> None:
+        """Show the rows that the find box means."""
+        if self.model.tree is None:
+            return
+        text = self.find_edit.text().strip()
+        self._found = find_rows(self.model.tree, text)
+        self.rows.show_rows(self._found.shown if text else None)
+        if text:
+            self.tree_view.expandAll()
+        count = len(self._found.layers)
+        self.freeze_matches_button.setVisible(bool(text))
+        self.freeze_matches_button.setEnabled(count > 0)
+        self.freeze_matches_button.setText(f"Freeze matches ({count})" if count else "No match")
+
+    @Slot()
+    def freeze_matches(self) -> None:
+        """Tick the layers that the find box means, beside those that are ticked."""
+        self.find_layers()
+        self.model.change(self.model.layers | self._found.layers, f"freeze matches of {self.find_edit.text()}")
+
+    @Slot()
+    def next_match(self) -> None:
+        """Go to the next matching row."""
+        self._go_to_match(+1)
+
+    def _go_to_match(self, step: int) -> None:
+        self.find_layers()
+        tree, matches = self.model.tree, self._found.matches
+        if tree is None or not matches:
+            return
+        selected = self.selected_nodes()
+        at = selected[-1].index if selected else -1
+        if step > 0:
+            target = next((match for match in matches if match > at), matches[0])
+        else:
+            target = next((match for match in reversed(matches) if match < at), matches[-1])
+        self.tree_view.choose(self.rows.mapFromSource(self.model.index_of(tree.nodes[target])))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Move through the matches with Up and Down in the find box; Escape empties it."""
+        if watched is self.find_edit and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+                self._go_to_match(+1 if event.key() == Qt.Key.Key_Down else -1)
+                return True
+            if event.key() == Qt.Key.Key_Escape and self.find_edit.text():
+                self.find_edit.clear()
+                return True
+        return super().eventFilter(watched, event)
+
+    # ------------------------------------------------------------------------------------------------- set-up
+
+    def _build(self) -> None:
+        self.find_edit = QLineEdit(self)
+        self.find_edit.setObjectName("findEdit")
+        self.find_edit.setPlaceholderText("Find: conv !bn")
+        self.find_edit.setClearButtonEnabled(True)
+        self.find_edit.setAccessibleName("Find layers")
+        self.find_edit.setToolTip(_FIND_TIP)
+        self.freeze_matches_button = QPushButton(self)
+        self.freeze_matches_button.setObjectName("freezeMatchesButton")
+        self.freeze_matches_button.hide()
+        self.tree_view = LayerView(self.rows, self)
+        self.status_label = QLabel(self)
+        self.status_label.setObjectName("layerStatus")
+        self.status_label.setWordWrap(True)
+        self.warning_label = QLabel(self)
+        self.warning_label.setObjectName("layerWarning")
+        self.warning_label.setProperty("warning", True)
+        self.warning_label.setWordWrap(True)
+        self.warning_label.hide()
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        top.addWidget(self.find_edit, 1)
+        top.addWidget(self.freeze_matches_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 0, 8)
+        layout.setSpacing(6)
+        layout.addLayout(top)
+        layout.addWidget(self.tree_view, 1)
+        layout.addWidget(self.status_label)
+        layout.addWidget(self.warning_label)
+
+    def _connect(self) -> None:
+        self.find_edit.textChanged.connect(self._find_timer.start)
+        self.find_edit.returnPressed.connect(self.next_match)
+        self.find_edit.installEventFilter(self)
+        self._find_timer.timeout.connect(self.find_layers)
+        self.freeze_matches_button.clicked.connect(self.freeze_matches)
+        self.model.layers_changed.connect(self.on_layers_changed)
+        self.tree_view.selectionModel().selectionChanged.connect(self.on_selection_changed)
+        self.tree_view.customContextMenuRequested.connect(self.show_context_menu)
+
+    @Slot(object)
+    def on_layers_changed(self, layers: frozenset[str]) -> None:
+        """Say what the ticks come to, and pass them on."""
+        self._show_status()
+        self.layers_changed.emit(layers)
+
+    @Slot(QItemSelection, QItemSelection)
+    def on_selection_changed(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        """Pass on which layers the plots should show."""
+        self.selection_changed.emit(self.selected_layers())
+
+    @Slot(QPoint)
+    def show_context_menu(self, position: QPoint) -> None:
+        """Offer what can be done with the row under the pointer."""
+        self.actions_.menu.popup(self.tree_view.viewport().mapToGlobal(position))
+
+    def _show_status(self) -> None:
+        tree = self.model.tree
+        if tree is None:
+            return
+        self.status_label.setText(ticks.status_line(tree, self.model.layers))
+        found = ticks.warnings(tree, self.model.layers, self._method, self._norm)
+        text = "\n".join([self._note] * bool(self._note) + found)
+        self.warning_label.setText(text)
+        self.warning_label.setVisible(bool(text))
+
+    def _draw_sparks(self) -> None:
+        self._sparks_at = time.perf_counter()
+        self.model.take_sparks()
+        self.tree_view.repaint_column(DELTA)
+
+
+def _place(node: LayerNode) -> int:
+    return node.index

@@ -1,0 +1,90 @@
+"""The tree itself: which columns are how wide, which rows are open, and how one column is painted anew."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QRect, QSize, Qt, Slot
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
+
+from freeze_gui.gui.layer_delegates import NameDelegate, SparkDelegate
+from freeze_gui.gui.layer_model import DELTA, FREEZE, PARAMS, STATE, STATISTICS
+from freeze_gui.gui.theme import theme_manager
+
+_OPEN_ROWS = 60   # more would not fit a screen
+_SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+
+
+class LayerView(QTreeView):
+    """A tree of layers: Space ticks, several rows can be selected."""
+
+    def __init__(self, model: QAbstractItemModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("layerTree")
+        self.setAccessibleName("Layers")
+        self.setModel(model)
+        self.setUniformRowHeights(True)
+        self.setAllColumnsShowFocus(True)
+        self.setIndentation(14)
+        self.setExpandsOnDoubleClick(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setIconSize(QSize(14, 14))
+        self.setItemDelegateForColumn(FREEZE, NameDelegate(self))
+        self.setItemDelegateForColumn(DELTA, SparkDelegate(self))
+        self._size_columns()
+        theme_manager().changed.connect(self.on_theme_changed)
+
+    def open_first_levels(self) -> None:
+        """Open as many levels as fit on a screen, and go to the first row."""
+        model = self.model()
+        shown, level = [model.index(0, 0)], 0
+        while shown:
+            deeper = [model.index(row, 0, index) for index in shown for row in range(model.rowCount(index))]
+            if level > 0 and self._rows_open() + len(deeper) > _OPEN_ROWS:
+                break
+            for index in shown:
+                self.setExpanded(index, True)
+            shown, level = deeper, level + 1
+        self.setCurrentIndex(QModelIndex())
+        self.clearSelection()
+
+    def choose(self, index: QModelIndex) -> None:
+        """Select one row and show it."""
+        if index.isValid():
+            self.selectionModel().setCurrentIndex(index, _SELECT)
+            self.scrollTo(index)
+
+    def repaint_column(self, column: int) -> None:
+        """Paint one column again, and nothing else."""
+        area = QRect(self.columnViewportPosition(column), 0, self.columnWidth(column), self.viewport().height())
+        self.viewport().update(area)
+
+    @Slot(object)
+    def on_theme_changed(self, theme: object) -> None:
+        """Paint in the new colours."""
+        self.viewport().update()
+
+    def _rows_open(self) -> int:
+        model, count, queue = self.model(), 0, [QModelIndex()]
+        while queue:
+            parent = queue.pop()
+            for row in range(model.rowCount(parent)):
+                count += 1
+                index = model.index(row, 0, parent)
+                if self.isExpanded(index):
+                    queue.append(index)
+        return count
+
+    def _size_columns(self) -> None:
+        metrics = QFontMetrics(self.font())
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(40)
+        header.setSectionsMovable(False)
+        header.setSectionResizeMode(FREEZE, QHeaderView.ResizeMode.Stretch)
+        widest = {PARAMS: "Params", DELTA: "000000", STATE: "leaked: statistics", STATISTICS: "moving"}
+        for column, text in widest.items():
+            extra = 26 if column == STATE else 16
+            header.resizeSection(column, metrics.horizontalAdvance(text) + extra)

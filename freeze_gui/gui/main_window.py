@@ -1,0 +1,182 @@
+"""Where everything is in the window, and how it closes; no logic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
+
+from freeze_gui.gui.code_panel import CodePanel
+from freeze_gui.gui.compare_view import CompareView
+from freeze_gui.gui.layer_panel import LayerPanel
+from freeze_gui.gui.menus import Menus
+from freeze_gui.gui.plots import RunPlots
+from freeze_gui.gui.run_panel import RunPanel
+from freeze_gui.gui.runs_table import RunsTable
+from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.theme import Choice, apply_theme
+from freeze_gui.gui.verdict_panel import VerdictPanel
+from freeze_gui.gui.workbench import Workbench
+
+FIRST_SIZE = QSize(1440, 900)
+_COLUMNS = [464, 676, 300]
+_RIGHT = [420, 240]
+_ROWS = [700, 124]
+
+
+class MainWindow(QMainWindow):
+    """The window.
+
+    Attributes
+    ----------
+    run_panel, layer_panel, run_plots, compare_view, verdict_panel, code_panel, runs_table
+        Its parts.
+    workbench
+        Connects them.
+    controller
+        Runs: its signals `run_ended` and `comparison_ended` carry the summary.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.setWindowTitle("Freeze GUI")
+        self.setObjectName("mainWindow")
+        self.setAcceptDrops(True)
+        self.settings = settings
+        apply_theme(cast(QApplication, QApplication.instance()), settings.theme)
+        self.run_panel = RunPanel(self)
+        self.layer_panel = LayerPanel(self)
+        self.run_plots = RunPlots(self)
+        self.compare_view = CompareView(self)
+        self.verdict_panel = VerdictPanel(self)
+        self.code_panel = CodePanel(self)
+        self.runs_table = RunsTable(self)
+        self._lay_out()
+        self.workbench = Workbench(self, settings)
+        self.controller = self.workbench.controller
+        self.menus = Menus(self)
+        self.workbench.said.connect(self.say)
+        self._restore_layout()
+        self.workbench.begin()
+        self.run_panel.run_button.setFocus()
+
+    def show_state(self, *, running: bool, paused: bool, comparing: bool, loading: bool) -> None:
+        """Enable what can be done now."""
+        self.run_panel.show_state(running=running, paused=paused, comparing=comparing, loading=loading)
+        self.menus.show_state(running=running, loading=loading)
+
+    @Slot()
+    def show_run_tab(self) -> None:
+        """Show the picture of one run."""
+        self.tabs.setCurrentIndex(0)
+
+    @Slot()
+    def show_compare_tab(self) -> None:
+        """Show runs side by side."""
+        self.tabs.setCurrentIndex(1)
+
+    @Slot(str)
+    def say(self, text: str) -> None:
+        """Say something in the status bar."""
+        self.status_label.setText(text)
+
+    @Slot()
+    def reset_layout(self) -> None:
+        """Put everything where it was at first."""
+        self.settings.forget_layout()
+        for splitter, sizes in ((self.columns, _COLUMNS), (self.right, _RIGHT), (self.rows, _ROWS)):
+            splitter.setSizes(sizes)
+
+    def choose_theme(self, choice: Choice) -> None:
+        """Take another theme, now and next time."""
+        self.settings.theme = choice
+        apply_theme(cast(QApplication, QApplication.instance()), choice)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember everything, end what goes on, and go."""
+        self.settings.set_layout("window", self.saveGeometry())
+        for name, splitter in self._splitters.items():
+            self.settings.set_layout(name, splitter.saveState())
+        self.workbench.remember()
+        self.settings.save()
+        self.hide()   # the last step of a big model may take a while
+        self.workbench.close()
+        super().closeEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take configurations and Python files."""
+        if dropped_path(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        path = dropped_path(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.menus.open_path(path)
+
+    def _lay_out(self) -> None:
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.addTab(self.run_plots, "Run")
+        self.tabs.addTab(self.compare_view, "Compare")
+        self.right = QSplitter(Qt.Orientation.Vertical, self)
+        self.right.addWidget(self.verdict_panel)
+        self.right.addWidget(self.code_panel)
+        self.columns = QSplitter(Qt.Orientation.Horizontal, self)
+        for widget in (self.layer_panel, self.tabs, self.right):
+            self.columns.addWidget(widget)
+        self.columns.setStretchFactor(1, 1)
+        self.rows = QSplitter(Qt.Orientation.Vertical, self)
+        self.rows.addWidget(self.columns)
+        table = QWidget(self)
+        inside = QVBoxLayout(table)
+        inside.setContentsMargins(8, 0, 8, 4)
+        inside.addWidget(self.runs_table)
+        self.rows.addWidget(table)
+        self.rows.setStretchFactor(0, 1)
+        self._splitters = {"columns": self.columns, "right": self.right, "rows": self.rows}
+        for splitter in self._splitters.values():
+            splitter.setHandleWidth(8)
+            splitter.setChildrenCollapsible(False)
+        central = QWidget(self)
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.run_panel)
+        layout.addWidget(self.rows, 1)
+        self.setCentralWidget(central)
+        self.status_label = QLabel(self)
+        self.status_label.setProperty("muted", True)
+        self.status_label.setContentsMargins(8, 0, 8, 2)
+        self.statusBar().addWidget(self.status_label, 1)
+        self.statusBar().setSizeGripEnabled(False)
+
+    def _restore_layout(self) -> None:
+        self.resize(FIRST_SIZE)
+        self.reset_sizes()
+        geometry = self.settings.layout("window")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        for name, splitter in self._splitters.items():
+            state = self.settings.layout(name)
+            if state is not None:
+                splitter.restoreState(state)
+
+    def reset_sizes(self) -> None:
+        """Give every part its first share of the window."""
+        for splitter, sizes in ((self.columns, _COLUMNS), (self.right, _RIGHT), (self.rows, _ROWS)):
+            splitter.setSizes(sizes)
+
+
+def dropped_path(event: QDragEnterEvent | QDropEvent) -> Path | None:
+    """Return the one local file that is dragged, if it is a configuration or a Python file."""
+    urls = event.mimeData().urls()
+    if len(urls) != 1 or not urls[0].isLocalFile():
+        return None
+    path = Path(urls[0].toLocalFile())
+    return path if path.suffix.lower() in (".toml", ".py") else None

@@ -1,0 +1,229 @@
+"""Owns the training thread: the only file that knows how a run and the window share the machine.
+
+The worker loops over the events of a run and feeds the recorders, whose arrays the window reads. Nothing is signalled
+per step: the window polls from one timer.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+
+from freeze_gui.freezing.plan import FreezePlan
+from freeze_gui.runs.comparison import compare_events, comparison_summary
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.control import RunControl
+from freeze_gui.training.events import RunEnded, RunEvent
+from freeze_gui.training.trainer import Trainer
+
+TICK_MS = 33
+SLOWEST_TICK_MS = 250
+DRAWING_SHARE = 0.1
+"""Part of the time that drawing may take while a run is going on; dearer pictures are drawn less often."""
+
+
+class RunController(QObject):
+    """Starts, pauses and stops runs, one at a time.
+
+    Attributes
+    ----------
+    control
+        Of the run that is going on, else None.
+    recorders
+        Of the run or comparison that is going on, else of the last one.
+
+    Signals
+    -------
+    run_started(object), run_ended(object)
+        A run began: its `RunRecorder`. It ended, however: its summary.
+    comparison_started(object), comparison_ended(object)
+        A comparison began: its list of recorders. It ended: its summary.
+    ticked()
+        Time to draw what has arrived.
+    state_changed()
+        Running, paused or idle: something of it has changed.
+    """
+
+    run_started = Signal(object)
+    run_ended = Signal(object)
+    comparison_started = Signal(object)
+    comparison_ended = Signal(object)
+    ticked = Signal()
+    state_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.control: RunControl | None = None
+        self.recorders: list[RunRecorder] = []
+        self._pace: float | None = None
+        self._thread: QThread | None = None
+        self._worker: _Worker | None = None
+        self._comparing = self._closed = False
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._tick)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run or comparison is going on."""
+        return self._thread is not None
+
+    @property
+    def is_comparing(self) -> bool:
+        """Whether what is going on is a comparison."""
+        return self.is_running and self._comparing
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run waits."""
+        return self.control is not None and self.control.is_paused
+
+    def start(self, config: RunConfig, label: str | None = None) -> bool:
+        """Start a run; False when one is going on already."""
+        return self._start([config], [label], comparing=False)
+
+    def compare(self, configs: Sequence[RunConfig]) -> bool:
+        """Start runs one after another, each from the same start; False when a run is going on already."""
+        return bool(configs) and self._start(configs, [None] * len(configs), comparing=True)
+
+    def submit_plan(self, plan: FreezePlan) -> None:
+        """Ask the run that is going on to freeze by another plan from its next step on."""
+        if self.control is not None:
+            self.control.submit_plan(plan)
+
+    def set_pace(self, steps_per_s: float | None) -> None:
+        """Take at most so many steps a second, now and in later runs; None is as fast as it goes."""
+        self._pace = steps_per_s
+        if self.control is not None:
+            self.control.set_pace(steps_per_s)
+
+    @Slot()
+    def stop(self) -> None:
+        """Ask the run to end before its next step."""
+        if self.control is not None:
+            self.control.stop()
+            self.state_changed.emit()
+
+    @Slot()
+    def toggle_pause(self) -> None:
+        """Pause, or go on."""
+        if self.control is None:
+            return
+        if self.control.is_paused:
+            self.control.resume()
+        else:
+            self.control.pause()
+        self.state_changed.emit()
+
+    @Slot()
+    def single_step(self) -> None:
+        """Take one step and pause."""
+        if self.control is not None:
+            self.control.single_step()
+            self.state_changed.emit()
+
+    def close(self) -> None:
+        """Refuse new runs, end the one that is going on, and wait for its thread."""
+        self._closed = True
+        if self._thread is not None:
+            assert self.control is not None
+            self.control.stop()
+            self._finish()
+
+    def _start(self, configs: Sequence[RunConfig], labels: Sequence[str | None], *, comparing: bool) -> bool:
+        if self._thread is not None or self._closed:
+            return False
+        configs = [with_window_threads(config) for config in configs]
+        self.control = RunControl()
+        self.control.set_pace(self._pace)
+        self._comparing = comparing
+        self.recorders = [RunRecorder(*pair) for pair in zip(configs, labels, strict=True)]
+        self._thread = QThread(self)
+        self._thread.setObjectName("freeze-gui training")
+        self._worker = _Worker(self.recorders, self.control)
+        self._worker.moveToThread(self._thread)
+        self._thread.started.connect(self._worker.work)
+        self._worker.ended.connect(self._on_ended)
+        self._thread.start()
+        self._timer.start(TICK_MS)
+        if comparing:
+            self.comparison_started.emit(list(self.recorders))
+        else:
+            self.run_started.emit(self.recorders[0])
+        self.state_changed.emit()
+        return True
+
+    @Slot()
+    def _tick(self) -> None:
+        """Let everyone draw; dear pictures are drawn less often, so that training keeps the machine."""
+        began = time.perf_counter()
+        self.ticked.emit()
+        cost_ms = (time.perf_counter() - began) * 1000
+        self._timer.setInterval(round(min(max(cost_ms / DRAWING_SHARE, TICK_MS), SLOWEST_TICK_MS)))
+
+    @Slot()
+    def _on_ended(self) -> None:
+        if self._thread is not None and self.sender() is self._worker:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Take leave of the thread, then say what came out."""
+        assert self._thread is not None
+        self._thread.quit()
+        self._thread.wait()
+        self._worker = None
+        self._thread.deleteLater()
+        self._thread = self.control = None
+        self._timer.stop()
+        self.ticked.emit()
+        self.state_changed.emit()
+        if self._comparing:
+            self.comparison_ended.emit(comparison_summary(self.recorders))
+        else:
+            self.run_ended.emit(self.recorders[0].summary())
+
+
+class _Worker(QObject):
+    """Lives in the training thread and runs there from beginning to end.
+
+    Signals
+    -------
+    ended()
+        Every recorder has its `RunEnded`.
+    """
+
+    ended = Signal()
+
+    def __init__(self, recorders: Sequence[RunRecorder], control: RunControl) -> None:
+        super().__init__()   # no parent: it moves to another thread
+        self._recorders, self._control = recorders, control
+
+    @Slot()
+    def work(self) -> None:
+        """Run everything."""
+        try:
+            for index, event in self._events():
+                self._recorders[index].handle(event)
+        except Exception as error:   # a mistake of ours: the window says so and lives on
+            for recorder in self._recorders:
+                if recorder.ended is None:
+                    recorder.handle(RunEnded("failed", f"{type(error).__name__}: {error}", 0))
+        finally:
+            self.ended.emit()
+
+    def _events(self) -> Iterator[tuple[int, RunEvent]]:
+        configs = [recorder.config for recorder in self._recorders]
+        if len(configs) == 1:
+            return ((0, event) for event in Trainer(configs[0], self._control).events())
+        return compare_events(configs, self._control)
+
+
+def with_window_threads(config: RunConfig) -> RunConfig:
+    """Return the run with one core left to the window, where the configuration does not say otherwise."""
+    if config.train.threads is not None:
+        return config
+    return replace(config, train=replace(config.train, threads=max(1, (os.cpu_count() or 2) - 1)))

@@ -1,0 +1,92 @@
+"""What the window remembers from one day to the next, in one INI file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
+
+from freeze_gui.gui.theme import Choice
+
+THEMES: tuple[Choice, ...] = ("system", "light", "dark")
+
+
+def default_settings_path() -> Path:
+    """Return the person's own settings file."""
+    folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
+    return Path(folder) / "freeze-gui" / "freeze-gui.ini"
+
+
+class Settings:
+    """Theme, window layout, last configuration, and the Python files that may be run.
+
+    A value that cannot be read, because another version wrote it or somebody edited the file, counts as not there.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = Path(path) if path is not None else default_settings_path()
+        self._store = QSettings(str(self.path), QSettings.Format.IniFormat)
+
+    @property
+    def theme(self) -> Choice:
+        """``system``, ``light`` or ``dark``."""
+        value = self._store.value("theme", "system")
+        return next((theme for theme in THEMES if theme == value), "system")
+
+    @theme.setter
+    def theme(self, choice: Choice) -> None:
+        self._store.setValue("theme", choice)
+
+    def layout(self, name: str) -> QByteArray | None:
+        """Return the saved geometry or state of that name."""
+        value = self._store.value(f"layout/{name}")
+        return value if isinstance(value, QByteArray) else None
+
+    def set_layout(self, name: str, state: QByteArray) -> None:
+        """Remember a geometry or state."""
+        self._store.setValue(f"layout/{name}", state)
+
+    def forget_layout(self) -> None:
+        """Forget all geometries and states."""
+        self._store.remove("layout")
+
+    @property
+    def last_config(self) -> dict[str, Any] | None:
+        """The configuration that the window last showed, as in a CONFIG.toml."""
+        try:
+            content = json.loads(str(self._store.value("last_config", "")))
+        except ValueError:
+            return None
+        return content if isinstance(content, dict) else None
+
+    @last_config.setter
+    def last_config(self, content: Mapping[str, Any]) -> None:
+        self._store.setValue("last_config", json.dumps(content, default=list))
+
+    def is_trusted(self, file: Path) -> bool:
+        """Tell whether the person said yes to running this file, with exactly its content of now."""
+        mark = _content_mark(file)
+        return mark is not None and self._store.value(_trust_key(file)) == mark
+
+    def trust(self, file: Path) -> None:
+        """Remember that this file may be run as it is now; a changed file is asked for again."""
+        self._store.setValue(_trust_key(file), _content_mark(file) or "")
+
+    def save(self) -> None:
+        """Write the file now."""
+        self._store.sync()
+
+
+def _trust_key(file: Path) -> str:
+    return f"trusted/{hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:24]}"
+
+
+def _content_mark(file: Path) -> str | None:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return None

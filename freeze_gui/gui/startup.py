@@ -1,0 +1,143 @@
+"""The first seconds: a shell of the window at once, torch imported beside it, then the window itself."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import importlib.util
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QThread, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QProgressBar, QVBoxLayout, QWidget
+
+from freeze_gui.gui.error_reports import ErrorReports
+from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.theme import apply_theme, icon
+
+_BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
+
+
+class Startup(QObject):
+    """Opens the window step by step."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.app = QApplication(arguments)
+        super().__init__(self.app)
+        self.app.setApplicationName("freeze-gui")
+        self.app.setApplicationDisplayName("Freeze GUI")
+        self.app.setDesktopFileName("freeze-gui")
+        self.settings = Settings()
+        self.reports = ErrorReports(self)
+        self.reports.install()
+        apply_theme(self.app, self.settings.theme)
+        self.app.setWindowIcon(icon("app"))
+        self.shell = Shell(self.settings)
+        self.window: QMainWindow | None = None
+        self._imports = Imports(self)
+        self._imports.finished.connect(self.open_window)
+
+    def run(self) -> int:
+        """Show the shell, import, open the window, and return when it is closed."""
+        self.shell.show()
+        self._imports.start()
+        code = self.app.exec()
+        self._imports.wait()
+        return code
+
+    @Slot()
+    def open_window(self) -> None:
+        """Put the window in the place of the shell."""
+        if self._imports.error:
+            self.shell.say(self._imports.error)
+            return
+        if not self.shell.isVisible():   # closed meanwhile
+            self.app.quit()
+            return
+        from freeze_gui.gui.main_window import MainWindow
+
+        self.window = MainWindow(self.settings)
+        self.reports.window = self.window
+        self.window.show()
+        self.window.raise_()
+        self.shell.close()
+        self.window.workbench.opener.list_models()
+        gc.enable()
+        gc.collect()
+        gc.freeze()   # what start-up made is never looked through again
+
+
+class Imports(QThread):
+    """Imports torch and what the window needs of it.
+
+    Attributes
+    ----------
+    error
+        One sentence when that failed.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.error = ""
+
+    def run(self) -> None:
+        """Import; runs in the thread."""
+        open_big_libraries()
+        try:
+            importlib.import_module("torch")
+            importlib.import_module("freeze_gui.training.trainer")
+            importlib.import_module("freeze_gui.runs.comparison")
+        except Exception as error:
+            self.error = f"PyTorch cannot be imported: {type(error).__name__}: {error}"
+
+
+def open_big_libraries() -> None:
+    """Open torch's large libraries by ctypes, which lets the window breathe meanwhile; an import does not."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return
+    for name in _BIG_LIBRARIES:
+        path = Path(found.origin).parent / "lib" / name
+        if path.exists():
+            with contextlib.suppress(OSError):   # the import itself says what is wrong
+                ctypes.CDLL(str(path))
+
+
+class Shell(QWidget):
+    """What is seen first: the window's place and size, and a word about what is happening."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.setWindowTitle("Freeze GUI")
+        self.label = QLabel("Loading PyTorch…", self)
+        self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.label.setWordWrap(True)
+        title = QLabel("Freeze GUI", self)
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        font = title.font()
+        font.setPointSizeF(font.pointSizeF() * 2)
+        title.setFont(font)
+        self.bar = QProgressBar(self)
+        self.bar.setRange(0, 0)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(240)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.addStretch(1)
+        layout.addWidget(title)
+        layout.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignCenter)
+        layout.addWidget(self.label)
+        layout.addStretch(1)
+        self.resize(1440, 900)
+        geometry = settings.layout("window")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        elif (screen := QGuiApplication.primaryScreen()) is not None:
+            self.resize(self.size().boundedTo(screen.availableSize()))
+
+    def say(self, text: str) -> None:
+        """Show an error instead of the bar."""
+        self.bar.hide()
+        self.label.setText(text)
