@@ -39,14 +39,26 @@ def available_devices() -> tuple[str, ...]:
     return (*found, "cpu")
 
 
+_SMALL = 1_000_000
+"""Networks below so many parameters train on one thread."""
+
+
+def choose_threads(parameters: int) -> int:
+    """Return the torch threads for a network of so many parameters.
+
+    A small one gains nothing from a second thread, and loses much where another program wants that core: its threads
+    wait for each other many times a step.
+    """
+    return 1 if parameters < _SMALL else torch.get_num_threads()
+
+
 @contextmanager
-def repeatable(seed: int, device: torch.device, threads: int | None) -> Iterator[None]:
+def repeatable(seed: int, device: torch.device, threads: int) -> Iterator[None]:
     """Seed everything, switch deterministic kernels on where they matter, and put the settings back afterwards."""
     threads_before = torch.get_num_threads()
     deterministic_before = torch.are_deterministic_algorithms_enabled()
     warn_only_before = torch.is_deterministic_algorithms_warn_only_enabled()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")   # what cuBLAS needs to be deterministic
         torch.use_deterministic_algorithms(True, warn_only=True)

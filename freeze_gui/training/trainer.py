@@ -20,7 +20,7 @@ from freeze_gui.training.batches import epoch_steps, forward, loss_of, steps_of_
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
-from freeze_gui.training.device import choose_device, environment, repeatable
+from freeze_gui.training.device import choose_device, choose_threads, environment, repeatable
 from freeze_gui.training.evaluation import evaluate
 from freeze_gui.training.events import (
     Cost,
@@ -66,7 +66,9 @@ class Trainer:
             if loaded is not None:
                 chosen = choose_device(self._config.train.device)
                 device = str(chosen)
-                with repeatable(self._config.train.seed, chosen, self._config.train.threads):
+                parameters = sum(p.numel() for p in loaded.model.module.parameters())
+                threads = self._config.train.threads or choose_threads(parameters)
+                with repeatable(self._config.train.seed, chosen, threads):
                     self._loop = _Loop(self._config, loaded, chosen)
                     error = yield from self._train(self._loop)
             if error is not None:
