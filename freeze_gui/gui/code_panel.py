@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QSyntaxHighlighter, QTextCharFormat
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
-from freeze_gui.freezing.methods import METHODS, idiom, summary_line
+from freeze_gui.freezing.methods import METHODS, idiom
+from freeze_gui.gui.form_choices import sentence_of
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 
 _TOKENS = re.compile(
@@ -59,7 +60,7 @@ class CodePanel(QWidget):
         """Show the idiom of the method with this id."""
         if method in METHODS:
             self.title.setText(f"Code · {METHODS[method].label}")
-            self.sentence.setText(summary_line(METHODS[method]))
+            self.sentence.setText(sentence_of(method))
             self.view.setPlainText(idiom(METHODS[method]))
 
     @Slot()

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from freeze_gui.freezing.methods import METHODS, summary_line
+from freeze_gui.freezing.methods import METHODS
+from freeze_gui.gui.form_choices import sentence_of
 
 HONEST_FOUR = ("requires_grad", "grad_none", "exclude", "filter")
 """They hold every weight, whatever the optimizer does."""
@@ -36,13 +37,13 @@ class CompareDialog(QDialog):
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
-        for row, (name, method) in enumerate(METHODS.items()):
+        for row, name in enumerate(METHODS):
             box = QCheckBox(name, self)
             box.setObjectName(f"method_{name}")
-            sentence = QLabel(summary_line(method), self)
+            sentence = QLabel(sentence_of(name), self)
             sentence.setProperty("muted", True)
             sentence.setWordWrap(True)
-            box.setToolTip(summary_line(method))
+            box.setToolTip(sentence_of(name))
             box.toggled.connect(self.on_toggled)
             grid.addWidget(box, row, 0)
             grid.addWidget(sentence, row, 1)
@@ -55,6 +56,7 @@ class CompareDialog(QDialog):
         self.ok_button = QPushButton("Compare", self)
         self.ok_button.setObjectName("startComparisonButton")
         self.ok_button.setDefault(True)
+        self.ok_button.setMinimumWidth(190)   # its text is bold and changes
         line = QHBoxLayout()
         line.setSpacing(8)
         for button in (self.all_button, self.honest_button, self.none_button):

@@ -24,8 +24,7 @@ def captioned(caption: str, field: QWidget, parent: QWidget) -> QWidget:
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(2)
     layout.addWidget(label)
-    layout.addWidget(field)
-    layout.addStretch(1)
+    layout.addWidget(field, 1)   # fields of a row are as high as the highest of them
     return box
 
 

@@ -27,7 +27,7 @@ ZERO_GRAD_TIPS = (
     ("never", "No zero_grad(): gradients pile up from step to step"),
 )
 LOSS_TIPS = (
-    ("model's own", "The loss that suits the model"),
+    ("default", "The loss that suits the model"),
     ("cross_entropy", "torch.nn.functional.cross_entropy"),
     ("mse", "torch.nn.functional.mse_loss"),
 )
@@ -48,7 +48,12 @@ PACES: tuple[tuple[str, float | None], ...] = (
 
 def method_tips() -> tuple[tuple[str, str], ...]:
     """Return id and sentence of every freezing method."""
-    return tuple((name, summary_line(method)) for name, method in METHODS.items())
+    return tuple((name, sentence_of(name)) for name in METHODS)
+
+
+def sentence_of(method: str) -> str:
+    """Return what a freezing method does, without the marks of its docstring."""
+    return summary_line(METHODS[method]).replace("``", "")
 
 
 def devices() -> list[str]:

@@ -60,7 +60,7 @@ class LayerModel(QAbstractItemModel):
         self.tree: LayerTree | None = None
         self.layers: frozenset[str] = frozenset()
         self.undo_stack = QUndoStack(self)
-        self._method, self._norm = "requires_grad", "leave"
+        self._method, self._norm, self._scheduled = "requires_grad", "leave", False
         self._memory: ticks.MixedMemory | None = None
         self._recorder: RunRecorder | None = None
         self._actual: Actual | None = None
@@ -89,7 +89,6 @@ class LayerModel(QAbstractItemModel):
         self._compute()
         self.undo_stack.clear()
         self.endResetModel()
-        self.layers_changed.emit(self.layers)
 
     def change(self, layers: frozenset[str], text: str, memory: ticks.MixedMemory | None = None) -> None:
         """Tick exactly `layers`, as one step that can be undone under the name `text`."""
@@ -107,6 +106,12 @@ class LayerModel(QAbstractItemModel):
         """Take another freezing method and norm policy into account."""
         if (method, norm) != (self._method, self._norm):
             self._method, self._norm = method, norm
+            self._update()
+
+    def set_scheduled(self, scheduled: bool) -> None:
+        """Tell whether a schedule, not the ticks, decides what is frozen when."""
+        if scheduled != self._scheduled:
+            self._scheduled = scheduled
             self._update()
 
     def set_recorder(self, recorder: RunRecorder | None) -> None:
@@ -156,7 +161,8 @@ class LayerModel(QAbstractItemModel):
     def _compute(self) -> None:
         assert self.tree is not None
         self._counts = self.tree.frozen_counts(self.layers)
-        self._states = row_states(self.tree, self.layers, self._actual)
+        wanted = self._actual.frozen if self._scheduled and self._actual is not None else self.layers
+        self._states = row_states(self.tree, wanted, self._actual)
         live = self._actual is not None and self._actual.live
         frozen = self._actual.frozen if self._actual is not None and live else self.layers
         self._statistics = statistics_words(self.tree, frozen, self._method, self._norm)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_SELECTED = 8
 SPARK_PERIOD_S = 0.25
+_SCHEDULED = "A schedule from the file decides what is frozen when; a tick replaces it"
 _FIND_TIP = 'All words must match path, kind or shape; !bn leaves out; "quotes" are exact.'
 
 
@@ -79,6 +80,7 @@ class LayerPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setMinimumWidth(440)   # below it names are cut
         self.model = LayerModel(self)
         self.rows = FoundRows(self)
         self.rows.setSourceModel(self.model)
@@ -102,6 +104,7 @@ class LayerPanel(QWidget):
         self.model.set_tree(tree, layers)
         self.actions_.fill_blocks()
         self.tree_view.open_first_levels()
+        self._show_status()
 
     def set_policy(self, method: str, norm: str) -> None:
         """Take another freezing method and norm policy into account."""
@@ -114,9 +117,10 @@ class LayerPanel(QWidget):
         self.model.set_recorder(recorder)
         self._draw_sparks()
 
-    def set_note(self, note: str) -> None:
-        """Say something more under the tree, such as a schedule that the ticks replace."""
-        self._note = note
+    def set_scheduled(self, scheduled: bool) -> None:
+        """Say that a schedule decides what is frozen when, or no longer."""
+        self._note = _SCHEDULED if scheduled else ""
+        self.model.set_scheduled(scheduled)
         self._show_status()
 
     def refresh(self) -> None:

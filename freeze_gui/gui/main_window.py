@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from freeze_gui.gui.code_panel import CodePanel
 from freeze_gui.gui.compare_view import CompareView
+from freeze_gui.gui.indicators import indicator_sheet
 from freeze_gui.gui.layer_panel import LayerPanel
 from freeze_gui.gui.menus import Menus
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.gui.runs_table import RunsTable
 from freeze_gui.gui.settings import Settings
-from freeze_gui.gui.theme import Choice, apply_theme
+from freeze_gui.gui.theme import Choice, Theme, apply_theme, current_theme, theme_manager
 from freeze_gui.gui.verdict_panel import VerdictPanel
 from freeze_gui.gui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
 _COLUMNS = [464, 676, 300]
 _RIGHT = [420, 240]
-_ROWS = [700, 124]
+_ROWS = [680, 148]
 
 
 class MainWindow(QMainWindow):
@@ -60,6 +61,8 @@ class MainWindow(QMainWindow):
         self.menus = Menus(self)
         self.workbench.said.connect(self.say)
         self._restore_layout()
+        theme_manager().changed.connect(self.on_theme_changed)
+        self.on_theme_changed(current_theme())
         self.workbench.begin()
         self.run_panel.run_button.setFocus()
 
@@ -87,13 +90,22 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """Put everything where it was at first."""
         self.settings.forget_layout()
-        for splitter, sizes in ((self.columns, _COLUMNS), (self.right, _RIGHT), (self.rows, _ROWS)):
-            splitter.setSizes(sizes)
+        self._first_sizes()
 
     def choose_theme(self, choice: Choice) -> None:
         """Take another theme, now and next time."""
         self.settings.theme = choice
         apply_theme(cast(QApplication, QApplication.instance()), choice)
+
+    @Slot(object)
+    def on_theme_changed(self, theme: Theme) -> None:
+        """Draw the boxes for ticks in the new colours."""
+        self.setStyleSheet(indicator_sheet(theme))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for torchvision's models once the window is there."""
+        super().showEvent(event)
+        self.workbench.list_models_once()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember everything, end what goes on, and go."""
@@ -158,7 +170,7 @@ class MainWindow(QMainWindow):
 
     def _restore_layout(self) -> None:
         self.resize(FIRST_SIZE)
-        self.reset_sizes()
+        self._first_sizes()
         geometry = self.settings.layout("window")
         if geometry is not None:
             self.restoreGeometry(geometry)
@@ -167,7 +179,7 @@ class MainWindow(QMainWindow):
             if state is not None:
                 splitter.restoreState(state)
 
-    def reset_sizes(self) -> None:
+    def _first_sizes(self) -> None:
         """Give every part its first share of the window."""
         for splitter, sizes in ((self.columns, _COLUMNS), (self.right, _RIGHT), (self.rows, _ROWS)):
             splitter.setSizes(sizes)

@@ -65,6 +65,7 @@ class RunController(QObject):
         self._worker: _Worker | None = None
         self._comparing = self._closed = False
         self._timer = QTimer(self)
+        self._timer.setObjectName("tick")
         self._timer.timeout.connect(self._tick)
 
     @property

@@ -200,6 +200,7 @@ class RunForm(QWidget):
         line.addWidget(self.learning_rate_edit, 1)
         line.addWidget(self.more_button)
         self.more_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Ignored)
+        self.learning_rate_edit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         rows: tuple[tuple[tuple[str, QWidget], ...], ...] = (
             (
                 ("Model", self.model_box), ("Weights", self.weights_box), ("Data", self.data_box),
@@ -218,12 +219,8 @@ class RunForm(QWidget):
         grid.setVerticalSpacing(6)
         for row, fields in enumerate(rows):
             for column, (caption, field) in enumerate(fields):
-                field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+                field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
                 grid.addWidget(captioned(caption, field, self), row, column)
-        shown = [field for fields in rows for _, field in fields]
-        height = max(field.sizeHint().height() for field in shown)
-        for field in shown:
-            field.setFixedHeight(height)
         for column, (stretch, least) in enumerate(
             ((5, 168), (2, 84), (3, 120), (2, 96), (2, 76), (2, 100), (2, 92))
         ):

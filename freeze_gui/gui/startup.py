@@ -63,7 +63,6 @@ class Startup(QObject):
         self.window.show()
         self.window.raise_()
         self.shell.close()
-        self.window.workbench.opener.list_models()
         gc.enable()
         gc.collect()
         gc.freeze()   # what start-up made is never looked through again

@@ -12,7 +12,7 @@ Layers = frozenset[str]
 
 _CONTAINERS = ("Sequential", "ModuleList")
 _MOST_NAMES = 4
-EVERYTHING_FROZEN = "everything is frozen: nothing can train"
+EVERYTHING_FROZEN = "Everything is frozen: nothing can train"
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def warnings(tree: LayerTree, layers: Layers, method: str, norm: str) -> list[st
         found.append("eval() alone freezes no weight: choose another method to hold them")
     elif statistics and norm == "leave":
         many = "s" if len(statistics) > 1 else ""
-        found.append(f"the statistics of {len(statistics)} frozen norm layer{many} will move: Norm = eval holds them")
+        found.append(f"The statistics of {len(statistics)} frozen norm layer{many} will move: Norm = eval holds them")
     return found
 
 

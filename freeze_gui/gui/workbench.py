@@ -63,7 +63,7 @@ class Workbench(QObject):
         self._configuration = Configuration()
         self._wanted_ticks: Configuration | None = None
         self._source = ""
-        self._run_when_open = self._compared = False
+        self._run_when_open = self._compared = self._listed = False
         self._last_methods = list(DEFAULT)
         self._comparing_now: RunRecorder | None = None
         self._connect()
@@ -104,7 +104,7 @@ class Workbench(QObject):
     @Slot(str)
     def on_data_chosen(self, source: str) -> None:
         """Give the tree a head of the size that the data need."""
-        if self.opened is not None and source and classes_of(source) not in (None, self.opened.num_classes):
+        if self.opened is not None and classes_of(source) != self.opened.num_classes:
             layers = self._window.layer_panel.model.layers
             self._wanted_ticks = self._configuration.with_layers(ticks.patterns(self.opened.tree, layers))
             self._open(self._source)
@@ -113,7 +113,8 @@ class Workbench(QObject):
     def on_opened(self, opened: OpenedModel) -> None:
         """Show the model in the tree, with its ticks."""
         panel, tree_panel = self._window.run_panel, self._window.layer_panel
-        before = self.opened.loaded.default_data if self.opened is not None else ""
+        changed = self.opened is None or self.opened.loaded.source != opened.loaded.source
+        before = self.opened.loaded.default_data if self.opened is not None and changed else ""
         self.opened, wanted = opened, self._wanted_ticks
         if self._form.data_source() in ("", before):
             self._form.set_data_source(opened.loaded.default_data)
@@ -143,10 +144,17 @@ class Workbench(QObject):
         self._window.run_panel.show_error(text)
         self._show_state()
 
+    def list_models_once(self) -> None:
+        """Look for torchvision's models; the import of torchvision is why they come later."""
+        if not self._listed:
+            self._listed = True
+            self.opener.list_models()
+
     @Slot(object)
     def on_models_listed(self, choices: list[ModelChoice]) -> None:
-        """Offer torchvision's models too."""
+        """Offer torchvision's models too; one that was typed meanwhile is opened."""
         self._form.set_models(choices)
+        self._window.run_panel.on_model_text(self._form.model_source())
 
     def _open(self, source: str) -> None:
         self._source = source
@@ -154,7 +162,9 @@ class Workbench(QObject):
 
     def _open_now(self) -> None:
         data = self._form.data_source()
-        self.opener.open(self._source, data)
+        usual = self.opened is not None and data == self.opened.loaded.default_data
+        changing = self.opened is not None and self._source != self.opened.loaded.source
+        self.opener.open(self._source, "" if usual and changing else data)   # the new model brings its own usual data
 
     def _refused(self) -> None:
         panel = self._window.run_panel
@@ -381,10 +391,7 @@ class Workbench(QObject):
             self._window.runs_table.select_run(self.runs.index(begun[-1]))
 
     def _show_schedule(self) -> None:
-        scheduled = self._configuration.has_schedule
-        self._window.layer_panel.set_note(
-            "a schedule from the file decides what is frozen when; a tick replaces it" if scheduled else ""
-        )
+        self._window.layer_panel.set_scheduled(self._configuration.has_schedule)
 
     @Slot()
     def _show_state(self) -> None:

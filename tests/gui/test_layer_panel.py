@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from freeze_gui.gui.main_window import MainWindow
+from tests.gui.conftest import tree_index
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def names_shown(window: MainWindow) -> list[str]:
+    rows, found = window.layer_panel.rows, []
+
+    def walk(parent: QModelIndex) -> None:
+        for row in range(rows.rowCount(parent)):
+            index = rows.index(row, 0, parent)
+            found.append(str(index.data(Qt.ItemDataRole.UserRole)))
+            walk(index)
+
+    walk(QModelIndex())
+    return found
+
+
+def trigger(window: MainWindow, text: str) -> None:
+    actions = window.layer_panel.actions_.menu.findChildren(QAction)
+    next(action for action in actions if action.text().startswith(text)).trigger()
+
+
+def select(window: MainWindow, *paths: str) -> None:
+    model = window.layer_panel.tree_view.selectionModel()
+    model.clearSelection()
+    flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+    for path in paths:
+        model.select(tree_index(window, path), flags)
+
+
+def test_space_ticks_the_current_row_and_ctrl_z_undoes_it(qtbot: QtBot, window: MainWindow) -> None:
+    panel = window.layer_panel
+    panel.tree_view.setCurrentIndex(tree_index(window, "head"))
+    QTest.keyClick(panel.tree_view, Qt.Key.Key_Space)
+    assert "head" in panel.model.layers
+    panel.actions_.undo_action.trigger()
+    assert "head" not in panel.model.layers
+    panel.actions_.redo_action.trigger()
+    assert "head" in panel.model.layers
+
+
+def test_find_shows_matches_with_their_parents_and_freezes_them(qtbot: QtBot, window: MainWindow) -> None:
+    panel = window.layer_panel
+    panel.model.change(frozenset(), "nothing")
+    panel.find_edit.setText("conv !bn")
+    qtbot.waitUntil(lambda: "stem.norm" not in names_shown(window))
+    assert "stem.conv" in names_shown(window)
+    assert "head" not in names_shown(window)
+    assert panel.freeze_matches_button.text() == "Freeze matches (4)"
+    QTest.mouseClick(panel.freeze_matches_button, Qt.MouseButton.LeftButton)
+    assert panel.model.layers == {"stem.conv", "blocks.0.conv", "blocks.1.conv", "blocks.2.conv"}
+    panel.find_edit.clear()
+    qtbot.waitUntil(lambda: "head" in names_shown(window))
+
+
+def test_down_and_enter_in_the_find_box_go_from_match_to_match(qtbot: QtBot, window: MainWindow) -> None:
+    panel = window.layer_panel
+    panel.find_edit.setText('"conv"')
+    visited = []
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Down, Qt.Key.Key_Up):
+        QTest.keyClick(panel.find_edit, key)
+        visited.append(panel.selected_nodes()[0].path)
+    assert visited == ["stem.conv", "blocks.0.conv", "blocks.1.conv", "blocks.0.conv"]
+
+
+def test_the_freeze_menu_does_what_it_says(window: MainWindow) -> None:
+    model = window.layer_panel.model
+    assert model.tree is not None
+    select(window, "blocks.0")
+    trigger(window, "Freeze up to here")
+    assert model.layers == {"stem.conv", "stem.norm", "blocks.0.conv", "blocks.0.norm"}
+    trigger(window, "Freeze only this")
+    assert model.layers == {"blocks.0.conv", "blocks.0.norm"}
+    trigger(window, "Freeze everything but this")
+    assert model.layers == frozenset(model.tree.layers) - {"blocks.0.conv", "blocks.0.norm"}
+    trigger(window, "Invert")
+    assert model.layers == {"blocks.0.conv", "blocks.0.norm"}
+    trigger(window, "Freeze all norm layers")
+    assert "stem.norm" in model.layers
+    trigger(window, "From scratch")
+    assert model.layers == frozenset()
+    trigger(window, "Only the head trains")
+    assert model.layers == frozenset(model.tree.layers) - {"head"}
+    trigger(window, "First 1")
+    assert model.layers == {"stem.conv", "stem.norm"}
+    trigger(window, "Everything is frozen")
+    assert model.layers == frozenset(model.tree.layers)
+
+
+def test_chosen_rows_are_what_the_plots_show_and_back(window: MainWindow) -> None:
+    select(window, "stem", "head")
+    assert window.layer_panel.selected_layers() == ["stem.conv", "stem.norm", "head"]
+    window.run_plots.layer_clicked.emit("blocks.2.conv")
+    assert window.layer_panel.selected_layers() == ["blocks.2.conv"]
+
+
+def test_the_line_under_the_tree_follows_the_ticks(window: MainWindow) -> None:
+    panel = window.layer_panel
+    panel.model.change(frozenset(), "nothing")
+    assert panel.status_label.text().startswith("100 % trainable")
+    assert panel.warning_label.isHidden()
+    panel.model.change(frozenset({"stem.norm"}), "norm")
+    assert "stem.norm" in panel.status_label.text()
+    assert "Norm = eval" in panel.warning_label.text()

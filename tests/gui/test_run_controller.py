@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from freeze_gui.freezing.plan import FreezePlan, Phase
+from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.gui.run_controller import RunController, with_window_threads
+from freeze_gui.training.config import RunConfig, load_config
+from tests.gui.conftest import RUN_MS, start_slowly, tree_index
+
+pytestmark = pytest.mark.timeout(90)
+
+
+def config(steps: int = 20, **freeze: object) -> RunConfig:
+    return load_config(
+        {"model": {"source": "builtin:five-linear"}, "freeze": freeze, "train": {"steps": steps, "threads": 1}}
+    )
+
+
+def steps_done(window: MainWindow) -> int:
+    history = window.controller.recorders[0].history
+    return history.steps if history is not None else 0
+
+
+def test_stop_answers_within_one_step(qtbot: QtBot, window: MainWindow) -> None:
+    start_slowly(qtbot, window)
+    before = steps_done(window)
+    with qtbot.waitSignal(window.controller.run_ended, timeout=5000) as ended:
+        QTest.mouseClick(window.run_panel.stop_button, Qt.MouseButton.LeftButton)
+    assert ended.args[0]["status"] == "stopped"
+    assert ended.args[0]["steps"] <= before + 2   # the step under way, and one between the count and the click
+
+
+def test_pause_holds_a_single_step_takes_one_and_pause_again_goes_on(qtbot: QtBot, window: MainWindow) -> None:
+    start_slowly(qtbot, window)
+    QTest.mouseClick(window.run_panel.pause_button, Qt.MouseButton.LeftButton)
+    qtbot.wait(100)
+    held = steps_done(window)
+    qtbot.wait(200)
+    assert steps_done(window) == held
+    assert window.controller.is_paused
+    QTest.mouseClick(window.run_panel.step_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: steps_done(window) == held + 1, timeout=5000)
+    qtbot.wait(100)
+    assert steps_done(window) == held + 1
+    QTest.mouseClick(window.run_panel.pause_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: steps_done(window) > held + 2, timeout=5000)
+
+
+def test_a_tick_during_a_run_is_obeyed_by_the_next_step(qtbot: QtBot, window: MainWindow) -> None:
+    start_slowly(qtbot, window)
+    recorder = window.controller.recorders[0]
+    index = tree_index(window, "head")
+    window.layer_panel.rows.setData(index, 2, Qt.ItemDataRole.CheckStateRole)
+    assert recorder.history is not None
+    history = recorder.history
+    head = history.layers.index("head")
+    qtbot.waitUntil(lambda: bool(recorder.frozen[head]), timeout=5000)
+    assert any("froze" in text for _, text in history.markers)
+    applied = history.markers[-1][0]
+    qtbot.waitUntil(lambda: history.steps > applied + 3, timeout=5000)
+    view = history.view()
+    after = view.step >= applied
+    assert view.frozen[after, head].all()
+    assert (view.update_norm[after, head] == 0).all()
+    with qtbot.waitSignal(window.controller.run_ended, timeout=RUN_MS) as ended:
+        window.controller.stop()
+    layer = next(layer for layer in ended.args[0]["layers"] if layer["path"] == "head")
+    assert layer["frozen_steps"] == [[applied, ended.args[0]["steps"]]]
+    assert layer["verdict"] == "held"
+
+
+def test_one_run_at_a_time(qtbot: QtBot) -> None:
+    controller = RunController()
+    with qtbot.waitSignal(controller.run_ended, timeout=RUN_MS):
+        assert controller.start(config())
+        assert not controller.start(config())
+        assert not controller.compare([config()])
+    controller.close()
+
+
+def test_nothing_is_signalled_per_step(qtbot: QtBot) -> None:
+    controller = RunController()
+    ticks: list[float] = []
+    controller.ticked.connect(lambda: ticks.append(time.perf_counter()))
+    began = time.perf_counter()
+    with qtbot.waitSignal(controller.run_ended, timeout=RUN_MS):
+        controller.start(config(steps=400))
+    assert len(ticks) <= (time.perf_counter() - began) / 0.033 + 3
+    controller.close()
+
+
+def test_a_run_that_cannot_begin_still_ends_with_a_summary(qtbot: QtBot) -> None:
+    controller = RunController()
+    wrong = config(layers=["no_such_layer"])
+    with qtbot.waitSignal(controller.run_ended, timeout=RUN_MS) as ended:
+        controller.start(wrong)
+    assert ended.args[0]["status"] == "failed"
+    assert "no_such_layer" in ended.args[0]["error"]
+    controller.close()
+
+
+def test_a_plan_without_a_run_is_passed_over(qtbot: QtBot) -> None:
+    controller = RunController()
+    controller.submit_plan(FreezePlan((Phase(frozenset({"head"})),)))
+    controller.toggle_pause()
+    controller.single_step()
+    controller.stop()
+    controller.close()
+    assert not controller.is_running
+
+
+def test_stopping_a_comparison_ends_every_run(qtbot: QtBot) -> None:
+    controller = RunController()
+    controller.set_pace(20)
+    with qtbot.waitSignal(controller.comparison_ended, timeout=RUN_MS) as ended:
+        controller.compare([config(), config().with_method("grad_none")])
+        controller.stop()
+    assert [run["summary"]["status"] for run in ended.args[0]["runs"]] == ["stopped", "stopped"]
+    controller.close()
+
+
+def test_one_core_is_left_to_the_window_unless_the_configuration_says_otherwise() -> None:
+    assert with_window_threads(config()).train.threads == 1
+    free = load_config({"model": {"source": "builtin:five-linear"}})
+    threads = with_window_threads(free).train.threads
+    assert threads is not None
+    assert threads >= 1
