@@ -31,6 +31,7 @@ def main() -> int:
         return startup.run()
     finally:
         gc.enable()
+        gc.unfreeze()   # or extension modules report everything as leaked when the interpreter ends
 
 
 def create_window(settings_path: str | Path | None = None) -> MainWindow:

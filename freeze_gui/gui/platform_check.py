@@ -42,6 +42,9 @@ def why_no_window() -> str | None:
         packages += [package for library, package in _XCB_LIBRARIES.items() if not can_load(library)]
     if packages:
         return f"Qt needs system libraries that are missing: sudo apt-get install -y {' '.join(packages)}"
+    if uses_xcb() and not x_server_answers():
+        where = os.environ.get("DISPLAY", "")
+        return f"the display {where!r} cannot be reached: check DISPLAY, or allow this user to use it; {_COMMANDS}"
     try:
         importlib.import_module("PySide6.QtWidgets")
     except ImportError as error:
@@ -58,6 +61,22 @@ def uses_xcb() -> bool:
     """Tell whether Qt will talk to an X server."""
     platform = os.environ.get("QT_QPA_PLATFORM", "")
     return platform.startswith("xcb") if platform else not os.environ.get("WAYLAND_DISPLAY")
+
+
+def x_server_answers() -> bool:
+    """Tell whether the X server can be reached; Qt would abort the process where it cannot."""
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return True   # Qt says what it needs
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
+    xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)
+    failed = bool(xcb.xcb_connection_has_error(connection))
+    xcb.xcb_disconnect(connection)
+    return not failed
 
 
 def can_load(library: str) -> bool:

@@ -88,6 +88,8 @@ class Imports(QThread):
             importlib.import_module("torch")
             importlib.import_module("freeze_gui.training.trainer")
             importlib.import_module("freeze_gui.runs.comparison")
+            # the first forward on the meta device imports a second's worth of torch's own modules
+            importlib.import_module("freeze_gui.models.inspection").inspect_model("builtin:digits-cnn")
         except Exception as error:
             self.error = f"PyTorch cannot be imported: {type(error).__name__}: {error}"
 

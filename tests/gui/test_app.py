@@ -86,3 +86,15 @@ def test_an_error_of_ours_is_logged_and_shown_once(qtbot: QtBot, window: MainWin
     assert (tmp_path / "errors.log").read_text().count("ZeroDivisionError:") == 2
     boxes[0].close()
     assert window.run_panel.run_button.isEnabled()
+
+
+def test_a_display_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("DISPLAY", ":987")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.setattr(platform_check, "can_load", lambda name: True)
+    reason = platform_check.why_no_window()
+    assert reason is not None
+    assert "':987' cannot be reached" in reason
+    assert "\n" not in reason
