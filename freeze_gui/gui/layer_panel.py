@@ -22,6 +22,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from freeze_gui.gui import ticks
+from freeze_gui.gui.forecaster import ForecastText
 from freeze_gui.gui.freeze_actions import FreezeActions
 from freeze_gui.gui.layer_find import Found, find_rows
 from freeze_gui.gui.layer_model import DELTA, FREEZE, LayerModel
@@ -87,7 +88,8 @@ class LayerPanel(QWidget):
         self._found = Found([], [], frozenset())
         self._sparks_at = 0.0
         self._note = ""
-        self._method, self._norm = "requires_grad", "leave"
+        self._method = "requires_grad"
+        self._forecast = ForecastText()
         self._build()
         self.actions_ = FreezeActions(self.model, self.selected_nodes, self)
         self._find_timer = QTimer(self)
@@ -108,8 +110,14 @@ class LayerPanel(QWidget):
 
     def set_policy(self, method: str, norm: str) -> None:
         """Take another freezing method and norm policy into account."""
-        self._method, self._norm = method, norm
+        self._method = method
         self.model.set_policy(method, norm)
+        self._show_status()
+
+    @Slot(object)
+    def set_forecast(self, text: ForecastText) -> None:
+        """Say what the ticks will do and save."""
+        self._forecast = text
         self._show_status()
 
     def set_recorder(self, recorder: RunRecorder | None) -> None:
@@ -219,6 +227,12 @@ class LayerPanel(QWidget):
         self.status_label = QLabel(self)
         self.status_label.setObjectName("layerStatus")
         self.status_label.setWordWrap(True)
+        self.cost_label = QLabel(self)
+        self.cost_label.setObjectName("layerCost")
+        self.cost_label.setProperty("muted", True)
+        self.cost_label.setWordWrap(True)
+        self.cost_label.setToolTip("Forecast of one step: what it holds, and how much less than with nothing frozen")
+        self.cost_label.hide()
         self.warning_label = QLabel(self)
         self.warning_label.setObjectName("layerWarning")
         self.warning_label.setProperty("warning", True)
@@ -234,6 +248,7 @@ class LayerPanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.tree_view, 1)
         layout.addWidget(self.status_label)
+        layout.addWidget(self.cost_label)
         layout.addWidget(self.warning_label)
 
     def _connect(self) -> None:
@@ -267,10 +282,12 @@ class LayerPanel(QWidget):
         if tree is None:
             return
         self.status_label.setText(ticks.status_line(tree, self.model.layers))
-        found = ticks.warnings(tree, self.model.layers, self._method, self._norm)
-        text = "\n".join([self._note] * bool(self._note) + found)
+        found = ticks.warnings(tree, self.model.layers, self._method)
+        text = "\n".join([self._note] * bool(self._note) + (found or list(self._forecast.leaks)))
         self.warning_label.setText(text)
         self.warning_label.setVisible(bool(text))
+        self.cost_label.setText(self._forecast.cost)
+        self.cost_label.setVisible(bool(self._forecast.cost))
 
     def _draw_sparks(self) -> None:
         self._sparks_at = time.perf_counter()

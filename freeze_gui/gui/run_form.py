@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from freeze_gui.gui.fields import captioned, choice_box, number_edit, set_choice, source_box, whole_number_box
@@ -33,11 +33,18 @@ MOST_STEPS = 10_000_000
 class RunForm(QWidget):
     """Two rows of fields.
 
+    Signals
+    -------
+    optimizer_changed()
+        Optimizer, its settings, zero_grad or batch size: something that a forecast depends on.
+
     Attributes
     ----------
     model_shown, data_shown
         Sources that were passed on last: what the boxes return to when a dialog is cancelled.
     """
+
+    optimizer_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +55,9 @@ class RunForm(QWidget):
         self._lay_out()
         self.optimizer_box.currentIndexChanged.connect(self.on_optimizer_chosen)
         self.more_button.clicked.connect(self.edit_hyper)
+        self.zero_grad_box.currentIndexChanged.connect(self.optimizer_changed)
+        self.learning_rate_edit.editingFinished.connect(self.optimizer_changed)
+        self.batch_edit.valueChanged.connect(self.optimizer_changed)
         theme_manager().changed.connect(self.on_theme_changed)
         self.on_theme_changed(current_theme())
 
@@ -155,6 +165,7 @@ class RunForm(QWidget):
         text = ", ".join(f"{key} = {value}" for key, value in self._hyper.items())
         self.more_button.setToolTip(f"More settings of the optimizer ({text or 'all at their defaults'})")
         self.more_button.setChecked(bool(self._hyper))
+        self.optimizer_changed.emit()
 
     def _make_fields(self) -> None:
         self.model_box = source_box("modelBox", self)

@@ -75,20 +75,20 @@ def norm_layers(tree: LayerTree) -> Layers:
 
 def head(tree: LayerTree) -> LayerNode:
     """Return the last block of the model that owns tensors: what fine-tuning trains at least."""
-    node = tree.root
-    while len(children := _with_layers(tree, node)) == 1 and not children[0].is_own_row:
+    node, counts = tree.root, tree.frozen_counts(frozenset())
+    while len(children := _with_layers(tree, node, counts)) == 1 and not children[0].is_own_row:
         node = children[0]
     return children[-1] if children else node
 
 
 def blocks(tree: LayerTree) -> list[LayerNode]:
     """Return the blocks in order: the children of the model that own tensors, plain containers opened."""
-    node = tree.root
-    while len(children := _with_layers(tree, node)) == 1:
+    node, counts = tree.root, tree.frozen_counts(frozenset())
+    while len(children := _with_layers(tree, node, counts)) == 1:
         node = children[0]
     found = []
     for child in children:
-        inside = _with_layers(tree, child)
+        inside = _with_layers(tree, child, counts)
         found += inside if child.kind in _CONTAINERS and len(inside) > 1 else [child]
     return found
 
@@ -121,26 +121,15 @@ def status_line(tree: LayerTree, layers: Layers) -> str:
     return f"{percent} % trainable · {total - frozen:,} of {total:,} parameters · frozen: {shown or 'nothing'}"
 
 
-def warnings(tree: LayerTree, layers: Layers, method: str, norm: str) -> list[str]:
-    """Return what a person should know before running with these ticks."""
-    found = []
-    if layers and layers >= frozenset(tree.layers) and method != "eval_only":
-        found.append(EVERYTHING_FROZEN)
-    statistics = [layer for layer in layers if has_statistics(tree, layer)]
-    if method == "eval_only" and layers:
-        found.append("eval() alone freezes no weight: choose another method to hold them")
-    elif statistics and norm == "leave":
-        many = "s" if len(statistics) > 1 else ""
-        found.append(f"The statistics of {len(statistics)} frozen norm layer{many} will move: Norm = eval holds them")
-    return found
+def warnings(tree: LayerTree, layers: Layers, method: str) -> list[str]:
+    """Return what makes a run with these ticks pointless."""
+    if layers and method == "eval_only":
+        return ["eval() alone freezes no weight: choose another method to hold them"]
+    if layers and layers >= frozenset(tree.layers):
+        return [EVERYTHING_FROZEN]
+    return []
 
 
-def has_statistics(tree: LayerTree, layer: str) -> bool:
-    """Tell whether a layer is a norm layer with running statistics."""
-    node = tree.row_of_layer[layer]
-    return tree.by_path[node.path].is_norm and node.buffers > 0
-
-
-def _with_layers(tree: LayerTree, node: LayerNode) -> list[LayerNode]:
+def _with_layers(tree: LayerTree, node: LayerNode, counts: list[tuple[int, int]]) -> list[LayerNode]:
     rows = (tree.nodes[child] for child in node.children)
-    return [row for row in rows if row.alias_of is None and tree.layers_below(row)]
+    return [row for row in rows if row.alias_of is None and counts[row.index][1]]

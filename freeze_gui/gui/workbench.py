@@ -13,6 +13,7 @@ from freeze_gui.gui import ticks
 from freeze_gui.gui.compare_dialog import DEFAULT, CompareDialog
 from freeze_gui.gui.configuration import Configuration
 from freeze_gui.gui.file_trust import TrustGate
+from freeze_gui.gui.forecaster import Forecaster, Forecasting
 from freeze_gui.gui.form_choices import builtin_choices, usual_weights
 from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
 from freeze_gui.gui.run_controller import RunController
@@ -59,6 +60,7 @@ class Workbench(QObject):
         self._form = window.run_panel.form
         self.controller = RunController(self)
         self.opener = ModelOpener(self)
+        self.forecaster = Forecaster(self)
         self._gate = TrustGate(settings, window)
         self._configuration = Configuration()
         self._wanted_ticks: Configuration | None = None
@@ -128,6 +130,7 @@ class Workbench(QObject):
             self._configuration, layers = Configuration(), frozenset()
         tree_panel.set_tree(opened.tree, layers)
         self._show_schedule()
+        self.forecast()
         self.show_run(self.shown)
         self._show_state()
         self.said.emit(f"{opened.loaded.source}: {len(opened.tree.layers)} layers, "
@@ -279,6 +282,7 @@ class Workbench(QObject):
         """A tick replaces a schedule from a file; during a run the next step obeys it."""
         self._configuration = self._configuration.with_layers(())
         self._show_schedule()
+        self.forecast()
         if self.opened is None or not self.controller.is_running:
             return
         if self.controller.is_comparing:
@@ -293,6 +297,20 @@ class Workbench(QObject):
         """Show the code of the method, and what the norm policy means for the rows."""
         self._window.code_panel.show_method(method)
         self._window.layer_panel.set_policy(method, norm)
+        self.forecast()
+
+    @Slot()
+    def forecast(self) -> None:
+        """Have it worked out what the next run will do and save."""
+        try:
+            config = self.config()
+        except UserError:
+            self.forecaster.ask(None)   # half-typed, or no model yet
+            return
+        assert self.opened is not None
+        layers = self._window.layer_panel.model.layers
+        modules = ticks.modules_to_freeze(self.opened.tree, layers)
+        self.forecaster.ask(Forecasting(self.opened.loaded, modules, config))
 
     def open_path(self, path: Path) -> None:
         """Open what a person dropped or chose: a configuration or a Python file."""
@@ -315,6 +333,7 @@ class Workbench(QObject):
         """End everything that goes on beside the window."""
         self.controller.close()
         self.opener.close()
+        self.forecaster.close()
 
     # ------------------------------------------------------------------------------------------------- helpers
 
@@ -345,6 +364,8 @@ class Workbench(QObject):
         self._window.run_plots.layer_clicked.connect(self._window.layer_panel.select_layer)
         self._window.compare_view.layer_clicked.connect(self._window.layer_panel.select_layer)
         self._window.runs_table.run_selected.connect(self.on_run_selected)
+        self._form.optimizer_changed.connect(self.forecast)
+        self.forecaster.forecast_made.connect(self._window.layer_panel.set_forecast)
         self.on_policy_changed("requires_grad", "leave")
 
     @Slot(object)

@@ -176,7 +176,7 @@ def test_presets_freeze_what_their_names_say(tree: LayerTree) -> None:
 def test_the_status_line_says_the_share_that_trains(tree: LayerTree) -> None:
     assert ticks.status_line(tree, frozenset()) == "100 % trainable · 46,869 of 46,869 parameters · frozen: nothing"
     assert ticks.status_line(tree, frozenset(tree.layers)).startswith("0 % trainable")
-    assert ticks.warnings(tree, frozenset(tree.layers), "requires_grad", "eval") == [ticks.EVERYTHING_FROZEN]
+    assert ticks.warnings(tree, frozenset(tree.layers), "requires_grad") == [ticks.EVERYTHING_FROZEN]
 
 
 @pytest.mark.parametrize(

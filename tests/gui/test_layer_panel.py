@@ -104,11 +104,22 @@ def test_chosen_rows_are_what_the_plots_show_and_back(window: MainWindow) -> Non
     assert window.layer_panel.selected_layers() == ["blocks.2.conv"]
 
 
-def test_the_line_under_the_tree_follows_the_ticks(window: MainWindow) -> None:
+def test_the_lines_under_the_tree_follow_the_ticks_and_forecast_leaks(qtbot: QtBot, window: MainWindow) -> None:
     panel = window.layer_panel
     panel.model.change(frozenset(), "nothing")
     assert panel.status_label.text().startswith("100 % trainable")
+    qtbot.waitUntil(lambda: panel.cost_label.text().endswith("FLOPs ±0 %"), timeout=10_000)
     assert panel.warning_label.isHidden()
     panel.model.change(frozenset({"stem.norm"}), "norm")
     assert "stem.norm" in panel.status_label.text()
-    assert "Norm = eval" in panel.warning_label.text()
+    qtbot.waitUntil(lambda: "Will leak: 1 frozen layer, by running statistics" in panel.warning_label.text(), timeout=10_000)
+    norm = window.run_panel.form.norm_box
+    norm.setCurrentIndex(norm.findText("eval"))
+    qtbot.waitUntil(panel.warning_label.isHidden, timeout=10_000)
+
+
+def test_the_forecast_knows_what_the_optimizer_does_to_a_zeroed_gradient(qtbot: QtBot, window: MainWindow) -> None:
+    form = window.run_panel.form
+    form.optimizer_box.setCurrentIndex(form.optimizer_box.findText("AdamW"))
+    form.method_box.setCurrentIndex(form.method_box.findText("grad_zero"))
+    qtbot.waitUntil(lambda: "weight decay" in window.layer_panel.warning_label.text(), timeout=10_000)
