@@ -86,10 +86,10 @@ class FileDialogs(QObject):
         source, panel = f"file:{self._path}:{name}", self._window.run_panel.form
         if self._purpose == "model":
             panel.set_model_source(source)
-            self._window.workbench.show_model(source)
+            self._window.workbench.desk.show_model(source)
         else:
             panel.set_data_source(source)
-            self._window.workbench.on_data_chosen(source)
+            self._window.workbench.desk.on_data_chosen(source)
 
     @Slot(str)
     def on_opened(self, name: str) -> None:
@@ -97,12 +97,12 @@ class FileDialogs(QObject):
         panel, path = self._window.run_panel.form, Path(name)
         match self._purpose:
             case "config":
-                self._window.workbench.open_path(path)
+                self._window.workbench.desk.open_path(path)
             case "weights":
                 set_choice(panel.weights_box, str(path))
             case "folder":
                 panel.set_data_source(f"folder:{path}")
-                self._window.workbench.on_data_chosen(f"folder:{path}")
+                self._window.workbench.desk.on_data_chosen(f"folder:{path}")
             case purpose:
                 self.open_python_file(path, purpose)
 
@@ -133,7 +133,7 @@ class FileDialogs(QObject):
         try:
             match self._purpose:
                 case "config":
-                    write_text(path, to_toml(window.workbench.config().to_dict()))
+                    write_text(path, to_toml(window.workbench.desk.config().to_dict()))
                 case "summary":
                     write_text(path, to_json(window.workbench.last_summary))
                 case "picture":

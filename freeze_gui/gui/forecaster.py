@@ -37,9 +37,9 @@ class Forecasting:
 
     def __call__(self) -> ForecastText:
         """Do it."""
-        freeze, data = self.config.freeze, self.config.data
-        cost = forecast_cost(self.loaded, self.modules, freeze.method, self.config.optimizer, data.batch_size)
-        return ForecastText(cost_text(cost), leak_sentences(self.loaded, self.modules, self.config))
+        config, optimizer = self.config, self.config.optimizer
+        cost = forecast_cost(self.loaded, self.modules, config.freeze.method, optimizer, config.data.batch_size)
+        return ForecastText(cost_text(cost, optimizer.name), leak_sentences(self.loaded, self.modules, config))
 
 
 class Forecaster(QObject):
@@ -122,17 +122,17 @@ def leak_sentences(loaded: LoadedModel, modules: frozenset[str], config: RunConf
     )
 
 
-def cost_text(cost: CostForecast | None) -> str:
+def cost_text(cost: CostForecast | None, optimizer: str) -> str:
     """Return what a step holds and how much less it does than without the freeze."""
     if cost is None:
         return ""
     parts = [
-        f"gradients {bytes_text(cost.frozen.gradient_bytes)}",
-        f"optimizer state {bytes_text(cost.frozen.optimizer_state_bytes)}",
+        f"grads {bytes_text(cost.frozen.gradient_bytes)}",
+        f"{optimizer} state {bytes_text(cost.frozen.optimizer_state_bytes)}",
         f"activations {_change(cost, 'saved_activation_bytes')}",
         f"FLOPs {_change(cost, 'flops')}",
     ]
-    return " · ".join(parts)
+    return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
 def bytes_text(count: int) -> str:

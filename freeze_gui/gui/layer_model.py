@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
 
 from freeze_gui.gui import ticks
+from freeze_gui.gui.layer_rows import count_text, row_tip, spark_heights
 from freeze_gui.gui.marks import state_mark
 from freeze_gui.gui.row_states import NOTHING, Actual, RowState, actual_of, row_states, statistics_words
 from freeze_gui.gui.theme import current_theme
@@ -29,7 +30,6 @@ _TIPS = (
     "What really happens to the layer; the tick says what is wanted.",
     "Whether the running statistics of a norm layer move in a run.",
 )
-SPARK_POINTS = 16
 KIND_ROLE = Qt.ItemDataRole.UserRole + 1
 SPARK_ROLE = Qt.ItemDataRole.UserRole + 2
 PATH_ROLE = Qt.ItemDataRole.UserRole
@@ -137,18 +137,8 @@ class LayerModel(QAbstractItemModel):
 
     def take_sparks(self) -> None:
         """Reduce the weight deltas of the run so far to a few bars a layer; the view paints them."""
-        history = self._recorder.history if self._recorder is not None else None
-        if history is None or self._actual is None:
-            self._sparks = None
-            return
-        values = history.view().weight_delta   # (rows, layers)
-        if not len(values):
-            self._sparks = None
-            return
-        at = np.linspace(0, len(values) - 1, min(SPARK_POINTS, len(values))).round().astype(int)
-        some = np.nan_to_num(values[at], nan=0.0, posinf=0.0)
-        largest = float(some.max())
-        self._sparks = np.sqrt(some / largest) if largest > 0 else np.zeros_like(some)
+        history = self._recorder.history if self._recorder is not None and self._actual is not None else None
+        self._sparks = spark_heights(history)
 
     def node(self, index: Index) -> LayerNode | None:
         """Return the row that an index of this model stands for."""
@@ -307,19 +297,8 @@ class LayerModel(QAbstractItemModel):
 
     def _tip(self, at: int, column: int) -> str:
         assert self.tree is not None
-        node = self.tree.nodes[at]
-        if column == STATE and self._states[at].tip:
-            return self._states[at].tip
-        lines = [f"{node.path or node.name} · {node.kind}"]
-        if node.output_shape is not None:
-            lines.append(f"output {'×'.join(map(str, node.output_shape))}")
-        if node.parameters or node.buffers:
-            lines.append(f"{node.parameters:,} parameters, {node.buffers:,} buffer elements")
-        if node.tied:
-            lines.append(f"tied to {', '.join(node.tied)}")
-        if node.alias_of is not None:
-            lines.append(f"the same module as {node.alias_of}")
-        return "\n".join(lines)
+        state = self._states[at]
+        return state.tip if column == STATE and state.tip else row_tip(self.tree.nodes[at])
 
     def _spark(self, at: int) -> tuple[NDArray[np.float64], str] | None:
         assert self.tree is not None
@@ -327,15 +306,6 @@ class LayerModel(QAbstractItemModel):
         if self._sparks is None or layer is None or layer not in self._column_of:
             return None
         return self._sparks[:, self._column_of[layer]], self._states[at].tone
-
-
-def count_text(count: int) -> str:
-    """Return a number of parameters in at most six characters, nothing for none."""
-    if not count:
-        return ""
-    if count < 100_000:
-        return f"{count:,}"
-    return f"{count / 1e3:.0f} k" if count < 999_500 else f"{count / 1e6:.1f} M"
 
 
 class _Change(QUndoCommand):

@@ -81,7 +81,7 @@ class LayerPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumWidth(440)   # below it names are cut
+        self.setMinimumWidth(452)   # below it names are cut
         self.model = LayerModel(self)
         self.rows = FoundRows(self)
         self.rows.setSourceModel(self.model)

@@ -37,7 +37,7 @@ class LayerView(QTreeView):
         self.setModel(model)
         self.setUniformRowHeights(True)
         self.setAllColumnsShowFocus(True)
-        self.setIndentation(14)
+        self.setIndentation(12)
         self.setExpandsOnDoubleClick(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
         self._restore_layout()
         theme_manager().changed.connect(self.on_theme_changed)
         self.on_theme_changed(current_theme())
-        self.workbench.begin()
+        self.workbench.desk.begin()
         self.run_panel.run_button.setFocus()
 
     def show_state(self, *, running: bool, paused: bool, comparing: bool, loading: bool) -> None:
@@ -105,14 +105,14 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:
         """Look for torchvision's models once the window is there."""
         super().showEvent(event)
-        self.workbench.list_models_once()
+        self.workbench.desk.list_models_once()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember everything, end what goes on, and go."""
         self.settings.set_layout("window", self.saveGeometry())
         for name, splitter in self._splitters.items():
             self.settings.set_layout(name, splitter.saveState())
-        self.workbench.remember()
+        self.workbench.desk.remember()
         self.settings.save()
         self.hide()   # the last step of a big model may take a while
         self.workbench.close()

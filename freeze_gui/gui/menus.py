@@ -53,7 +53,7 @@ class Menus(QObject):
         elif path.suffix.lower() == ".py":
             self.files.open_python_file(path, "model")
         else:
-            self._window.workbench.open_path(path)
+            self._window.workbench.desk.open_path(path)
 
     def _add(self, menu: QMenu, text: str, keys: str | list[str], slot: Callable[[], object]) -> QAction:
         action = menu.addAction(text)
@@ -124,7 +124,7 @@ class Menus(QObject):
         """Open the built-in model of a menu entry."""
         action = self.sender()
         if isinstance(action, QAction):
-            self._window.workbench.show_model(str(action.data()))
+            self._window.workbench.desk.show_model(str(action.data()))
 
     @Slot()
     def on_pace(self) -> None:

@@ -1,8 +1,7 @@
-"""What the window is working on: the open model, the ticks, the runs so far. Passes wishes from panel to panel."""
+"""The runs of the window: starts them, shows them, and passes wishes from panel to panel."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -11,36 +10,32 @@ from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezePlan, freeze_now
 from freeze_gui.gui import ticks
 from freeze_gui.gui.compare_dialog import DEFAULT, CompareDialog
-from freeze_gui.gui.configuration import Configuration
-from freeze_gui.gui.file_trust import TrustGate
-from freeze_gui.gui.forecaster import Forecaster, Forecasting
-from freeze_gui.gui.form_choices import builtin_choices, usual_weights
-from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
+from freeze_gui.gui.model_desk import ModelDesk
 from freeze_gui.gui.run_controller import RunController
 from freeze_gui.gui.settings import Settings
-from freeze_gui.models.loaded import ModelChoice
 from freeze_gui.runs.comparison import configs_for_methods
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.training.config import RunConfig, load_config
+from freeze_gui.training.config import RunConfig
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
 
-FIRST_MODEL = "builtin:digits-cnn"
 MOST_SIDE_BY_SIDE = 8
 
 
 class Workbench(QObject):
-    """Connects the panels of one window, the run controller and the model opener.
+    """Connects the panels of one window, the model desk and the run controller.
 
     Attributes
     ----------
-    opened
-        The model in the tree; None before one is open.
+    desk, controller
+        What is open, and what runs.
     runs
         Every run of this window, in order.
     shown
         The run in plots, verdict and tree.
+    last_summary
+        Of the last run or comparison that has ended.
 
     Signals
     -------
@@ -52,163 +47,30 @@ class Workbench(QObject):
 
     def __init__(self, window: MainWindow, settings: Settings) -> None:
         super().__init__(window)
-        self.opened: OpenedModel | None = None
         self.runs: list[RunRecorder] = []
         self.shown: RunRecorder | None = None
         self.last_summary: dict[str, Any] | None = None
         self._window, self._settings = window, settings
-        self._form = window.run_panel.form
+        self.desk = ModelDesk(window, settings)
         self.controller = RunController(self)
-        self.opener = ModelOpener(self)
-        self.forecaster = Forecaster(self)
-        self._gate = TrustGate(settings, window)
-        self._configuration = Configuration()
-        self._wanted_ticks: Configuration | None = None
-        self._source = ""
-        self._run_when_open = self._compared = self._listed = False
-        self._last_methods = list(DEFAULT)
+        self._run_when_open = self._compared = False
+        self._methods = list(DEFAULT)
         self._comparing_now: RunRecorder | None = None
         self._connect()
-
-    def begin(self) -> None:
-        """Show the configuration of last time, or the first one."""
-        self._form.set_models(builtin_choices())
-        content = self._settings.last_config
-        try:
-            config = load_config(content) if content else None
-        except UserError:
-            config = None   # written by another version
-        trusted = config is None or self._gate.trusts([config.model.source, config.data.source or ""])
-        if config is not None and trusted:
-            self.show_config(config)
-        else:
-            self.show_model(FIRST_MODEL)
-
-    # ------------------------------------------------------------------------------------------------- models
-
-    @Slot(str)
-    def show_model(self, source: str) -> None:
-        """Open another model and take what suits it."""
-        self._form.set_model_source(source, usual_weights(source))
-        self._wanted_ticks = None
-        self._open(source)
-
-    def show_config(self, config: RunConfig) -> None:
-        """Put a checked configuration into the form and open its model."""
-        content = config.to_dict()
-        self._form.show_values(content)
-        source = config.model.source
-        self._form.set_model_source(source, config.model.weights or usual_weights(source))
-        self._form.set_data_source(config.data.source or "")
-        self._wanted_ticks = Configuration(content)
-        self._open(source)
-
-    @Slot(str)
-    def on_data_chosen(self, source: str) -> None:
-        """Give the tree a head of the size that the data need."""
-        if self.opened is not None and classes_of(source) != self.opened.num_classes:
-            layers = self._window.layer_panel.model.layers
-            self._wanted_ticks = self._configuration.with_layers(ticks.patterns(self.opened.tree, layers))
-            self._open(self._source)
-
-    @Slot(object)
-    def on_opened(self, opened: OpenedModel) -> None:
-        """Show the model in the tree, with its ticks."""
-        panel, tree_panel = self._window.run_panel, self._window.layer_panel
-        changed = self.opened is None or self.opened.loaded.source != opened.loaded.source
-        before = self.opened.loaded.default_data if self.opened is not None and changed else ""
-        self.opened, wanted = opened, self._wanted_ticks
-        if self._form.data_source() in ("", before):
-            self._form.set_data_source(opened.loaded.default_data)
-        panel.show_error("")
-        self._configuration = wanted or Configuration().with_layers(opened.loaded.default_layers)
-        self._wanted_ticks = None
-        try:
-            layers = self._configuration.layers_at_start(opened.tree)
-        except UserError as error:
-            panel.show_error(str(error))
-            self._configuration, layers = Configuration(), frozenset()
-        tree_panel.set_tree(opened.tree, layers)
-        self._show_schedule()
-        self.forecast()
-        self.show_run(self.shown)
-        self._show_state()
-        self.said.emit(f"{opened.loaded.source}: {len(opened.tree.layers)} layers, "
-                       f"{opened.tree.root.parameters:,} parameters")
-        if self._run_when_open:
-            self._run_when_open = False
-            self.run()
-
-    @Slot(str)
-    def on_open_failed(self, text: str) -> None:
-        """Say why, and keep the model that is open."""
-        self._run_when_open = False
-        self._wanted_ticks = None
-        self._window.run_panel.show_error(text)
-        self._show_state()
-
-    def list_models_once(self) -> None:
-        """Look for torchvision's models; the import of torchvision is why they come later."""
-        if not self._listed:
-            self._listed = True
-            self.opener.list_models()
-
-    @Slot(object)
-    def on_models_listed(self, choices: list[ModelChoice]) -> None:
-        """Offer torchvision's models too; one that was typed meanwhile is opened."""
-        self._form.set_models(choices)
-        self._window.run_panel.on_model_text(self._form.model_source())
-
-    def _open(self, source: str) -> None:
-        self._source = source
-        self._gate.ask([source], self._open_now, self._refused)
-
-    def _open_now(self) -> None:
-        data = self._form.data_source()
-        usual = self.opened is not None and data == self.opened.loaded.default_data
-        changing = self.opened is not None and self._source != self.opened.loaded.source
-        self.opener.open(self._source, "" if usual and changing else data)   # the new model brings its own usual data
-
-    def _refused(self) -> None:
-        panel = self._window.run_panel
-        panel.show_error("The file was not run, so its model is not open.")
-        self._run_when_open = False
-        if self.opened is not None:
-            self._form.set_model_source(self.opened.loaded.source)
-
-    # ------------------------------------------------------------------------------------------------- runs
-
-    def config(self) -> RunConfig:
-        """Return what form and tree say, checked.
-
-        Raises
-        ------
-        UserError
-            When a value is wrong.
-        """
-        if self.opened is None:
-            raise UserError("No model is open: choose one first")
-        layers = ticks.patterns(self.opened.tree, self._window.layer_panel.model.layers)
-        content = self._configuration.merged(self._form.values(), layers)
-        try:
-            return load_config(content)
-        except UserError as error:
-            raise UserError(str(error).removeprefix("config: ")) from None
 
     @Slot()
     def run(self) -> None:
         """Start a run with what form and tree say."""
         config = self._checked_config()
         if config is not None:
-            sources = [config.model.source, config.data.source or ""]
-            self._gate.ask(sources, self._start, self._refused)
+            self.desk.with_trust(config, self._start)
 
     @Slot()
     def choose_comparison(self) -> None:
         """Ask which methods to compare."""
         if self._checked_config() is None:
             return
-        dialog = CompareDialog(self._last_methods, self._window)
+        dialog = CompareDialog(self._methods, self._window)
         dialog.methods_chosen.connect(self.compare)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -217,14 +79,9 @@ class Workbench(QObject):
     def compare(self, methods: list[str]) -> None:
         """Run these methods one after another from the same start."""
         config = self._checked_config()
-        if config is None:
-            return
-        self._last_methods = methods
-        sources = [config.model.source, config.data.source or ""]
-        if self._gate.trusts(sources):
-            self.controller.compare(configs_for_methods(config, methods))
-        else:
-            self._gate.ask(sources, self.choose_comparison, self._refused)
+        if config is not None:
+            self._methods = methods
+            self.desk.with_trust(config, self._start_comparison)
 
     @Slot(object)
     def on_run_started(self, recorder: RunRecorder) -> None:
@@ -279,73 +136,43 @@ class Workbench(QObject):
 
     @Slot(object)
     def on_layers_changed(self, layers: frozenset[str]) -> None:
-        """A tick replaces a schedule from a file; during a run the next step obeys it."""
-        self._configuration = self._configuration.with_layers(())
-        self._show_schedule()
-        self.forecast()
-        if self.opened is None or not self.controller.is_running:
+        """Have the next step of a run obey the ticks."""
+        opened = self.desk.opened
+        if opened is None or not self.controller.is_running:
             return
         if self.controller.is_comparing:
             self.said.emit("The comparison goes on with the ticks that it began with; the next run takes the new ones")
             return
         freeze = self.controller.recorders[0].config.freeze
         plan = FreezePlan(method=freeze.method, norm=freeze.norm, moment=freeze.moment, thaw=freeze.thaw)
-        self.controller.submit_plan(freeze_now(plan, ticks.modules_to_freeze(self.opened.tree, layers)))
-
-    @Slot(str, str)
-    def on_policy_changed(self, method: str, norm: str) -> None:
-        """Show the code of the method, and what the norm policy means for the rows."""
-        self._window.code_panel.show_method(method)
-        self._window.layer_panel.set_policy(method, norm)
-        self.forecast()
-
-    @Slot()
-    def forecast(self) -> None:
-        """Have it worked out what the next run will do and save."""
-        try:
-            config = self.config()
-        except UserError:
-            self.forecaster.ask(None)   # half-typed, or no model yet
-            return
-        assert self.opened is not None
-        layers = self._window.layer_panel.model.layers
-        modules = ticks.modules_to_freeze(self.opened.tree, layers)
-        self.forecaster.ask(Forecasting(self.opened.loaded, modules, config))
-
-    def open_path(self, path: Path) -> None:
-        """Open what a person dropped or chose: a configuration or a Python file."""
-        if path.suffix.lower() == ".toml":
-            try:
-                self.show_config(load_config(path))
-            except UserError as error:
-                self._window.run_panel.show_error(str(error))
-        else:
-            self._window.run_panel.show_error(f"{path.name}: not a configuration, whose name ends in .toml")
-
-    def remember(self) -> None:
-        """Keep what form and tree say for the next time."""
-        try:
-            self._settings.last_config = self.config().to_dict()
-        except UserError:
-            return   # half-typed values are not kept
+        self.controller.submit_plan(freeze_now(plan, ticks.modules_to_freeze(opened.tree, layers)))
 
     def close(self) -> None:
         """End everything that goes on beside the window."""
         self.controller.close()
-        self.opener.close()
-        self.forecaster.close()
+        self.desk.close()
 
-    # ------------------------------------------------------------------------------------------------- helpers
+    @Slot()
+    def on_model_opened(self) -> None:
+        """Keep the run on show; begin the run that waited for the model."""
+        self.show_run(self.shown)
+        self._show_state()
+        if self._run_when_open:
+            self._run_when_open = False
+            self.run()
+
+    @Slot()
+    def on_open_failed(self) -> None:
+        """Forget the run that waited for the model."""
+        self._run_when_open = False
+        self._show_state()
 
     def _connect(self) -> None:
-        panel, controller, opener = self._window.run_panel, self.controller, self.opener
-        opener.opened.connect(self.on_opened)
-        opener.failed.connect(self.on_open_failed)
-        opener.loading_changed.connect(self._show_state)
-        opener.models_listed.connect(self.on_models_listed)
-        panel.model_chosen.connect(self.show_model)
-        panel.data_chosen.connect(self.on_data_chosen)
-        panel.policy_changed.connect(self.on_policy_changed)
+        window, desk, controller, panel = self._window, self.desk, self.controller, self._window.run_panel
+        desk.model_opened.connect(self.on_model_opened)
+        desk.open_failed.connect(self.on_open_failed)
+        desk.loading_changed.connect(self._show_state)
+        desk.said.connect(self.said)
         panel.run_wanted.connect(self.run)
         panel.comparison_wanted.connect(self.choose_comparison)
         panel.stop_wanted.connect(controller.stop)
@@ -358,15 +185,12 @@ class Workbench(QObject):
         controller.comparison_ended.connect(self.on_comparison_ended)
         controller.ticked.connect(self.on_ticked)
         controller.state_changed.connect(self._show_state)
-        self._window.layer_panel.layers_changed.connect(self.on_layers_changed)
-        self._window.layer_panel.selection_changed.connect(self._window.run_plots.set_selected)
-        self._window.layer_panel.selection_changed.connect(self._window.compare_view.set_selected)
-        self._window.run_plots.layer_clicked.connect(self._window.layer_panel.select_layer)
-        self._window.compare_view.layer_clicked.connect(self._window.layer_panel.select_layer)
-        self._window.runs_table.run_selected.connect(self.on_run_selected)
-        self._form.optimizer_changed.connect(self.forecast)
-        self.forecaster.forecast_made.connect(self._window.layer_panel.set_forecast)
-        self.on_policy_changed("requires_grad", "leave")
+        window.layer_panel.layers_changed.connect(self.on_layers_changed)
+        window.layer_panel.selection_changed.connect(window.run_plots.set_selected)
+        window.layer_panel.selection_changed.connect(window.compare_view.set_selected)
+        window.run_plots.layer_clicked.connect(window.layer_panel.select_layer)
+        window.compare_view.layer_clicked.connect(window.layer_panel.select_layer)
+        window.runs_table.run_selected.connect(self.on_run_selected)
 
     @Slot(object)
     def on_pace_chosen(self, pace: float | None) -> None:
@@ -376,14 +200,14 @@ class Workbench(QObject):
     def _checked_config(self) -> RunConfig | None:
         """Return the configuration, or say what is wrong with it; a model typed just now is opened first."""
         panel = self._window.run_panel
-        if self.controller.is_running or self.opener.is_loading:
+        if self.controller.is_running or self.desk.is_loading:
             return None
-        if self._form.model_source() != self._source:
+        if not self.desk.is_up_to_date:
             self._run_when_open = True
-            self.show_model(self._form.model_source())
+            self.desk.show_model(panel.form.model_source())
             return None
         try:
-            config = self.config()
+            config = self.desk.config()
         except UserError as error:
             panel.show_error(str(error))
             return None
@@ -391,10 +215,13 @@ class Workbench(QObject):
         return config
 
     def _start(self) -> None:
-        config = self.config()
+        config = self.desk.config()
         self._settings.last_config = config.to_dict()
         same = sum(recorder.config.freeze.method == config.freeze.method for recorder in self.runs)
         self.controller.start(config, f"{config.freeze.method} #{same + 1}" if same else None)
+
+    def _start_comparison(self) -> None:
+        self.controller.compare(configs_for_methods(self.desk.config(), self._methods))
 
     def _add_runs(self, recorders: list[RunRecorder]) -> None:
         self.runs += recorders
@@ -411,9 +238,6 @@ class Workbench(QObject):
             self._comparing_now = begun[-1]
             self._window.runs_table.select_run(self.runs.index(begun[-1]))
 
-    def _show_schedule(self) -> None:
-        self._window.layer_panel.set_scheduled(self._configuration.has_schedule)
-
     @Slot()
     def _show_state(self) -> None:
         controller = self.controller
@@ -421,5 +245,5 @@ class Workbench(QObject):
             running=controller.is_running,
             paused=controller.is_paused,
             comparing=controller.is_comparing,
-            loading=self.opener.is_loading,
+            loading=self.desk.is_loading,
         )

@@ -10,8 +10,9 @@ from torch import nn
 
 from freeze_gui.gui import ticks
 from freeze_gui.gui.layer_find import find_rows
-from freeze_gui.gui.layer_model import FREEZE, STATE, STATISTICS, LayerModel, count_text
+from freeze_gui.gui.layer_model import FREEZE, STATE, STATISTICS, LayerModel
 from freeze_gui.gui.layer_panel import FoundRows
+from freeze_gui.gui.layer_rows import count_text
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.sources import open_model
 

@@ -135,8 +135,8 @@ def test_a_bad_file_is_one_sentence_and_the_model_stays(
     window.menus.open_path(bad)
     qtbot.waitUntil(window.run_panel.error_label.isVisible, timeout=RUN_MS)
     assert "no such thing" in window.run_panel.error_label.text()
-    assert window.workbench.opened is not None
-    assert window.workbench.opened.loaded.source == "builtin:digits-cnn"
+    assert window.workbench.desk.opened is not None
+    assert window.workbench.desk.opened.loaded.source == "builtin:digits-cnn"
 
 
 def test_a_broken_configuration_is_one_sentence(window: MainWindow, tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_persons_file_runs_only_after_a_yes_that_is_remembered(
     button = window.findChildren(QMessageBox, "trustDialog")[-1].findChild(QPushButton, "trustButton")
     assert button is not None
     button.click()
-    qtbot.waitUntil(lambda: window.workbench.opened is not None
-                    and window.workbench.opened.loaded.source.startswith("file:"), timeout=RUN_MS)
+    qtbot.waitUntil(lambda: window.workbench.desk.opened is not None
+                    and window.workbench.desk.opened.loaded.source.startswith("file:"), timeout=RUN_MS)
     assert mark.exists()
     assert window.settings.is_trusted(net)
     net.write_text(net.read_text() + "# changed\n")
@@ -210,7 +210,7 @@ def test_another_model_is_opened_by_typing_its_name_and_pressing_run(qtbot: QtBo
 
 def test_a_torchvision_model_opens_beside_the_window(qtbot: QtBot, window: MainWindow) -> None:
     window.run_panel.form.model_box.setEditText("torchvision:resnet18")
-    opened = window.workbench.opener.opened
+    opened = window.workbench.desk.opener.opened
     with qtbot.waitSignal(opened, timeout=RUN_MS):
         window.run_panel.on_model_edited()
         assert not window.run_panel.run_button.isEnabled()
@@ -250,8 +250,8 @@ def test_a_schedule_from_a_file_runs_until_a_tick_replaces_it(qtbot: QtBot, wind
     assert summary["config"]["train"]["clip_grad_norm"] == 1.0
     window.layer_panel.model.change(frozenset({"head"}), "head")
     assert "schedule" not in window.layer_panel.warning_label.text()
-    assert window.workbench.config().freeze.layers == ("head",)
-    assert window.workbench.config().train.clip_grad_norm == 1.0
+    assert window.workbench.desk.config().freeze.layers == ("head",)
+    assert window.workbench.desk.config().train.clip_grad_norm == 1.0
 
 
 def test_an_earlier_run_is_shown_again_when_its_row_is_chosen(qtbot: QtBot, window: MainWindow) -> None:
@@ -270,7 +270,7 @@ def test_the_window_closes_during_a_run_without_a_question(qtbot: QtBot, window:
         window.close()
     assert ended.args[0]["status"] == "stopped"
     assert not window.controller.is_running
-    assert not window.controller.start(window.workbench.config())   # a closed window refuses
+    assert not window.controller.start(window.workbench.desk.config())   # a closed window refuses
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,0 +1,260 @@
+"""The model on the desk: what is open, its ticks and its configuration, and what they are forecast to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from freeze_gui.errors import UserError
+from freeze_gui.gui import ticks
+from freeze_gui.gui.configuration import Configuration
+from freeze_gui.gui.file_trust import TrustGate
+from freeze_gui.gui.forecaster import Forecaster, Forecasting
+from freeze_gui.gui.form_choices import builtin_choices, usual_weights
+from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
+from freeze_gui.gui.settings import Settings
+from freeze_gui.models.loaded import ModelChoice
+from freeze_gui.training.config import RunConfig, load_config
+
+if TYPE_CHECKING:
+    from freeze_gui.gui.main_window import MainWindow
+
+FIRST_MODEL = "builtin:digits-cnn"
+
+
+class ModelDesk(QObject):
+    """Opens models, keeps form and tree in step, and makes configurations of them.
+
+    Attributes
+    ----------
+    opened
+        The model in the tree; None before one is open.
+
+    Signals
+    -------
+    model_opened(), open_failed()
+        Another model is in the tree; or it could not be opened, and the form says why.
+    loading_changed()
+        A model is being opened, or no longer.
+    said(str)
+        One sentence for the status bar.
+    """
+
+    model_opened = Signal()
+    open_failed = Signal()
+    loading_changed = Signal()
+    said = Signal(str)
+
+    def __init__(self, window: MainWindow, settings: Settings) -> None:
+        super().__init__(window)
+        self.opened: OpenedModel | None = None
+        self._window, self._settings = window, settings
+        self._form, self._tree_panel = window.run_panel.form, window.layer_panel
+        self.opener = ModelOpener(self)
+        self._forecaster = Forecaster(self)
+        self._gate = TrustGate(settings, window)
+        self._configuration = Configuration()
+        self._wanted_ticks: Configuration | None = None
+        self._source = ""
+        self._listed = False
+        self._connect()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a model is being opened."""
+        return self.opener.is_loading
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the model that the form names is the one that is open."""
+        return self._form.model_source() == self._source
+
+    def begin(self) -> None:
+        """Show the configuration of last time, or the first one."""
+        self._form.set_models(builtin_choices())
+        content = self._settings.last_config
+        try:
+            config = load_config(content) if content else None
+        except UserError:
+            config = None   # written by another version
+        trusted = config is None or self._gate.trusts([config.model.source, config.data.source or ""])
+        if config is not None and trusted:
+            self.show_config(config)
+        else:
+            self.show_model(FIRST_MODEL)
+
+    @Slot(str)
+    def show_model(self, source: str) -> None:
+        """Open another model and take what suits it."""
+        self._form.set_model_source(source, usual_weights(source))
+        self._wanted_ticks = None
+        self._open(source)
+
+    def show_config(self, config: RunConfig) -> None:
+        """Put a checked configuration into the form and open its model."""
+        content = config.to_dict()
+        self._form.show_values(content)
+        source = config.model.source
+        self._form.set_model_source(source, config.model.weights or usual_weights(source))
+        self._form.set_data_source(config.data.source or "")
+        self._wanted_ticks = Configuration(content)
+        self._open(source)
+
+    @Slot(str)
+    def on_data_chosen(self, source: str) -> None:
+        """Give the tree a head of the size that the data need."""
+        if self.opened is not None and classes_of(source) != self.opened.num_classes:
+            layers = self._tree_panel.model.layers
+            self._wanted_ticks = self._configuration.with_layers(ticks.patterns(self.opened.tree, layers))
+            self._open(self._source)
+
+    @Slot(object)
+    def on_opened(self, opened: OpenedModel) -> None:
+        """Show the model in the tree, with its ticks."""
+        panel, tree_panel = self._window.run_panel, self._tree_panel
+        changed = self.opened is None or self.opened.loaded.source != opened.loaded.source
+        before = self.opened.loaded.default_data if self.opened is not None and changed else ""
+        self.opened, wanted = opened, self._wanted_ticks
+        if self._form.data_source() in ("", before):
+            self._form.set_data_source(opened.loaded.default_data)
+        panel.show_error("")
+        self._configuration = wanted or Configuration().with_layers(opened.loaded.default_layers)
+        self._wanted_ticks = None
+        try:
+            layers = self._configuration.layers_at_start(opened.tree)
+        except UserError as error:
+            panel.show_error(str(error))
+            self._configuration, layers = Configuration(), frozenset()
+        tree_panel.set_tree(opened.tree, layers)
+        self._show_schedule()
+        self.forecast()
+        self.model_opened.emit()
+        self.said.emit(f"{opened.loaded.source}: {len(opened.tree.layers)} layers, "
+                       f"{opened.tree.root.parameters:,} parameters")
+
+    @Slot(str)
+    def on_open_failed(self, text: str) -> None:
+        """Say why, and keep the model that is open."""
+        self._wanted_ticks, self._source = None, ""   # Run tries what the form names once more
+        self._window.run_panel.show_error(text)
+        self.open_failed.emit()
+
+    def list_models_once(self) -> None:
+        """Look for torchvision's models; the import of torchvision is why they come later."""
+        if not self._listed:
+            self._listed = True
+            self.opener.list_models()
+
+    @Slot(object)
+    def on_models_listed(self, choices: list[ModelChoice]) -> None:
+        """Offer torchvision's models too; one that was typed meanwhile is opened."""
+        self._form.set_models(choices)
+        self._window.run_panel.on_model_text(self._form.model_source())
+
+    def _open(self, source: str) -> None:
+        self._source = source
+        self._gate.ask([source], self._open_now, self._refused)
+
+    def _open_now(self) -> None:
+        data = self._form.data_source()
+        usual = self.opened is not None and data == self.opened.loaded.default_data
+        changing = self.opened is not None and self._source != self.opened.loaded.source
+        self.opener.open(self._source, "" if usual and changing else data)   # the new model brings its own usual data
+
+    def _refused(self) -> None:
+        panel = self._window.run_panel
+        panel.show_error("The file was not run, so its model is not open.")
+        if self.opened is not None:
+            self._source = self.opened.loaded.source
+            self._form.set_model_source(self._source)
+        self.open_failed.emit()
+
+    def config(self) -> RunConfig:
+        """Return what form and tree say, checked.
+
+        Raises
+        ------
+        UserError
+            When a value is wrong.
+        """
+        if self.opened is None:
+            raise UserError("No model is open: choose one first")
+        layers = ticks.patterns(self.opened.tree, self._tree_panel.model.layers)
+        content = self._configuration.merged(self._form.values(), layers)
+        try:
+            return load_config(content)
+        except UserError as error:
+            raise UserError(str(error).removeprefix("config: ")) from None
+
+    @Slot(str, str)
+    def on_policy_changed(self, method: str, norm: str) -> None:
+        """Show the code of the method, and what the norm policy means for the rows."""
+        self._window.code_panel.show_method(method)
+        self._tree_panel.set_policy(method, norm)
+        self.forecast()
+
+    @Slot()
+    def forecast(self) -> None:
+        """Have it worked out what the next run will do and save."""
+        try:
+            config = self.config()
+        except UserError:
+            self._forecaster.ask(None)   # half-typed, or no model yet
+            return
+        assert self.opened is not None
+        layers = self._tree_panel.model.layers
+        modules = ticks.modules_to_freeze(self.opened.tree, layers)
+        self._forecaster.ask(Forecasting(self.opened.loaded, modules, config))
+
+    def open_path(self, path: Path) -> None:
+        """Open what a person dropped or chose: a configuration or a Python file."""
+        if path.suffix.lower() == ".toml":
+            try:
+                self.show_config(load_config(path))
+            except UserError as error:
+                self._window.run_panel.show_error(str(error))
+        else:
+            self._window.run_panel.show_error(f"{path.name}: not a configuration, whose name ends in .toml")
+
+    def with_trust(self, config: RunConfig, then: Callable[[], None]) -> None:
+        """Call `then` once every Python file of the configuration may be run."""
+        self._gate.ask([config.model.source, config.data.source or ""], then, self._refused)
+
+    def remember(self) -> None:
+        """Keep what form and tree say for the next time."""
+        try:
+            self._settings.last_config = self.config().to_dict()
+        except UserError:
+            return   # half-typed values are not kept
+
+    def close(self) -> None:
+        """Wait for what goes on beside the window."""
+        self.opener.close()
+        self._forecaster.close()
+
+    def _connect(self) -> None:
+        panel, opener = self._window.run_panel, self.opener
+        opener.opened.connect(self.on_opened)
+        opener.failed.connect(self.on_open_failed)
+        opener.loading_changed.connect(self.loading_changed)
+        opener.models_listed.connect(self.on_models_listed)
+        panel.model_chosen.connect(self.show_model)
+        panel.data_chosen.connect(self.on_data_chosen)
+        panel.policy_changed.connect(self.on_policy_changed)
+        self._form.optimizer_changed.connect(self.forecast)
+        self._tree_panel.layers_changed.connect(self.on_layers_changed)
+        self._forecaster.forecast_made.connect(self._tree_panel.set_forecast)
+        self.on_policy_changed("requires_grad", "leave")
+
+    @Slot(object)
+    def on_layers_changed(self, layers: frozenset[str]) -> None:
+        """A tick replaces a schedule from a file."""
+        self._configuration = self._configuration.with_layers(())
+        self._show_schedule()
+        self.forecast()
+
+    def _show_schedule(self) -> None:
+        self._tree_panel.set_scheduled(self._configuration.has_schedule)
