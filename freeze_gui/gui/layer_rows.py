@@ -45,4 +45,5 @@ def spark_heights(history: History | None) -> NDArray[np.float64] | None:
     at = np.linspace(0, len(values) - 1, min(SPARK_POINTS, len(values))).round().astype(int)
     some = np.nan_to_num(values[at], nan=0.0, posinf=0.0)
     largest = float(some.max(initial=0.0))
-    return np.sqrt(some / largest) if largest > 0 else np.zeros_like(some)
+    heights: NDArray[np.float64] = np.sqrt(some / largest) if largest > 0 else np.zeros_like(some)
+    return heights

@@ -85,8 +85,10 @@ class RunPanel(QWidget):
 
     @Slot(str)
     def on_model_text(self, text: str) -> None:
-        """Open a listed model as soon as its name is complete."""
-        if self.form.model_box.findData(text.strip()) >= 0:
+        """Open a listed model as soon as its name is complete; vgg11 may still become vgg11_bn while a person types."""
+        edit = self.form.model_box.lineEdit()
+        typing = edit is not None and edit.hasFocus()
+        if self.form.model_box.findData(text.strip()) >= 0 and (not typing or text.startswith("builtin:")):
             self.on_model_edited()
 
     @Slot()
