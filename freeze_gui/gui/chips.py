@@ -10,6 +10,19 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWi
 
 from freeze_gui.gui.theme import current_theme, theme_manager
 
+_AROUND_NAME = 30
+"""Pixels that a chip takes beside its name: dot, padding, and the gap to the next one."""
+
+
+def widest_name(widths: Sequence[int], room: int) -> int:
+    """Return the width, in pixels, to which names are cut so that all fit: only the longest lose anything."""
+    left, count = room, len(widths)
+    for width in sorted(widths):
+        if width * count > left:
+            return max(left // count, 0)
+        left, count = left - width, count - 1
+    return max(widths, default=0)
+
 
 def color_dot(color: str, size: int = 12, pinned: bool = False) -> QIcon:
     """Return a round spot of `color`; a pinned one has a hole."""
@@ -90,13 +103,15 @@ class ChipStrip(QWidget):
 
     def _fill(self) -> None:
         metrics = self.fontMetrics()
-        each = (self.width() - self.note.sizeHint().width() - 8) // max(len(self._shown), 1) - 36
+        names = [path or "(model)" for path, _, _ in self._shown]
+        room = self.width() - self.note.sizeHint().width() - 8 - _AROUND_NAME * len(names)
+        most = widest_name([metrics.horizontalAdvance(name) + 1 for name in names], room)
         for at, button in enumerate(self._buttons):
             button.setVisible(at < len(self._shown))
             if at >= len(self._shown):
                 continue
             path, color, pinned = self._shown[at]
-            button.setText(metrics.elidedText(path or "(model)", Qt.TextElideMode.ElideMiddle, max(each, 24)))
+            button.setText(metrics.elidedText(names[at], Qt.TextElideMode.ElideMiddle, max(most, 24)))
             button.setIcon(color_dot(color, pinned=pinned))
             button.setChecked(pinned)
             button.setProperty("path", path)

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui.chips import widest_name
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
@@ -211,3 +212,9 @@ def test_the_metric_box_rules_the_heatmap_and_its_clicks_are_passed_on(qtbot: Qt
     with qtbot.waitSignal(plots.layer_clicked) as clicked:
         plots.heatmap.layer_clicked.emit("head")
     assert clicked.args == ["head"]
+
+
+def test_only_the_longest_names_of_chips_are_cut() -> None:
+    assert widest_name([30, 40, 50], room=200) == 50
+    assert widest_name([30, 100, 120], room=170) == 70   # 30 whole, the other two share 140
+    assert widest_name([], room=100) == 0
