@@ -133,8 +133,8 @@ class LayerPanel(QWidget):
 
     def refresh(self) -> None:
         """Take in what the run did since; the bars are redrawn four times a second at most."""
-        self.model.refresh()
-        if time.perf_counter() - self._sparks_at >= SPARK_PERIOD_S:
+        changed = self.model.refresh()   # the end of a run is a change: its last bars are always drawn
+        if changed or time.perf_counter() - self._sparks_at >= SPARK_PERIOD_S:
             self._draw_sparks()
 
     def selected_nodes(self) -> list[LayerNode]:
