@@ -16,10 +16,10 @@ from freeze_gui.gui.theme import current_theme, theme_manager
 
 METRIC_TITLES = {"weight_delta": "weight delta", "update_norm": "update norm", "grad_norm": "gradient norm"}
 STATES = (
-    (codes.ZERO, "zero"),
     (codes.FROZEN, "frozen, held"),
     (codes.LEAKED, "frozen, leaked"),
     (codes.MISSING, "no gradient"),
+    (codes.ZERO, "zero"),
     (codes.NAN, "NaN"),
 )
 
