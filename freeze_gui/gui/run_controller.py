@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from typing import Any
 
+import torch
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
 from freeze_gui.freezing.plan import FreezePlan
@@ -67,6 +68,7 @@ class RunController(QObject):
         self._timer = QTimer(self)
         self._timer.setObjectName("tick")
         self._timer.timeout.connect(self._tick)
+        leave_a_core_to_the_window()
 
     @property
     def is_running(self) -> bool:
@@ -138,14 +140,13 @@ class RunController(QObject):
     def _start(self, configs: Sequence[RunConfig], labels: Sequence[str | None], *, comparing: bool) -> bool:
         if self._thread is not None or self._closed:
             return False
-        configs = [with_window_threads(config) for config in configs]
         self.control = RunControl()
         self.control.set_pace(self._pace)
         self._comparing = comparing
         self.recorders = [RunRecorder(*pair) for pair in zip(configs, labels, strict=True)]
         self._thread = QThread(self)
         self._thread.setObjectName("freeze-gui training")
-        self._worker = _Worker(self.recorders, self.control)
+        self._worker = _Worker(self.recorders, self.control, comparing)
         self._worker.moveToThread(self._thread)
         self._thread.started.connect(self._worker.work)
         self._worker.ended.connect(self._on_ended)
@@ -174,34 +175,40 @@ class RunController(QObject):
     def _finish(self) -> None:
         """Take leave of the thread, then say what came out."""
         assert self._thread is not None
+        assert self._worker is not None
         self._thread.quit()
         self._thread.wait()
+        summary = self._worker.summary   # written before the thread ended
         self._worker = None
         self._thread.deleteLater()
         self._thread = self.control = None
         self._timer.stop()
         self.ticked.emit()
         self.state_changed.emit()
-        if self._comparing:
-            self.comparison_ended.emit(comparison_summary(self.recorders))
-        else:
-            self.run_ended.emit(self.recorders[0].summary())
+        ended = self.comparison_ended if self._comparing else self.run_ended
+        ended.emit(summary)
 
 
 class _Worker(QObject):
     """Lives in the training thread and runs there from beginning to end.
 
+    Attributes
+    ----------
+    summary
+        Of the run or of the comparison, when it has ended: made here, for long runs of large models take a while.
+
     Signals
     -------
     ended()
-        Every recorder has its `RunEnded`.
+        Every recorder has its `RunEnded`, and the summary is made.
     """
 
     ended = Signal()
 
-    def __init__(self, recorders: Sequence[RunRecorder], control: RunControl) -> None:
+    def __init__(self, recorders: Sequence[RunRecorder], control: RunControl, comparing: bool) -> None:
         super().__init__()   # no parent: it moves to another thread
-        self._recorders, self._control = recorders, control
+        self.summary: dict[str, Any] = {}
+        self._recorders, self._control, self._comparing = recorders, control, comparing
 
     @Slot()
     def work(self) -> None:
@@ -214,7 +221,11 @@ class _Worker(QObject):
                 if recorder.ended is None:
                     recorder.handle(RunEnded("failed", f"{type(error).__name__}: {error}", 0))
         finally:
-            self.ended.emit()
+            try:
+                first = self._recorders[0]
+                self.summary = comparison_summary(self._recorders) if self._comparing else first.summary()
+            finally:
+                self.ended.emit()
 
     def _events(self) -> Iterator[tuple[int, RunEvent]]:
         configs = [recorder.config for recorder in self._recorders]
@@ -223,8 +234,6 @@ class _Worker(QObject):
         return compare_events(configs, self._control)
 
 
-def with_window_threads(config: RunConfig) -> RunConfig:
-    """Return the run with one core left to the window, where the configuration does not say otherwise."""
-    if config.train.threads is not None:
-        return config
-    return replace(config, train=replace(config.train, threads=max(1, (os.cpu_count() or 2) - 1)))
+def leave_a_core_to_the_window() -> None:
+    """Let torch use one core less than there are, where a configuration does not say otherwise."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))

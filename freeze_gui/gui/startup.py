@@ -45,6 +45,7 @@ class Startup(QObject):
         self._imports.start()
         code = self.app.exec()
         self._imports.wait()
+        gc.unfreeze()   # what stays frozen is never taken apart, and triton complains of it when Python ends
         return code
 
     @Slot()

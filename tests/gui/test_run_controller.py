@@ -3,14 +3,16 @@ from __future__ import annotations
 import time
 
 import pytest
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.gui.main_window import MainWindow
-from freeze_gui.gui.run_controller import RunController, with_window_threads
+from freeze_gui.gui.run_controller import RunController
 from freeze_gui.training.config import RunConfig, load_config
+from freeze_gui.training.device import choose_threads
 from tests.gui.conftest import RUN_MS, start_slowly, tree_index
 
 pytestmark = pytest.mark.timeout(90)
@@ -125,9 +127,14 @@ def test_stopping_a_comparison_ends_every_run(qtbot: QtBot) -> None:
     controller.close()
 
 
-def test_one_core_is_left_to_the_window_unless_the_configuration_says_otherwise() -> None:
-    assert with_window_threads(config()).train.threads == 1
-    free = load_config({"model": {"source": "builtin:five-linear"}})
-    threads = with_window_threads(free).train.threads
-    assert threads is not None
-    assert threads >= 1
+def test_one_core_is_left_to_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    controller = RunController()
+    assert torch.get_num_threads() == 3
+    controller.close()
+
+
+def test_a_small_network_trains_on_one_thread_and_a_large_one_on_all_that_are_given() -> None:
+    torch.set_num_threads(3)
+    assert choose_threads(46_869) == 1
+    assert choose_threads(11_689_512) == 3
