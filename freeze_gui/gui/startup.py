@@ -65,8 +65,7 @@ class Startup(QObject):
         self.window.raise_()
         self.shell.close()
         gc.enable()
-        gc.collect()
-        gc.freeze()   # what start-up made is never looked through again
+        gc.freeze()   # what start-up made is never looked through again; a collection now would stop the window
 
 
 class Imports(QThread):
@@ -91,6 +90,7 @@ class Imports(QThread):
             importlib.import_module("freeze_gui.runs.comparison")
             # the first forward on the meta device imports a second's worth of torch's own modules
             importlib.import_module("freeze_gui.models.inspection").inspect_model("builtin:digits-cnn")
+            importlib.import_module("freeze_gui.gui.main_window")   # classes alone: no widget is made here
         except Exception as error:
             self.error = f"PyTorch cannot be imported: {type(error).__name__}: {error}"
 
