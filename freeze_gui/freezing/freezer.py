@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from freeze_gui.freezing.causes import Marks, gradient_marks
-from freeze_gui.freezing.methods import METHODS, FreezeContext
+from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.norm_layers import NormPolicy
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.freezing.side_effects import SideEffect, SideEffectWatch

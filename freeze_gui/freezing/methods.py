@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import torch
@@ -22,45 +21,8 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from freeze_gui.errors import UserError
-
-
-class FreezeContext:
-    """What a method may touch.
-
-    Attributes
-    ----------
-    model, modules
-        The network, and its modules by path.
-    optimizer
-        The optimizer in use; a method that rebuilds it puts the new one here.
-    frozen
-        Paths of the modules frozen now, kept by the loop before it calls a hook.
-    """
-
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.modules: dict[str, nn.Module] = dict(model.named_modules())
-        self.frozen: frozenset[str] = frozenset()
-
-    def parameters(self, paths: Iterable[str]) -> list[nn.Parameter]:
-        """Return the parameters that the modules at `paths` own, each once, in the model's order."""
-        wanted = set(paths)
-        found: dict[int, nn.Parameter] = {}
-        for path, module in self.modules.items():
-            if path in wanted:
-                found.update((id(p), p) for p in module._parameters.values() if p is not None)
-        return list(found.values())
-
-    def frozen_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters frozen now."""
-        return self.parameters(self.frozen)
-
-    def wholly_frozen(self) -> list[nn.Module]:
-        """Return the modules that are frozen with everything below them: those whose forward may be wrapped."""
-        alive = {path for path in self.modules if path not in self.frozen}
-        partly = {ancestor for path in alive for ancestor in _ancestors(path)}
-        return [module for path, module in self.modules.items() if path in self.frozen and path not in partly]
+from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.param_groups import add_again, drop_empty, take_out
 
 
 class FreezingMethod:
@@ -395,46 +357,6 @@ def summary_line(method: type[FreezingMethod]) -> str:
 def idiom(method: type[FreezingMethod]) -> str:
     """Return the PyTorch code that `method` stands for."""
     return textwrap.dedent((inspect.getdoc(method) or "").partition("::\n")[2]).strip("\n")
-
-
-def take_out(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> dict[int, dict[str, Any]]:
-    """Remove `parameters` from their groups in place; return the group of each by the parameter's identity."""
-    wanted = {id(parameter) for parameter in parameters}
-    origin: dict[int, dict[str, Any]] = {}
-    for group in optimizer.param_groups:
-        origin.update({id(p): group for p in group["params"] if id(p) in wanted})
-        group["params"] = [p for p in group["params"] if id(p) not in wanted]
-    return origin
-
-
-def add_again(
-    optimizer: torch.optim.Optimizer,
-    parameters: Iterable[nn.Parameter],
-    origin: dict[int, dict[str, Any]],
-    **changed: float,
-) -> list[dict[str, Any]]:
-    """Add `parameters` as new groups, with the hyper-parameters of the groups they came from; return the new groups."""
-    by_group: dict[int, list[nn.Parameter]] = {}
-    for parameter in parameters:
-        if id(parameter) in origin:
-            by_group.setdefault(id(origin[id(parameter)]), []).append(parameter)
-    before = len(optimizer.param_groups)
-    for members in by_group.values():
-        optimizer.add_param_group({**origin[id(members[0])], **changed, "params": members})
-    return optimizer.param_groups[before:]
-
-
-def drop_empty(optimizer: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:
-    """Delete those of `groups` that hold nothing any more from the optimizer and from the list."""
-    empty = {id(group) for group in groups if not group["params"]}
-    optimizer.param_groups[:] = [group for group in optimizer.param_groups if id(group) not in empty]
-    groups[:] = [group for group in groups if id(group) not in empty]
-
-
-def _ancestors(path: str) -> list[str]:
-    """Return the path of every block around `path`, the root ("") last."""
-    parts = path.split(".") if path else []
-    return [".".join(parts[:n]) for n in range(len(parts) - 1, -1, -1)]
 
 
 def _detached(module: nn.Module, inputs: object, output: Any) -> Any:

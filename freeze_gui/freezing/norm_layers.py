@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freeze_gui.freezing.methods import FreezeContext
+from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.models.layer_tree import is_dropout, is_norm
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from freeze_gui.freezing.bits import differ, largest_difference
 from freeze_gui.freezing.causes import Marks, Suspect, fresh_step, gradient_mark
-from freeze_gui.freezing.methods import FreezeContext
+from freeze_gui.freezing.context import FreezeContext
 
 JUMP = 1.5
 """A first step after a thaw is a jump from this many times the step of a fresh optimizer on."""

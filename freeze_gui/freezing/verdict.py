@@ -10,7 +10,7 @@ from torch import nn
 
 from freeze_gui.freezing.bits import differ, largest_difference
 from freeze_gui.freezing.causes import Marks, Suspect, causes_of_step, gradient_mark
-from freeze_gui.freezing.methods import FreezeContext
+from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.models.layer_tree import own_tensors
 
 

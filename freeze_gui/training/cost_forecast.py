@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from freeze_gui.freezing.methods import METHODS, FreezeContext
+from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.methods import METHODS
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.shapes import sample_inputs
 from freeze_gui.models.trial import meta_twin, quiet_trial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -13,11 +13,16 @@ from freeze_gui.training.batches import forward, hits, loss_of
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, validation: Sequence[Batch], loss: str, device: torch.device
-) -> tuple[float, float | None]:
+    model: nn.Module,
+    validation: Sequence[Batch],
+    loss: str,
+    device: torch.device,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> tuple[float, float | None] | None:
     """Return the mean loss a batch and the share of right predictions, None where there are no classes.
 
-    Every module's training flag is put back as it was found, so a frozen layer in eval mode stays there.
+    Every module's training flag is put back as it was found, so a frozen layer in eval mode stays there. Returns None
+    altogether when `is_stopping` said so between two batches.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()
@@ -25,6 +30,8 @@ def evaluate(
     right = total = 0
     try:
         for batch in validation:
+            if is_stopping():
+                return None
             output = forward(model, batch, device)
             losses.append(loss_of(loss, output, batch.targets, device))
             counted = hits(output, batch.targets, device)

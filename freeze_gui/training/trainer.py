@@ -100,9 +100,9 @@ class Trainer:
                 return diverged(done.step, done.loss, loop.freezer.optimizer.param_groups[0]["lr"])
             if self._steps % train.eval_every == 0:
                 evaluated_at = self._steps
-                yield from loop.evaluation(self._steps)
+                yield from loop.evaluation(self._steps, self._control)
         if evaluated_at < self._steps:
-            yield from loop.evaluation(self._steps)
+            yield from loop.evaluation(self._steps, self._control)
         return None
 
     def _ended(self, status: str, error: str | None) -> RunEnded:
@@ -110,9 +110,12 @@ class Trainer:
         if loop is None:
             return RunEnded(status, error, 0)
         freezer = loop.freezer
-        return RunEnded(
-            status, error, self._steps, freezer.verdicts(self._steps), freezer.side_effects(), loop.cost()
-        )
+        try:
+            return RunEnded(
+                status, error, self._steps, freezer.verdicts(self._steps), freezer.side_effects(), loop.cost()
+            )
+        except Exception as late:   # a device that failed may refuse to be read; the run must end all the same
+            return RunEnded("failed", error or describe_failure(late, "the device")[1], self._steps)
 
 
 class _Loop:
@@ -193,12 +196,15 @@ class _Loop:
             done - measuring + watched - watching,
         )
 
-    def evaluation(self, step: int) -> Iterator[Evaluated]:
-        """Yield the result on the validation data, if there are any."""
+    def evaluation(self, step: int, control: RunControl) -> Iterator[Evaluated]:
+        """Yield the result on the validation data, if there are any and nobody stops the run meanwhile."""
         validation = self._loaded.data.validation
         if validation:
-            loss, accuracy = evaluate(self._model, validation, self._loaded.loss, self._device)
-            yield Evaluated(step, loss, accuracy)
+            result = evaluate(
+                self._model, validation, self._loaded.loss, self._device, lambda: control.is_stopping
+            )
+            if result is not None:
+                yield Evaluated(step, *result)
 
     def cost(self) -> Cost:
         """Return what the run holds now."""

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from freeze_gui.freezing.methods import METHODS, FreezeContext
+from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.side_effects import SideEffectWatch
 from tests.support.runs import network_config, run_watched
 

@@ -285,3 +285,28 @@ def test_a_pause_holds_the_run_and_a_single_step_moves_it_by_one() -> None:
 
 def _close(ours: list[float], truth: list[float]) -> None:
     np.testing.assert_allclose(ours, truth, rtol=1e-5, atol=0)
+
+
+def test_a_stop_during_an_evaluation_is_heard_at_its_next_batch(tmp_path: Any) -> None:
+    path = tmp_path / "data.py"
+    path.write_text(
+        "import torch\n"
+        "class Data(list):\n"
+        "    pass\n"
+        "def batches():\n"
+        "    batch = (torch.zeros(4, 6), torch.zeros(4, dtype=torch.long))\n"
+        "    data = Data([batch] * 5)\n"
+        "    data.validation = [batch] * 1000\n"
+        "    return data\n"
+    )
+    control = RunControl()
+    config = network_config("requires_grad", {"name": "SGD"}, steps=4, eval_every=1)
+    config["data"]["source"] = f"file:{path}:batches"
+    events = []
+    for event in Trainer(load_config(config), control).events():
+        events.append(event)
+        if isinstance(event, StepDone):
+            control.stop()
+    assert not any(isinstance(event, Evaluated) for event in events)
+    assert isinstance(events[-1], RunEnded)
+    assert events[-1].status == "stopped"

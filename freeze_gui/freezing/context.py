@@ -1,0 +1,53 @@
+"""What a freezing method may touch: the model, its modules by path, the optimizer, and what is frozen now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+
+class FreezeContext:
+    """What a method may touch.
+
+    Attributes
+    ----------
+    model, modules
+        The network, and its modules by path.
+    optimizer
+        The optimizer in use; a method that rebuilds it puts the new one here.
+    frozen
+        Paths of the modules frozen now, kept by the loop before it calls a hook.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.modules: dict[str, nn.Module] = dict(model.named_modules())
+        self.frozen: frozenset[str] = frozenset()
+
+    def parameters(self, paths: Iterable[str]) -> list[nn.Parameter]:
+        """Return the parameters that the modules at `paths` own, each once, in the model's order."""
+        wanted = set(paths)
+        found: dict[int, nn.Parameter] = {}
+        for path, module in self.modules.items():
+            if path in wanted:
+                found.update((id(p), p) for p in module._parameters.values() if p is not None)
+        return list(found.values())
+
+    def frozen_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters frozen now."""
+        return self.parameters(self.frozen)
+
+    def wholly_frozen(self) -> list[nn.Module]:
+        """Return the modules that are frozen with everything below them: those whose forward may be wrapped."""
+        alive = {path for path in self.modules if path not in self.frozen}
+        partly = {ancestor for path in alive for ancestor in _ancestors(path)}
+        return [module for path, module in self.modules.items() if path in self.frozen and path not in partly]
+
+
+def _ancestors(path: str) -> list[str]:
+    """Return the path of every block around `path`, the root ("") last."""
+    parts = path.split(".") if path else []
+    return [".".join(parts[:n]) for n in range(len(parts) - 1, -1, -1)]
