@@ -86,6 +86,16 @@ def forecast_cost(
         return None
 
 
+class _NoModules:
+    """Stands for the counter's tracker of modules, whose hooks are global: a run in another thread would meet them."""
+
+    parents = frozenset({"Global"})
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
 def _step_cost(
     loaded: LoadedModel, modules: frozenset[str], method: str, settings: OptimizerSettings, batch_size: int
 ) -> StepCost:
@@ -98,6 +108,7 @@ def _step_cost(
             freezing.freeze(modules)
         activations = SavedActivations(twin)
         counter = FlopCounterMode(display=False)
+        counter.mod_tracker = _NoModules()  # type: ignore[assignment]   # it asks for parents alone
         with torch.device("meta"), counter:
             with activations.counting():
                 outputs = [twin(values, **keywords) for values, keywords in sample_inputs(loaded, batch_size)]

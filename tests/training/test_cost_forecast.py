@@ -102,3 +102,13 @@ def test_what_cannot_be_known_has_no_forecast() -> None:
     everything = frozenset(name for name, _ in loaded.module.named_modules())
     assert forecast_cost(loaded, everything, "requires_grad", ADAM, 4) is None
     assert forecast_cost(unknown, frozen(0), "requires_grad", ADAM, 4) is None
+
+
+def test_a_forecast_does_not_hook_the_modules_of_a_run_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **keywords: object) -> None:
+        raise AssertionError("a global hook would be called by every module of the process")
+
+    for name in ("register_module_forward_pre_hook", "register_module_forward_hook"):
+        monkeypatch.setattr(f"torch.nn.modules.module.{name}", refuse)
+        monkeypatch.setattr(f"torch.utils.module_tracker.{name}", refuse)
+    assert forecast_cost(twelve_convolutions(), frozen(0), "requires_grad", ADAM, 2) is not None
