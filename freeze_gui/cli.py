@@ -209,6 +209,13 @@ def _stopped_by_interrupt() -> Iterator[RunControl]:
 
 @contextlib.contextmanager
 def _stdout_kept_clean() -> Iterator[None]:
-    """Send what a person's model or data file prints to stderr: stdout carries the result alone."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    """Send what a person's model or data file prints to stderr, by whatever way: stdout carries the result alone."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -18,7 +18,9 @@ def bits(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def differ(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
-    """Tell for each pair of tensors of one shape whether any bit differs, with one read from the device for all."""
+    """Tell for each pair whether any bit, or shape or number format, differs, with one read from the device for all."""
+    if any(not _alike(a, b) for a, b in pairs):
+        return [not _alike(a, b) or differ([(a, b)])[0] for a, b in pairs]
     if all(a.device.type == "cpu" for a, _ in pairs):
         return [not torch.equal(bits(a), bits(b)) for a, b in pairs]
     answers: list[bool] = torch.stack([torch.ne(bits(a), bits(b)).any() for a, b in pairs]).tolist()
@@ -26,10 +28,16 @@ def differ(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
 
 
 def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Return the largest absolute difference of an element; NaN when one side has a NaN that the other lacks."""
+    """Return the largest absolute difference of an element; NaN where a NaN or another shape leaves nothing to say."""
+    if not _alike(a, b):
+        return float("nan")
     if a.numel() == 0:
         return 0.0
     if a.is_complex():
         a, b = torch.view_as_real(a), torch.view_as_real(b)
     wide = torch.float32 if a.device.type == "mps" else torch.float64
     return float((a.detach().to(wide) - b.detach().to(wide)).abs().max())
+
+
+def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device

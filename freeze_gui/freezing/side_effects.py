@@ -6,7 +6,7 @@ modules: which layers ran, in which order, whether autograd recorded them, and w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,10 +122,11 @@ class SideEffectWatch:
             return f"{TEXTS[kind]}."
         return f"{TEXTS[kind]}; the largest was {self._largest_jump:.1f} times as large."
 
-    def _parameters(self, modules: Iterable[str]) -> Iterable[tuple[str, nn.Parameter]]:
-        for path in modules:
-            for p in self._context.modules[path]._parameters.values():
-                if p is not None:
+    def _parameters(self, modules: Collection[str]) -> Iterable[tuple[str, nn.Parameter]]:
+        """Yield layer and parameter in the model's order: a set's own order is another in every process."""
+        for path, module in self._context.modules.items():
+            for p in module._parameters.values():
+                if p is not None and path in modules:
                     yield path, p
 
     def _grouped(self) -> set[int]:

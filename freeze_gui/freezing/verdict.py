@@ -31,6 +31,8 @@ class TensorVerdict:
     ----------
     name, role, layer
         Full name, ``parameter`` or ``buffer``, path of its layer.
+    tied_layers
+        Paths of further layers that own the same tensor.
     frozen_steps
         Frozen windows as [from, to) pairs of steps.
     moved, moved_steps, first_moved_step
@@ -50,6 +52,12 @@ class TensorVerdict:
     first_moved_step: int | None = None
     max_abs_change: float = 0.0
     causes: tuple[Cause, ...] = ()
+    tied_layers: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer that owns the tensor: when it moves, each of them that is frozen has leaked."""
+        return (self.layer, *self.tied_layers)
 
 
 @dataclass
@@ -61,6 +69,7 @@ class _Watched:
     layer: str
     owner: nn.Module
     key: str
+    tied_layers: list[str] = field(default_factory=list)
     reference: torch.Tensor | None = None   # value when the window began
     last: torch.Tensor | None = None        # value after the step before; the reference itself until the first move
     began: int = 0
@@ -72,11 +81,10 @@ class _Watched:
 
     @property
     def tensor(self) -> torch.Tensor:
-        """The tensor now; looked up each time, since a module may put another one in its place."""
+        """The tensor now; looked up each time, since a module may put another one, or None, in its place."""
         found = self.owner._parameters.get(self.key)
-        value = found if found is not None else self.owner._buffers[self.key]
-        assert value is not None
-        return value
+        value = found if found is not None else self.owner._buffers.get(self.key)
+        return torch.empty(0) if value is None else value
 
 
 class FrozenWatch:
@@ -157,7 +165,8 @@ class FrozenWatch:
         moved = [w for w, did in zip(self._frozen, differ(pairs), strict=True) if did]
         for watched in moved:
             self._record(watched, step)
-        return list(dict.fromkeys(w.layer for w in moved))
+        owners = (layer for w in moved for layer in (w.layer, *w.tied_layers))
+        return list(dict.fromkeys(layer for layer in owners if layer in self._context.frozen))
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
@@ -189,13 +198,15 @@ class FrozenWatch:
 
 
 def _every_tensor(model: nn.Module) -> Iterable[_Watched]:
-    seen: set[int] = set()
+    found: dict[int, _Watched] = {}
     for path, module in model.named_modules():
         for key, tensor in own_tensors(module).items():
-            if id(tensor) not in seen:
-                seen.add(id(tensor))
+            if id(tensor) in found:
+                found[id(tensor)].tied_layers.append(path)
+            else:
                 role = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
-                yield _Watched(f"{path}.{key}" if path else key, role, path, module, key)
+                found[id(tensor)] = _Watched(f"{path}.{key}" if path else key, role, path, module, key)
+    return found.values()
 
 
 def _shared_storages(tensors: Iterable[_Watched]) -> set[int]:
@@ -233,4 +244,5 @@ def _verdict(watched: _Watched, steps: int) -> TensorVerdict:
         watched.first_moved_step,
         watched.max_abs_change,
         tuple(sorted(causes, key=lambda cause: -cause.steps)),
+        tuple(watched.tied_layers),
     )

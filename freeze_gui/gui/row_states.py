@@ -73,12 +73,15 @@ def actual_of(recorder: RunRecorder | None) -> Actual | None:
     moved: dict[str, set[str]] = {}
     for tensor in recorder.ended.tensors:
         if tensor.moved:
-            moved.setdefault(tensor.layer, set()).update(cause.cause for cause in tensor.causes)
+            for layer in tensor.layers:
+                moved.setdefault(layer, set()).update(cause.cause for cause in tensor.causes)
     states = {}
     for row, layer in enumerate(layers):
+        if not recorder.frozen_windows(row):
+            continue
         if layer in moved:
             states[layer] = STATISTICS if moved[layer] == {"running_statistics"} else LEAKED
-        elif recorder.frozen_windows(row):
+        else:
             states[layer] = HELD
     return Actual(now, states, False)
 

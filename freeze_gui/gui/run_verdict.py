@@ -33,11 +33,13 @@ def verdict_of(recorder: RunRecorder) -> Verdict:
     if recorder.status in _FAILURES:
         return Verdict(_FAILURES[recorder.status], recorder.ended.error or "", "warning")
     moved = [tensor for tensor in recorder.ended.tensors if tensor.moved]
-    moved_layers = {tensor.layer for tensor in moved}
+    moved_layers = {layer for tensor in moved for layer in tensor.layers}
     verdicts = Counter(
         layer_verdict(bool(recorder.frozen_windows(at)), layer.path in moved_layers)
         for at, layer in enumerate(recorder.layers)
     )
+    if recorder.ended.steps == 0:
+        return Verdict("not run", "stopped before its first step", "muted")
     stopped = ", stopped" if recorder.status == "stopped" else ""
     if verdicts["leaked"]:
         causes = Counter({cause.cause: 0 for tensor in moved for cause in tensor.causes})

@@ -97,12 +97,13 @@ def verdict_text(recorder: RunRecorder | None) -> VerdictText:
         return _live(recorder)
     steps = recorder.ended.steps
     moved = [tensor for tensor in recorder.ended.tensors if tensor.moved]
-    leaked = list(dict.fromkeys(tensor.layer for tensor in moved))
-    held = [layer for layer in _ever_frozen(recorder) if layer not in leaked]
+    frozen = _ever_frozen(recorder)
+    leaked = [layer for layer in frozen if any(layer in tensor.layers for tensor in moved)]
+    held = [layer for layer in frozen if layer not in leaked]
     lines = []
     if held:
         lines.append(Line("held", f"held: {_layers(len(held))}, bit for bit, {_steps(steps)}", (", ".join(held),)))
-    lines += [_leak_line(layer, [tensor for tensor in moved if tensor.layer == layer]) for layer in leaked]
+    lines += [_leak_line(layer, [tensor for tensor in moved if layer in tensor.layers]) for layer in leaked]
     causes = Counter(cause.cause for tensor in moved for cause in tensor.causes)
     advice = tuple((cause, CAUSES[cause][1], CAUSES[cause][2]) for cause, _ in causes.most_common() if cause in CAUSES)
     sub = f"{recorder.label} · {_steps(steps)}" + (" · stopped" if recorder.status == "stopped" else "")

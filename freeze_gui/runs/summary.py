@@ -57,7 +57,7 @@ def _layers(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
     if recorder.history is None:
         return []
     view = recorder.history.view()
-    moved = {tensor.layer for tensor in ended.tensors if tensor.moved}
+    moved = {layer for tensor in ended.tensors if tensor.moved for layer in tensor.layers}
     rows = []
     for index, layer in enumerate(recorder.layers):
         windows = recorder.frozen_windows(index)
@@ -85,6 +85,7 @@ def _tensor(verdict: TensorVerdict) -> dict[str, Any]:
     return tensor | {
         "frozen_steps": [list(window) for window in verdict.frozen_steps],
         "causes": list(tensor["causes"]),
+        "tied_layers": list(verdict.tied_layers),
     }
 
 

@@ -86,10 +86,11 @@ def loss_of(name: str, output: Tensor, targets: Any, device: torch.device) -> Te
         classes = output.shape[1] if output.dim() > 1 else output.shape[0]
         if device.type != "cpu":
             return F.cross_entropy(output, wanted)   # a range check would wait for the device
-        if wanted.numel() and not 0 <= int(wanted.min()) <= int(wanted.max()) < classes:
+        lowest, highest = (int(wanted.min()), int(wanted.max())) if wanted.numel() else (0, 0)
+        if not 0 <= lowest <= highest < classes:
             raise UserError(
-                f"The data hold class {int(wanted.max())}, and the model's output has {classes} classes "
-                f"(0 to {classes - 1}); set model.num_classes"
+                f"The data hold class {lowest if lowest < 0 else highest}, and the model's output has {classes} "
+                f"classes (0 to {classes - 1}); set model.num_classes"
             )
     return F.cross_entropy(output, wanted)
 

@@ -22,13 +22,11 @@ def choose_device(wanted: str) -> torch.device:
     UserError
         When this machine has no such device; what it has is named.
     """
-    if wanted == "auto":
-        wanted = available_devices()[0]
-    elif wanted == "cuda":
-        wanted = "cuda:0"
-    if wanted not in available_devices():
-        raise UserError(f"train.device = {wanted!r}: this machine has {', '.join(available_devices())}")
-    return torch.device(wanted)
+    available = available_devices()
+    chosen = {"auto": available[0], "cuda": "cuda:0"}.get(wanted, wanted)
+    if chosen not in available:
+        raise UserError(f"train.device = {wanted!r}: this machine has {', '.join(available)}")
+    return torch.device(chosen)
 
 
 def available_devices() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 _TORCH = str(Path(torch.__file__).resolve().parent)
 
 
-def describe_failure(error: Exception, device: str) -> tuple[str, str]:
+def describe_failure(error: BaseException, device: str) -> tuple[str, str]:
     """Return the status of a run that `error` ended, and the text that says what happened and what to do."""
     if isinstance(error, UserError):
         return "failed", str(error)
@@ -45,7 +45,7 @@ def diverged(step: int, loss: float, learning_rate: float) -> str:
     )
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """Return file and line of the innermost frame that is neither ours nor torch's."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith((_PACKAGE, _TORCH, "<")):

@@ -61,11 +61,12 @@ class Trainer:
     def events(self) -> Iterator[RunEvent]:
         """Run, yielding records as they come; the last one is always `RunEnded`, whatever happened."""
         status, error, device = "completed", None, self._config.train.device
+        random_state = torch.get_rng_state()
         try:
+            chosen = choose_device(self._config.train.device)
+            device = str(chosen)
             loaded = yield from load(self._config, self._control)
             if loaded is not None:
-                chosen = choose_device(self._config.train.device)
-                device = str(chosen)
                 parameters = sum(p.numel() for p in loaded.model.module.parameters())
                 threads = self._config.train.threads or choose_threads(parameters)
                 with repeatable(self._config.train.seed, chosen, threads):
@@ -75,8 +76,10 @@ class Trainer:
                 status = "diverged"
             elif self._control.is_stopping:
                 status = "stopped"
-        except Exception as caught:
+        except (Exception, SystemExit) as caught:   # a person's code may call sys.exit: the run ends, not the program
             status, error = describe_failure(caught, device)
+        finally:
+            torch.set_rng_state(random_state)   # whoever called goes on with the numbers that it had
         yield self._ended(status, error)
 
     def _train(self, loop: _Loop) -> Generator[RunEvent, None, str | None]:

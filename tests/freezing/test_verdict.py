@@ -201,3 +201,47 @@ def test_a_module_may_be_frozen_again_and_each_window_is_judged() -> None:
     assert (tensor["moved_steps"], causes(tensor)) == (5, {"momentum": 5})
 
 
+
+
+TIED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6, bias=False)
+        self.b = nn.Linear(6, 6, bias=False)
+        self.b.weight = self.a.weight
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        return self.out(self.b(torch.tanh(self.a(x))))
+"""
+
+
+def test_a_frozen_layer_leaks_when_a_tensor_that_it_shares_moves_under_another_layers_name(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(PREAMBLE + TIED)
+    config = network_config("grad_zero", {"name": "Adam", "lr": 0.01}, {"layers": ["b"], "from_step": 3}, steps=6)
+    config["model"]["source"] = f"file:{path}:Net"
+    _, _, recorder = run_watched(config)
+    summary = recorder.summary()
+    verdicts = {layer["path"]: layer["verdict"] for layer in summary["layers"]}
+    assert verdicts == {"a": "trained", "b": "leaked", "out": "trained"}
+    tensor = next(t for t in summary["tensors"] if t["name"] == "a.weight")
+    assert (tensor["layer"], tensor["tied_layers"], tensor["moved_steps"]) == ("a", ["b"], 3)
+    assert recorder.leaked.tolist() == [0, 3, 0]
+
+
+@pytest.mark.parametrize("new", ["torch.cat([self.memory, torch.zeros(1)])", "None"])
+def test_a_buffer_that_grows_or_goes_is_a_forward_write(tmp_path: Path, new: str) -> None:
+    code = f"""
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("memory", torch.zeros(2))
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        self.memory = {new}
+        return self.out(x)
+"""
+    tensor = run_module(tmp_path, code, ["(own)"])["memory"]
+    assert tensor["moved"]
+    assert set(causes(tensor)) == {"forward_write"}

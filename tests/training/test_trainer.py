@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from freeze_gui.errors import UserError
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.plan import FreezePlan, Phase
+from freeze_gui.training.batches import loss_of
 from freeze_gui.training.config import load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import Evaluated, PlanApplied, RunEnded, RunStarted, StepDone
@@ -310,3 +312,41 @@ def test_a_stop_during_an_evaluation_is_heard_at_its_next_batch(tmp_path: Any) -
     assert not any(isinstance(event, Evaluated) for event in events)
     assert isinstance(events[-1], RunEnded)
     assert events[-1].status == "stopped"
+
+
+def test_a_model_that_exits_ends_its_run_and_not_the_program(tmp_path: Any) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import sys, torch\n"
+        "class Net(torch.nn.Linear):\n"
+        "    def forward(self, x):\n"
+        "        sys.exit(4)\n"
+        "def build():\n"
+        "    return Net(6, 3)\n"
+    )
+    config = network_config("requires_grad", {"name": "SGD"}, {"layers": []})
+    config["model"]["source"] = f"file:{path}:build"
+    recorder = run_watched(config)[2]
+    assert recorder.status == "failed"
+    assert recorder.summary()["error"] == "SystemExit: 4 (net.py, line 4)"
+
+
+def test_a_run_leaves_the_random_numbers_of_its_caller_alone() -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    run_watched(network_config("requires_grad", {"name": "SGD"}, steps=2))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_class_below_zero_is_named() -> None:
+    with pytest.raises(UserError, match="class -1"):
+        loss_of("cross_entropy", torch.zeros(2, 3), torch.tensor([1, -1]), torch.device("cpu"))
+
+
+def test_a_device_that_is_missing_is_named_as_it_was_written_and_before_anything_is_loaded() -> None:
+    config = network_config("requires_grad", {"name": "SGD"})
+    config["train"]["device"] = "cuda:7"
+    (end,) = Trainer(load_config(config)).events()
+    assert isinstance(end, RunEnded)
+    assert "'cuda:7'" in (end.error or "")
