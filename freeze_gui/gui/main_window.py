@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTab
 
 from freeze_gui.gui.code_panel import CodePanel
 from freeze_gui.gui.compare_view import CompareView
+from freeze_gui.gui.garbage import GarbageGuard
 from freeze_gui.gui.indicators import indicator_sheet
 from freeze_gui.gui.layer_panel import LayerPanel
 from freeze_gui.gui.menus import Menus
@@ -47,6 +48,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
         self.settings = settings
+        self._garbage = GarbageGuard(self)
         apply_theme(cast(QApplication, QApplication.instance()), settings.theme)
         self.run_panel = RunPanel(self)
         self.layer_panel = LayerPanel(self)
@@ -116,6 +118,7 @@ class MainWindow(QMainWindow):
         self.settings.save()
         self.hide()   # the last step of a big model may take a while
         self.workbench.close()
+        self._garbage.close()
         super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -74,7 +74,7 @@ class ModelOpener(QObject):
         job.start()
 
     def close(self) -> None:
-        """Wait for what is going on."""
+        """Wait a moment for what is going on."""
         for job in self._jobs:
             job.wait()
 
@@ -87,7 +87,7 @@ class ModelOpener(QObject):
 
     @Slot()
     def _forget(self) -> None:
-        self._jobs = [job for job in self._jobs if not job.isFinished()]
+        self._jobs = [job for job in self._jobs if job is not self.sender()]
 
     @Slot(object)
     def _on_opened(self, opened: OpenedModel) -> None:

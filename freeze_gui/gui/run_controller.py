@@ -216,7 +216,7 @@ class _Worker(QObject):
         try:
             for index, event in self._events():
                 self._recorders[index].handle(event)
-        except Exception as error:   # a mistake of ours: the window says so and lives on
+        except (Exception, SystemExit) as error:   # a mistake of ours: the window says so and lives on
             for recorder in self._recorders:
                 if recorder.ended is None:
                     recorder.handle(RunEnded("failed", f"{type(error).__name__}: {error}", 0))

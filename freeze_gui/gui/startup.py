@@ -64,7 +64,6 @@ class Startup(QObject):
         self.window.show()
         self.window.raise_()
         self.shell.close()
-        gc.enable()
         gc.freeze()   # what start-up made is never looked through again; a collection now would stop the window
 
 

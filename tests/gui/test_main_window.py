@@ -283,3 +283,11 @@ def test_the_theme_is_taken_at_once_and_remembered(
     assert window.settings.theme == theme
     window.close()
     assert make_window().settings.theme == theme
+
+
+def test_garbage_is_collected_in_the_windows_thread_alone_while_the_window_is_open(window: MainWindow) -> None:
+    import gc
+
+    assert not gc.isenabled()
+    window.close()
+    assert gc.isenabled()

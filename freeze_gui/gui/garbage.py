@@ -1,0 +1,24 @@
+"""Collects garbage in the window's thread alone: in a training thread a collection could take Qt's objects apart."""
+
+from __future__ import annotations
+
+import gc
+
+from pyqtgraph.util.garbage_collector import GarbageCollector
+from PySide6.QtCore import QObject
+
+PERIOD_S = 1.0
+
+
+class GarbageGuard(QObject):
+    """Switches Python's own collections off and collects from a timer instead, until it is closed."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._collector = GarbageCollector(PERIOD_S)
+        self._collector.timer.setParent(self)
+
+    def close(self) -> None:
+        """Let Python collect by itself again."""
+        self._collector.timer.stop()
+        gc.enable()
