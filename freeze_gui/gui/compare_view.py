@@ -6,16 +6,32 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from freeze_gui.gui.card import Card
 from freeze_gui.gui.curves import LayerPlot
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES, HeatmapLegend
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
 from freeze_gui.gui.plot_base import StepPlot
+from freeze_gui.gui.readout import runs_readout_html
+from freeze_gui.gui.readout_box import ReadoutBox
+from freeze_gui.gui.run_look import run_color, run_dash
 from freeze_gui.gui.run_tile import RunTile
 from freeze_gui.gui.runs_table import RunsTable
-from freeze_gui.gui.theme import RUN_DASHES, series_color, theme_manager
+from freeze_gui.gui.theme import theme_manager
 from freeze_gui.gui.traces import Series
 
 if TYPE_CHECKING:
@@ -24,7 +40,11 @@ if TYPE_CHECKING:
 __all__ = ["CompareView", "RunsTable"]
 
 MOST_IN_A_ROW = 4
-NO_RUNS = "Press Compare methods…: each run appears here beside the others, from the same start"
+TILE_PX = 136
+"""Least width of a tile; where there is room for more than `MOST_IN_A_ROW` of twice this width, a row has more."""
+SHORT_PX = 620
+NO_RUNS = "Which way of freezing really holds?"
+NO_RUNS_HINT = "Each method runs from the same weights, seed and batches; the runs appear here side by side."
 
 
 class CompareView(QWidget):
@@ -34,13 +54,17 @@ class CompareView(QWidget):
     -------
     layer_clicked(str)
         A row of a heatmap was chosen; carries the layer's path.
+    comparison_wanted()
+        The button of the empty view was pressed.
     """
 
     layer_clicked = Signal(str)
+    comparison_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.recorders: list[RunRecorder] = []
+        self.numbers: list[int] = []
         self.tiles: list[RunTile] = []
         self.weight_delta_plot = LayerPlot("weight_delta", "compareWeightDeltaPlot", self)
         self.grad_norm_plot = LayerPlot("grad_norm", "compareGradNormPlot", self)
@@ -53,9 +77,18 @@ class CompareView(QWidget):
         """The plots with a cursor and steps below them."""
         return self.weight_delta_plot, self.grad_norm_plot, self.loss_plot
 
-    def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
-        """Show these runs, in this order; those that wait have an empty place."""
+    def set_runs(self, recorders: Sequence[RunRecorder], numbers: Sequence[int] | None = None) -> None:
+        """Show these runs, in this order; those that wait have an empty place.
+
+        Parameters
+        ----------
+        recorders
+            The runs.
+        numbers
+            The number of each among all runs of the window, which decides its colour and dash; None counts from 0.
+        """
         self.recorders = list(recorders)
+        self.numbers = list(range(len(self.recorders)) if numbers is None else numbers)
         self._lines_for = None
         while len(self.tiles) < len(self.recorders):
             tile = RunTile(self)
@@ -64,17 +97,11 @@ class CompareView(QWidget):
             tile.heatmap.step_hovered.connect(self.show_cursor)
             tile.heatmap.reset_requested.connect(self.reset_view)
             self.tiles.append(tile)
-        per_row = tiles_per_row(len(self.recorders))
-        for at, tile in enumerate(self.tiles):
-            self._grid.removeWidget(tile)
-            tile.setVisible(at < len(self.recorders))
-            if at < len(self.recorders):
-                self._grid.addWidget(tile, at // per_row, at % per_row)
-                tile.set_run(self.recorders[at], at)
-        for column in range(MOST_IN_A_ROW):
-            self._grid.setColumnStretch(column, int(column < per_row))
-        self.message.setVisible(not self.recorders)
-        self.legend.setVisible(bool(self.recorders))
+        for at, recorder in enumerate(self.recorders):
+            self.tiles[at].set_run(recorder, self.numbers[at])
+        self._per_row = 0
+        self._place_tiles()
+        self._pages.setCurrentIndex(int(bool(self.recorders)))
         self.reset_view()
 
     def set_selected(self, paths: Sequence[str]) -> None:
@@ -126,6 +153,8 @@ class CompareView(QWidget):
             plot.set_cursor(step)
         for tile in self.tiles:
             tile.heatmap.set_cursor(step)
+        from_plot = isinstance(self.sender(), StepPlot)
+        self.readout.show_html(self._readout(step) if from_plot and step is not None else "")
 
     @Slot(str)
     def show_layer(self, path: str) -> None:
@@ -147,20 +176,26 @@ class CompareView(QWidget):
         self.layer_box.setMinimumContentsLength(16)
         self.layer_box.setMaxVisibleItems(30)
         self.legend = HeatmapLegend(self)
-        self.legend.hide()
-        self.message = QLabel(NO_RUNS, self)
-        self.message.setProperty("muted", True)
-        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._grid = QGridLayout()
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(8)
+        self._per_row = 0
+        tiles = QWidget(self)
+        tiles.setLayout(self._grid)
+        self.tiles_area = QScrollArea(self)
+        self.tiles_area.setFrameShape(QFrame.Shape.NoFrame)
+        self.tiles_area.setWidgetResizable(True)
+        self.tiles_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.tiles_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)   # the heatmaps in it have the keyboard
+        self.tiles_area.setMinimumSize(MOST_IN_A_ROW * TILE_PX, 104)
+        self.tiles_area.setWidget(tiles)
 
         top = QWidget(self)
         column = QVBoxLayout(top)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(_heading("Layers × steps, one scale for all runs", self.metric_box))
-        column.addLayout(self._grid, 1)
-        column.addWidget(self.message, 1)
+        column.addWidget(self.tiles_area, 1)
         column.addWidget(self.legend)
         bottom = QWidget(self)
         column = QVBoxLayout(bottom)
@@ -171,7 +206,7 @@ class CompareView(QWidget):
         row.setSpacing(8)
         for plot in self.plots:
             row.addWidget(Card(plot, 4, bottom), 1)
-            plot.setMinimumHeight(120)
+            plot.setMinimumHeight(104)
             plot.empty_text = ""
         column.addLayout(row, 1)
         splitter = QSplitter(Qt.Orientation.Vertical, self)
@@ -182,9 +217,13 @@ class CompareView(QWidget):
         splitter.setSizes([560, 400])
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(self._empty_page())
+        self._pages.addWidget(splitter)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
-        layout.addWidget(splitter)
+        layout.addWidget(self._pages)
+        self.readout = ReadoutBox(self)
         self.metric_box.currentIndexChanged.connect(self.on_metric_chosen)
         self.layer_box.currentIndexChanged.connect(self.on_layer_chosen)
         for plot in self.plots:
@@ -192,6 +231,47 @@ class CompareView(QWidget):
             plot.reset_requested.connect(self.reset_view)
             plot.x_zoomed.connect(self.show_steps)
         theme_manager().changed.connect(self.on_theme_changed)
+
+    def _empty_page(self) -> QWidget:
+        page = QWidget(self)
+        words, hint = QLabel(NO_RUNS, page), QLabel(NO_RUNS_HINT, page)
+        words.setProperty("title", True)
+        hint.setProperty("muted", True)
+        hint.setWordWrap(True)
+        self.compare_button = QPushButton("Compare methods…", page)
+        self.compare_button.setObjectName("emptyCompareButton")
+        self.compare_button.clicked.connect(self.comparison_wanted)
+        column = QVBoxLayout(page)
+        column.setSpacing(8)
+        column.addStretch(1)
+        for label in (words, hint):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            column.addWidget(label)
+        column.addSpacing(4)
+        column.addWidget(self.compare_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+        return page
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Use the width for more tiles in a row, and save height where there is little."""
+        super().resizeEvent(event)
+        self.legend.set_short(self.height() < SHORT_PX)
+        self._place_tiles()
+
+    def _place_tiles(self) -> None:
+        count = len(self.recorders)
+        per_row = tiles_per_row(count, max(MOST_IN_A_ROW, self.width() // (2 * TILE_PX)))
+        if per_row == self._per_row:
+            return
+        for column in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(column, int(column < per_row))
+        self._per_row = per_row
+        for at, tile in enumerate(self.tiles):
+            self._grid.removeWidget(tile)
+            tile.setVisible(at < count)
+            if at < count:
+                self._grid.addWidget(tile, at // per_row, at % per_row)
+                self._grid.setColumnStretch(at % per_row, 1)
 
     @Slot(int)
     def on_metric_chosen(self, index: int) -> None:
@@ -211,7 +291,7 @@ class CompareView(QWidget):
         """Take the new colours."""
         self._lines_for = None
         for at, recorder in enumerate(self.recorders):
-            self.tiles[at].set_run(recorder, at)
+            self.tiles[at].set_run(recorder, self.numbers[at])
         self.refresh()
 
     # ------------------------------------------------------------------------------------------------- content
@@ -235,14 +315,23 @@ class CompareView(QWidget):
             return
         self._lines_for = key
         lines, losses = [], []
-        for at, recorder in enumerate(self.recorders):
-            color, dash, history = series_color(at), RUN_DASHES[at % len(RUN_DASHES)], recorder.history
+        for number, recorder in zip(self.numbers, self.recorders, strict=True):
+            color, dash, history = run_color(number), run_dash(number), recorder.history
             losses.append(LossSeries(recorder.label, color, color, dash, history))
             if history is not None and path in history.layers:
                 lines.append(Series(recorder.label, color, dash, history, history.layers.index(path)))
         for plot in (self.weight_delta_plot, self.grad_norm_plot):
             plot.set_series(lines)
         self.loss_plot.set_series(losses)
+
+    def _readout(self, step: float) -> str:
+        path = self.layer_box.currentData()
+        lines = [
+            (recorder.label, run_color(number), history, history.layers.index(path) if path in history.layers else None)
+            for number, recorder in zip(self.numbers, self.recorders, strict=True)
+            if (history := recorder.history) is not None
+        ]
+        return runs_readout_html(lines, step)
 
     def _share_levels(self) -> None:
         """Give every heatmap the scale that holds the data of all."""
@@ -256,9 +345,9 @@ class CompareView(QWidget):
         self.legend.set_scale(self.metric_box.currentData(), tiles[0].heatmap.levels())
 
 
-def tiles_per_row(count: int) -> int:
-    """Return how many heatmaps stand side by side: up to 4, and rows as even as can be."""
-    rows = -(-count // MOST_IN_A_ROW)
+def tiles_per_row(count: int, most: int = MOST_IN_A_ROW) -> int:
+    """Return how many heatmaps stand side by side: up to `most`, and rows as even as can be."""
+    rows = -(-count // most)
     return -(-count // rows) if rows else 1
 
 

@@ -41,7 +41,10 @@ class LogAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """Return ticks with words, then those without."""
-        worded, between = self.scale_shown.ticks(minVal, maxVal, max(int(size // 28), 2))
+        scale = self.scale_shown
+        worded, between = scale.ticks(minVal, maxVal, max(int(size // 28), 2))
+        below = scale.zero_y + 12 * (maxVal - minVal) / max(size, 1.0)   # no number into the word of the strip
+        worded = [y for y in worded if y <= scale.zero_y + 1e-9 or y >= below]
         return [(1.0, worded), (0.1, between)]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:

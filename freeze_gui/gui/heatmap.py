@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
+    QFocusEvent,
     QFontMetrics,
     QImage,
     QKeyEvent,
@@ -19,7 +20,15 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QWidget
 
 from freeze_gui.gui import heatmap_codes as codes
-from freeze_gui.gui.heatmap_labels import paint_axis, paint_message, paint_row_labels, paint_tooltip, row_label_width
+from freeze_gui.gui.heatmap_labels import (
+    labels_for,
+    paint_axis,
+    paint_message,
+    paint_row_labels,
+    paint_tooltip,
+    row_font,
+    row_label_width,
+)
 from freeze_gui.gui.heatmap_legend import HeatmapLegend, lookup_table
 from freeze_gui.gui.readout import cell_text
 from freeze_gui.gui.theme import current_theme, theme_manager
@@ -27,6 +36,8 @@ from freeze_gui.runs.history import METRICS, History
 
 EMPTY_TEXT = "Press Run: curves appear here within two seconds"
 TALLEST_ROW = 34
+SHORT_PX = 190
+"""A heatmap lower than this has a legend of one line, and the rows have the rest."""
 
 
 class HeatmapView(QWidget):
@@ -149,7 +160,7 @@ class HeatmapView(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Return the least size at which something is seen."""
-        return QSize(120, 72) if self._compact else QSize(280, 120)
+        return QSize(96, 56) if self._compact else QSize(280, 122)
 
     @property
     def shown_layers(self) -> tuple[str, ...]:
@@ -159,15 +170,22 @@ class HeatmapView(QWidget):
     def plot_rect(self) -> QRect:
         """Return where the cells lie, in this widget."""
         line = QFontMetrics(self.font()).height()
-        below = line + 6 + (0 if self._compact else self.legend.sizeHint().height() + 8)
-        if self._label_width[0] != self.width():
-            labels = row_label_width(self.shown_layers, self.width(), QFontMetrics(self.font()))
-            self._label_width = self.width(), labels
-        left = self._label_width[1]
+        below = line + 6 + (0 if self._compact else self.legend.sizeHint().height() + 4)
         height = max(self.height() - below - 2, 1)
         if self._shown_rows:
             height = min(height, TALLEST_ROW * len(self._shown_rows))
+        if self._label_width[0] != (self.width(), height):
+            self._label_width = (self.width(), height), self._width_of_labels(height)
+        left = self._label_width[1]
         return QRect(left, 2, max(self.width() - left - 10, 1), height)
+
+    def _width_of_labels(self, height: int) -> int:
+        layers = self.shown_layers
+        if not layers:
+            return 8
+        metrics = QFontMetrics(row_font(self.font(), height / len(layers)))
+        words = [label[2] for label in labels_for(layers, height, metrics.height())]
+        return row_label_width(words, self.width(), metrics, 0.45 if self._compact else 0.36)
 
     def x_range(self) -> tuple[float, float]:
         """Return the first step shown and the step after the last."""
@@ -286,12 +304,15 @@ class HeatmapView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the legend at the bottom."""
+        self.legend.set_short(self.height() < SHORT_PX)
         self._place_legend()
 
     def _place_legend(self) -> None:
         height = self.legend.sizeHint().height()
         left = self.plot_rect().left()
-        below = self.plot_rect().bottom() + QFontMetrics(self.font()).height() + 12
+        below = self.plot_rect().bottom() + QFontMetrics(self.font()).height() + 11
+        if self.height() < SHORT_PX:
+            left = 0   # all the width for its words
         self.legend.setGeometry(left, min(below, self.height() - height), self.width() - left, height)
 
     @Slot(object)
@@ -328,10 +349,21 @@ class HeatmapView(QWidget):
         self.set_x_range(None)
         self.reset_requested.emit()
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show where the keyboard is: on the row it was on last, a selected one, or the first."""
+        super().focusInEvent(event)
+        layers = self.shown_layers
+        if layers and not 0 <= self._key_row < len(layers):
+            self._key_row = next((row for row, path in enumerate(layers) if path in self._selected), 0)
+        self.update()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move by rows with the arrow keys; Enter or Space chooses."""
-        moves = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10}
         layers = self.shown_layers
+        moves = {
+            Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10,
+            Qt.Key.Key_Home: -len(layers), Qt.Key.Key_End: len(layers),
+        }  # fmt: skip
         key = Qt.Key(event.key())
         if key in moves and layers:
             self._key_row = min(max(self._key_row + moves[key], 0), len(layers) - 1)

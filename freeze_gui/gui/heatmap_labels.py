@@ -6,17 +6,39 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPolygon
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPolygon
 
 from freeze_gui.gui.theme import current_theme
 
 MOST_LABEL_WIDTH = 148
+LEAST_LABELLED_ROW_PX = 9   # a name can just be read in a row this high
 
 
-def row_label_width(layers: Sequence[str], width: int, metrics: QFontMetrics) -> int:
-    """Return the width that the labels take: as wide as the longest, at most a quarter of `width`."""
-    longest = max((metrics.horizontalAdvance(path or "(model)") for path in layers), default=0)
-    return min(longest + 14, MOST_LABEL_WIDTH, max(width // 3, 24)) if layers else 8
+def row_font(font: QFont, row_height: float) -> QFont:
+    """Return the font of the labels: smaller where rows are too thin for `font` but not for any name at all."""
+    size = int(row_height)
+    if LEAST_LABELLED_ROW_PX <= size < QFontMetrics(font).height() - 3:
+        font = QFont(font)
+        font.setPixelSize(size)
+    return font
+
+
+def row_label_width(words: Sequence[str], width: int, metrics: QFontMetrics, most_share: float = 0.36) -> int:
+    """Return the width that the labels take: as wide as the longest, at most `most_share` of `width`."""
+    longest = max((metrics.horizontalAdvance(word) for word in words), default=0)
+    return min(longest + 14, MOST_LABEL_WIDTH, max(int(width * most_share), 24)) if words else 8
+
+
+def fitted_path(path: str, metrics: QFontMetrics, room: int) -> str:
+    """Return `path` in at most `room` pixels: ``blocks.0.conv`` becomes ``b.0.conv`` before anything is cut out."""
+    parts = path.split(".")
+    for at, part in enumerate(parts):
+        text = ".".join(parts)
+        if metrics.horizontalAdvance(text) <= room:
+            return text
+        if not part.isdigit() and at < len(parts) - 1:
+            parts[at] = part[:1]
+    return metrics.elidedText(".".join(parts), Qt.TextElideMode.ElideMiddle, room)
 
 
 def block_starts(layers: Sequence[str], depth: int) -> list[tuple[int, int, str]]:
@@ -32,9 +54,9 @@ def block_starts(layers: Sequence[str], depth: int) -> list[tuple[int, int, str]
 
 
 def labels_for(layers: Sequence[str], height: int, line: int) -> list[tuple[int, int, str]]:
-    """Return (first row, row after the last, words): a label a row, or a block where rows are thinner than a line."""
+    """Return (first row, row after the last, words): a label a row, or a block where rows are too thin for names."""
     row_height = height / max(len(layers), 1)
-    if row_height >= line - 3:
+    if row_height >= min(line - 3, LEAST_LABELLED_ROW_PX):
         return [(row, row + 1, path or "(model)") for row, path in enumerate(layers)]
     deepest = max((path.count(".") for path in layers), default=0)
     for depth in range(deepest, 0, -1):
@@ -48,8 +70,9 @@ def paint_row_labels(
     painter: QPainter, rect: QRect, layers: Sequence[str], selected: frozenset[str], focus: int
 ) -> None:
     """Paint the labels left of `rect`, and mark the selected rows and the one that has the keyboard's focus."""
-    theme, metrics = current_theme(), painter.fontMetrics()
-    per_row = rect.height() / len(layers)
+    theme, per_row, before = current_theme(), rect.height() / len(layers), painter.font()
+    painter.setFont(row_font(before, per_row))
+    metrics = painter.fontMetrics()
     free_from = -math.inf
     for start, stop, words in labels_for(layers, rect.height(), metrics.height()):
         middle = rect.top() + (start + stop) / 2 * per_row
@@ -60,8 +83,9 @@ def paint_row_labels(
         free_from = top + metrics.height()
         painter.setPen(QColor(theme.text if chosen else theme.muted))
         room = QRect(0, round(top), rect.left() - 10, metrics.height())
-        text = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, room.width())
+        text = fitted_path(words, metrics, room.width())
         painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+    painter.setFont(before)
     for row, path in enumerate(layers):
         if path in selected or row == focus:
             top_edge = rect.top() + math.ceil(row * per_row)
@@ -93,13 +117,17 @@ def paint_axis(
     first = math.ceil(start / every) * every
     painter.setPen(QColor(theme.muted))
     y = rect.top() + rect.height()
+    name_first = rect.width() >= 140
+    free_from = -math.inf
     for step in range(first, math.floor(stop) + 1, every):
         x = rect.left() + round((step - start) * scale)
         painter.drawLine(x, y, x, y + 3)
-        text = f"step {step}" if step == first else f"{step:,}"
+        text = f"step {step}" if step == first and name_first else f"{step:,}"
         wide = metrics.horizontalAdvance(text)
         left = min(max(x - wide // 2, rect.left()), rect.left() + rect.width() - wide + 8)
-        painter.drawText(QRect(left, y + 4, wide + 2, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
+        if left >= free_from:
+            painter.drawText(QRect(left, y + 4, wide + 2, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
+            free_from = left + wide + 6
     painter.setPen(QColor(theme.panel))
     painter.setBrush(QColor(theme.text))
     seen = set()

@@ -72,6 +72,7 @@ class HeatmapLegend(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._levels = (-3.0, 0.0)
         self._title = ""
+        self._short = False
         theme_manager().changed.connect(self.update)
 
     def set_scale(self, metric: str, levels: tuple[float, float]) -> None:
@@ -81,9 +82,17 @@ class HeatmapLegend(QWidget):
             self._title, self._levels = new
             self.update()
 
+    def set_short(self, short: bool) -> None:
+        """Write the ends of the scale beside it, in one line, instead of ticks below it."""
+        if short != self._short:
+            self._short = short
+            self.updateGeometry()
+            self.update()
+
     def sizeHint(self) -> QSize:
-        """Return a line of swatches above a line of ticks."""
-        return QSize(400, self._bar_height + 4 + QFontMetrics(self.font()).height())
+        """Return a line of swatches, above a line of ticks where there is room for one."""
+        line = QFontMetrics(self.font()).height()
+        return QSize(400, line if self._short else self._bar_height + 4 + line)
 
     minimumSizeHint = sizeHint
 
@@ -97,10 +106,30 @@ class HeatmapLegend(QWidget):
         painter.setPen(QColor(theme.muted))
         left = metrics.horizontalAdvance(self._title) + 12 if self._title else 0
         painter.drawText(QRect(0, -2, left, metrics.height()), Qt.AlignmentFlag.AlignLeft, self._title)
+        if self._short:
+            left += self._paint_word(painter, left, power_text(self._levels[0])) + 6
         width = min(max(self.width() // 5, 90), 200)
         ramp = np.linspace(codes.SCALE_FIRST, codes.SCALE_LAST, width).astype(np.uint8)[None, :]
         bar = QRect(left, 1, width, self._bar_height)
         painter.drawImage(bar, pixels_to_image(ramp, table))
+        if self._short:
+            right = left + width + 6
+            right += self._paint_word(painter, right, power_text(self._levels[1]))
+        else:
+            right = left + width
+            self._paint_ticks(painter, bar)
+        self._paint_states(painter, right + 20, metrics, table)
+        painter.end()
+
+    def _paint_word(self, painter: QPainter, x: int, text: str) -> int:
+        """Paint one end of the scale; return its width."""
+        metrics = painter.fontMetrics()
+        width = metrics.horizontalAdvance(text)
+        painter.drawText(QRect(x, -2, width + 2, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
+        return width
+
+    def _paint_ticks(self, painter: QPainter, bar: QRect) -> None:
+        metrics, left, width = painter.fontMetrics(), bar.left(), bar.width()
         low, high = self._levels
         text_y = bar.bottom() + 3
         for power in scale_ticks(low, high, most=max(width // 40, 2)):
@@ -110,8 +139,6 @@ class HeatmapLegend(QWidget):
             painter.drawLine(x, bar.bottom() + 1, x, bar.bottom() + 3)
             place = min(max(x - advance // 2, left), left + width - advance + advance // 2)
             painter.drawText(QRect(place, text_y, advance + 4, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
-        self._paint_states(painter, left + width + 24, metrics, table)
-        painter.end()
 
     def _paint_states(self, painter: QPainter, x: int, metrics: QFontMetrics, table: NDArray[np.uint32]) -> None:
         theme = current_theme()

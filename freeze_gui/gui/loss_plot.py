@@ -60,7 +60,7 @@ class LossPlot(StepPlot):
     """Loss on the left axis, accuracy from 0 to 1 on the right one."""
 
     def __init__(self, name: str = "lossPlot", parent: QWidget | None = None) -> None:
-        self.right_box: pg.ViewBox | None = None
+        self.right_box = pg.ViewBox(enableMenu=False, enableMouse=False, defaultPadding=0.0)
         super().__init__(name, "loss · accuracy ◆ (right axis)", parent=parent)
         self.series: list[LossSeries] = []
         self.lines: list[_Lines] = []
@@ -70,7 +70,6 @@ class LossPlot(StepPlot):
         item = self.getPlotItem()
         item.getAxis("left").setWidth(44)
         item.showAxis("right")
-        self.right_box = pg.ViewBox(enableMenu=False, enableMouse=False, defaultPadding=0.0)
         self.right_box.setZValue(-5)
         self.right_box.setAcceptedMouseButtons(pg.QtCore.Qt.MouseButton.NoButton)
         item.scene().addItem(self.right_box)
@@ -99,8 +98,7 @@ class LossPlot(StepPlot):
     def restyle(self) -> None:
         """Take the colours of the theme in use."""
         super().restyle()
-        if self.right_box is not None:
-            self._style()
+        self._style()
 
     def refresh(self) -> None:
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
@@ -162,8 +160,7 @@ class LossPlot(StepPlot):
     @Slot()
     def on_view_resized(self) -> None:
         """Lay the accuracy's view over the loss's."""
-        if self.right_box is not None:
-            self.right_box.setGeometry(self.view_box.sceneBoundingRect())
+        self.right_box.setGeometry(self.view_box.sceneBoundingRect())
 
 
 def _range(values: Floats) -> tuple[float, float]:

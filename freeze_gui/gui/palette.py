@@ -125,7 +125,9 @@ def color_map(theme: Theme, levels: int) -> NDArray[np.uint32]:
     first, last = (0.0, 0.96) if theme.name == "light" else (0.1, 1.0)
     at = np.linspace(first, last, levels) * (len(_VIRIDIS) - 1)
     channels = [np.interp(at, np.arange(len(_VIRIDIS)), _VIRIDIS[:, c]).round().astype(np.uint32) for c in range(3)]
-    return np.uint32(0xFF000000) | (channels[0] << np.uint32(16)) | (channels[1] << np.uint32(8)) | channels[2]
+    red, green, blue = channels
+    colors: NDArray[np.uint32] = np.uint32(0xFF000000) | (red << np.uint32(16)) | (green << np.uint32(8)) | blue
+    return colors
 
 
 def rgb(color: str) -> np.uint32:

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QGraphicsSimpleTextItem, QLabel, QWidget
 
 from freeze_gui.gui.theme import current_theme, theme_manager
+
+TITLE_PX = 18
 
 
 def line_pen(color: str, dash: Sequence[float] | None = None) -> QPen:
     """Return an opaque pen of one pixel: anything wider or half transparent is many times slower to draw."""
-    pen = pg.mkPen(color, width=1)
+    pen: QPen = pg.mkPen(color, width=1)
     if dash:
         pen.setDashPattern(list(dash))
     return pen
@@ -83,8 +85,11 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.follows_x = self.follows_y = True
         item = self.getPlotItem()
         item.hideButtons()
-        item.titleLabel.item.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        item.layout.setContentsMargins(0, 0, 12, 0)
+        item.setMenuEnabled(False)   # pyqtgraph's menu offers exports that write nothing for some of the items
+        item.layout.setContentsMargins(0, TITLE_PX, 12, 0)
+        # not pyqtgraph's own title: its width is a minimum, and pushes the axes out of a narrow plot
+        self.heading = QGraphicsSimpleTextItem(item)
+        self.heading.setPos(4, 0)
         self.view_box.disableAutoRange()
         self.view_box.setDefaultPadding(0.0)
         self.markers = pg.PlotCurveItem(connect="pairs")
@@ -110,8 +115,10 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         theme = current_theme()
         self.setBackground(theme.plot_background)
         item = self.getPlotItem()
-        item.setTitle(self.title, color=theme.text, size="9pt", justify="left")
         font = self.font()
+        self.heading.setFont(font)
+        self.heading.setBrush(QColor(theme.text))
+        self._fit_heading()
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         for axis_name in ("left", "bottom", "right"):
             axis = item.getAxis(axis_name)
@@ -124,6 +131,12 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.cursor_line.setPen(line_pen(theme.text))
         self.message.setStyleSheet(f"color: {theme.muted}; background: transparent;")
         self._marker_key = None
+
+    def _fit_heading(self) -> None:
+        """Leave out what stands in brackets where there is no room, then cut the rest."""
+        metrics, room = QFontMetricsF(self.heading.font()), max(self.width() - 16.0, 8.0)
+        text = self.title if metrics.horizontalAdvance(self.title) <= room else self.title.split(" (")[0]
+        self.heading.setText(metrics.elidedText(text, Qt.TextElideMode.ElideRight, room))
 
     def show_message(self, text: str) -> None:
         """Show one line in the middle, or none for an empty text; axes have no numbers while there is nothing."""
@@ -212,11 +225,40 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         """Keep the message in the middle."""
         super().resizeEvent(event)
         if isinstance(getattr(self, "message", None), QObject):   # Qt resizes during construction too
-            self.message.setGeometry(16, 16, self.width() - 32, self.height() - 32)
+            self.message.setGeometry(16, TITLE_PX, self.width() - 32, self.height() - 2 * TITLE_PX)
+            self._fit_heading()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """A shows everything again."""
-        if event.key() == Qt.Key.Key_A:
+        """A shows everything again, plus and minus zoom, the arrows move along the steps."""
+        moves = {Qt.Key.Key_Left: -0.1, Qt.Key.Key_Right: 0.1}
+        zooms = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
+        key, (start, stop) = Qt.Key(event.key()), self.view_box.viewRange()[0]
+        if key == Qt.Key.Key_A:
             self.reset_requested.emit()
+        elif key in moves or key in zooms:
+            middle = (start + stop) / 2 + moves.get(key, 0.0) * (stop - start)
+            half = (stop - start) / 2 * zooms.get(key, 1.0)
+            self.view_box.setXRange(middle - half, middle + half, padding=0)
+            self.on_zoomed(None)
         else:
             super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the frame of the focus."""
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the frame away."""
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the plot, and a thin frame while it has the keyboard."""
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self.viewport())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(current_theme().accent), 1))
+            painter.drawRoundedRect(self.viewport().rect().toRectF().adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+            painter.end()

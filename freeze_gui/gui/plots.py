@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QCursor
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from freeze_gui.gui.card import Card
@@ -19,6 +18,8 @@ from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
 from freeze_gui.gui.plot_base import StepPlot
 from freeze_gui.gui.readout import readout_html
+from freeze_gui.gui.readout_box import ReadoutBox
+from freeze_gui.gui.run_look import run_color
 from freeze_gui.gui.theme import current_theme, series_color, theme_manager
 from freeze_gui.gui.traces import Series
 
@@ -56,6 +57,7 @@ class RunPlots(QWidget):
         self.loss_plot = LossPlot("lossPlot", self)
         self.pinned: list[str] = []
         self._recorder: RunRecorder | None = None
+        self._number = 0
         self._selected: tuple[str, ...] = ()
         self._colors: dict[str, int] = {}
         self._known_layers: tuple[str, ...] = ()
@@ -68,9 +70,9 @@ class RunPlots(QWidget):
         """The three plots with a cursor and steps below them."""
         return self.weight_delta_plot, self.grad_norm_plot, self.loss_plot
 
-    def set_run(self, recorder: RunRecorder | None) -> None:
-        """Show another run, or none."""
-        self._recorder = recorder
+    def set_run(self, recorder: RunRecorder | None, number: int = 0) -> None:
+        """Show another run, which has this number among all, or none."""
+        self._recorder, self._number = recorder, number
         self._known_layers = ()
         self.reset_view()
         self._take_history()
@@ -153,10 +155,7 @@ class RunPlots(QWidget):
         for title, keep in SMOOTHING:
             self.smoothing_box.addItem(title, keep)
         self.chips = ChipStrip(self)
-        self.readout = QLabel(self)
-        self.readout.setTextFormat(Qt.TextFormat.RichText)
-        self.readout.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.readout.hide()
+        self.readout = ReadoutBox(self)
 
         top = QWidget(self)
         column = QVBoxLayout(top)
@@ -170,7 +169,7 @@ class RunPlots(QWidget):
         line.addWidget(self.metric_box)
         line.addWidget(self.smoothing_box)   # not beside the chips, whose names need the room
         column.addLayout(line)
-        column.addWidget(Card(self.heatmap, 8, top), 1)
+        column.addWidget(Card(self.heatmap, 6, top), 1)
         middle = QWidget(self)
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -192,7 +191,7 @@ class RunPlots(QWidget):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(splitter)
         for plot in self.plots:
-            plot.setMinimumHeight(96)
+            plot.setMinimumHeight(84)
 
     def _connect(self) -> None:
         self.metric_box.currentIndexChanged.connect(self.on_metric_chosen)
@@ -235,11 +234,6 @@ class RunPlots(QWidget):
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:
         """Take the new colours."""
-        colors = current_theme()
-        self.readout.setStyleSheet(
-            f"background: {colors.raised}; color: {colors.text}; border: 1px solid {colors.border};"
-            "border-radius: 4px; padding: 4px 6px;"
-        )
         self._choose_lines()
         self._show_loss()
         self.refresh()
@@ -257,7 +251,8 @@ class RunPlots(QWidget):
         if self._recorder is None or self._recorder.history is None:
             self.loss_plot.set_series([])
             return
-        series = LossSeries(self._recorder.label, series_color(0), series_color(1), None, self._recorder.history)
+        color = run_color(self._number)   # no dash: there is no other run to tell it from
+        series = LossSeries(self._recorder.label, color, color, None, self._recorder.history)
         self.loss_plot.set_series([series])
 
     def shown_layers(self) -> list[str]:
@@ -305,14 +300,4 @@ class RunPlots(QWidget):
         html = ""
         if history is not None and step is not None:
             html = readout_html(history, [(s.label, s.color, s.layer) for s in lines], step)
-        self.readout.setVisible(bool(html))
-        if not html:
-            return
-        self.readout.setText(html)
-        self.readout.adjustSize()
-        at = self.mapFromGlobal(QCursor.pos()) + QPoint(20, 12)
-        if at.x() + self.readout.width() > self.width() - 4:
-            at.setX(at.x() - self.readout.width() - 40)
-        at.setY(min(at.y(), self.height() - self.readout.height() - 4))
-        self.readout.move(at)
-        self.readout.raise_()
+        self.readout.show_html(html)

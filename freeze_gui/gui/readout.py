@@ -51,20 +51,68 @@ def readout_html(history: History, lines: Sequence[tuple[str, str, int]], step: 
     step
         Where the cursor is.
     """
-    view = history.view()
-    row = int(np.searchsorted(view.step, step, "right")) - 1
-    if row < 0 or not len(view.step) or step >= view.step[-1] + 1:
+    row = _row_at(history, step)
+    if row is None:
         return ""
-    loss_row = min(int(np.searchsorted(view.loss_step, step, "right")) - 1, len(view.loss) - 1)
-    cells = [f"<b>step {view.step[row]}</b>", "weight Δ", "gradient", ""]
-    rows = ["<tr>" + "".join(f"<td align='right'>{cell}&nbsp;&nbsp;</td>" for cell in cells) + "</tr>"]
+    rows = [_line([f"<b>step {history.view().step[row]}</b>", "weight Δ", "gradient"], "")]
     for label, color, layer in lines:
-        values = [value_text(float(view.metric(m)[row, layer])) for m in ("weight_delta", "grad_norm")]
-        state = state_text(history, layer, row)
-        if view.leaked[row, layer]:
-            state = f"<b>{state}</b>"
-        name = f"<span style='color:{color}'>●</span> {escape(label or '(model)')}"
-        numbers = "".join(f"<td align='right'>{value}&nbsp;&nbsp;</td>" for value in values)
-        rows.append(f"<tr><td>{name}&nbsp;&nbsp;</td>{numbers}<td>{state}</td></tr>")
-    rows.append(f"<tr><td>loss&nbsp;&nbsp;</td><td align='right'>{value_text(float(view.loss[loss_row]))}</td></tr>")
+        rows.append(_line([_name(label, color), *_values(history, layer, row)], _state(history, layer, row)))
+    rows.append(_line(["loss", value_text(_loss_at(history, step))], ""))
     return f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"
+
+
+def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step: float) -> str:
+    """Return a small table of one layer in several runs at a step, empty where no run has come so far.
+
+    Parameters
+    ----------
+    runs
+        (words, colour, history, row of the layer or None where the run does not have it) of each line of the table.
+    step
+        Where the cursor is.
+    """
+    rows = []
+    for label, color, history, layer in runs:
+        row = _row_at(history, step)
+        if row is None:
+            continue
+        values = ["", ""] if layer is None else _values(history, layer, row)
+        cells = [_name(label, color), *values, value_text(_loss_at(history, step))]
+        rows.append(_line(cells, "" if layer is None else _state(history, layer, row)))
+    if not rows:
+        return ""
+    title = _line([f"<b>step {int(step)}</b>", "weight Δ", "gradient", "loss"], "")
+    return f"<table cellspacing='0' cellpadding='1'>{title}{''.join(rows)}</table>"
+
+
+def _row_at(history: History, step: float) -> int | None:
+    """Return the measured row that `step` falls in, None before the first and after the last."""
+    steps = history.view().step
+    row = int(np.searchsorted(steps, step, "right")) - 1
+    return row if row >= 0 and step < steps[-1] + 1 else None
+
+
+def _loss_at(history: History, step: float) -> float:
+    view = history.view()
+    return float(view.loss[min(int(np.searchsorted(view.loss_step, step, "right")) - 1, len(view.loss) - 1)])
+
+
+def _values(history: History, layer: int, row: int) -> list[str]:
+    view = history.view()
+    return [value_text(float(view.metric(metric)[row, layer])) for metric in ("weight_delta", "grad_norm")]
+
+
+def _state(history: History, layer: int, row: int) -> str:
+    words = state_text(history, layer, row)
+    return f"<b>{words}</b>" if history.view().leaked[row, layer] else words
+
+
+def _name(label: str, color: str) -> str:
+    return f"<span style='color:{color}'>●</span> {escape(label or '(model)')}"
+
+
+def _line(cells: Sequence[str], state: str) -> str:
+    """Return a row of the table: a name, numbers to the right, and words at the end."""
+    first, *numbers = cells
+    middle = "".join(f"<td align='right'>{number}&nbsp;&nbsp;</td>" for number in numbers)
+    return f"<tr><td>{first}&nbsp;&nbsp;</td>{middle}<td>{state}</td></tr>"

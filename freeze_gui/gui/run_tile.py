@@ -6,66 +6,69 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from freeze_gui.gui.elided_label import ElidedLabel
 from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.plot_base import line_pen
+from freeze_gui.gui.run_look import DOT_PX, paint_dot, run_color, run_dash
 from freeze_gui.gui.run_verdict import verdict_of, version_of
-from freeze_gui.gui.theme import RUN_DASHES, current_theme, series_color
+from freeze_gui.gui.theme import current_theme
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
+_MARKS = {"held": "✓", "leaked": "✗", "warning": "!", "muted": ""}
 
-class DashSample(QWidget):
-    """A dot and a stretch of the line with which a run is drawn."""
+
+class Dot(QWidget):
+    """The spot in a run's colour."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.number = 0
-        self.setFixedSize(38, 14)
+        self.setFixedSize(DOT_PX + 2, 14)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the sample."""
+        """Paint the spot."""
         painter = QPainter(self)
-        painter.setPen(line_pen(series_color(self.number), RUN_DASHES[self.number % len(RUN_DASHES)]))
-        painter.drawLine(14, 7, 36, 7)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(series_color(self.number)))
-        painter.drawEllipse(1, 3, 9, 9)
+        paint_dot(painter, self.number)
         painter.end()
 
 
 class RunTile(QWidget):
-    """Title and small heatmap of one run."""
+    """Name and verdict of one run, a stretch of its line, and its small heatmap."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.sample = DashSample(self)
-        self.title = QLabel(self)
+        self.dot = Dot(self)
+        self.title = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)   # methods differ at the start, repeats at the end
         self.title.setProperty("title", True)
-        self.verdict = QLabel(self)
-        self.verdict.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.verdict = ElidedLabel(Qt.TextElideMode.ElideRight, self)
+        self.verdict.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        font = self.verdict.font()
+        font.setPointSizeF(max(font.pointSizeF() - 1, 7))
+        self.verdict.setFont(font)
         self.heatmap = HeatmapView(self, compact=True)
         self._recorder: RunRecorder | None = None
         self._shown: object = None
         line = QHBoxLayout()
-        line.setSpacing(4)
-        line.addWidget(self.sample)
-        line.addWidget(self.title)
-        line.addWidget(self.verdict, 1)
+        line.setSpacing(5)
+        line.addWidget(self.dot)
+        line.addWidget(self.title, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 4)
-        column.setSpacing(4)
+        column.setContentsMargins(7, 5, 7, 2)
+        column.setSpacing(2)
         column.addLayout(line)
+        column.addWidget(self.verdict)
+        column.addSpacing(6)
         column.addWidget(self.heatmap, 1)
 
     def set_run(self, recorder: RunRecorder, number: int) -> None:
-        """Show a run, which has this number among those compared."""
+        """Show a run, which has this number among all."""
         self._recorder = recorder
-        self.sample.number = number
-        self.sample.update()
+        self.dot.number = number
+        self.update()
         self.heatmap.set_history(recorder.history)
         self._shown = None
         self._show_words()
@@ -80,15 +83,19 @@ class RunTile(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Return the least size at which something is seen."""
-        return QSize(140, 96)
+        return QSize(116, 104)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the card below title and heatmap."""
+        """Paint the card below title and heatmap, and between them the line with which the run is drawn."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(current_theme().panel))
         painter.drawRoundedRect(self.rect(), 6, 6)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(line_pen(run_color(self.dot.number), run_dash(self.dot.number)))
+        y = self.heatmap.y() - 4
+        painter.drawLine(8, y, self.width() - 8, y)
         painter.end()
 
     def _show_words(self) -> None:
@@ -99,9 +106,17 @@ class RunTile(QWidget):
             return
         self._shown = version, theme.name
         verdict = verdict_of(self._recorder)
+        mark = _MARKS[verdict.tone]
         self.title.setText(self._recorder.label)
-        self.verdict.setText(verdict.words)
-        self.verdict.setToolTip(verdict.detail)
+        short = verdict.words.replace("LEAKED", "leaked").replace("running statistics", "statistics")
+        self.verdict.setText(f"{mark} {short}".strip())
+        self.verdict.least = mark
+        words = f"{self._recorder.label}: {verdict.words}"
+        if verdict.detail not in ("", verdict.words):
+            words += f"\n{verdict.detail}"
+        for label in (self.title, self.verdict):
+            label.setToolTip(words)
+        self.heatmap.setAccessibleName(f"Heatmap of {words}")
         weight = 400 if verdict.tone == "muted" else 600
         self.verdict.setStyleSheet(f"color: {getattr(theme, verdict.tone)}; font-weight: {weight};")
         self.heatmap.empty_text = verdict.detail if verdict.detail != "waiting" else "waits for its turn"

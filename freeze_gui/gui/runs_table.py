@@ -12,22 +12,39 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QSize,
     QSortFilterProxyModel,
     Qt,
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from freeze_gui.gui.chips import color_dot
+from freeze_gui.gui.run_look import SAMPLE_PX, sample_icon
 from freeze_gui.gui.run_verdict import Verdict, last_evaluation, step_ms_median, verdict_of, version_of
-from freeze_gui.gui.theme import current_theme, series_color, theme_manager
+from freeze_gui.gui.theme import current_theme, theme_manager
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 COLUMNS = ("Run", "Verdict", "Loss", "Accuracy", "ms / step", "Steps", "Gradients", "Optimizer state", "Side effects")
+# what usually stands in a column: its width from the start, so that nothing moves when a run fills it
+WIDEST = (
+    "requires_grad #2", "LEAKED · running statistics", "0.0000", "0.000", "000.00", "100,000", "000.0 MB", "000.0 MB",
+)  # fmt: skip
+ROW_PX = 25
+LEAST_ROWS = 3
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 Index = QModelIndex | QPersistentModelIndex
 Cell = tuple[str, float | str]   # words, and what they are sorted by
@@ -44,7 +61,7 @@ class RunsModel(QAbstractTableModel):
         self._seen: list[object] = []
 
     def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
-        """Show these runs."""
+        """Show these runs: all of the window, as the place of a run decides its colour."""
         self.beginResetModel()
         self.recorders = list(recorders)
         self._seen = [version_of(recorder) for recorder in self.recorders]
@@ -95,7 +112,7 @@ class RunsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.DecorationRole and column == 0:
-            return color_dot(series_color(row))
+            return sample_icon(row)
         if role == Qt.ItemDataRole.ForegroundRole and column == 1:
             return QColor(getattr(current_theme(), self._verdicts[row].tone))
         if role == Qt.ItemDataRole.FontRole and column == 1 and self._verdicts[row].tone != "muted":
@@ -139,9 +156,11 @@ class RunsTable(QTableView):
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.setWordWrap(False)
+        self.setIconSize(QSize(SAMPLE_PX, 14))
         self.setFont(tabular(self.font()))
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(28)
+        self.verticalHeader().setMinimumSectionSize(ROW_PX)
+        self.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setStretchLastSection(True)
@@ -184,6 +203,35 @@ class RunsTable(QTableView):
         else:
             super().keyPressEvent(event)
 
+    def minimumSizeHint(self) -> QSize:
+        """Return a size that shows `LEAST_ROWS` whole rows."""
+        frame = 2 * self.frameWidth()
+        rows = self.horizontalHeader().sizeHint().height() + LEAST_ROWS * ROW_PX
+        return QSize(super().minimumSizeHint().width(), rows + frame)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Give the columns their widths now that fonts and paddings are known."""
+        super().showEvent(event)
+        self._fit_columns()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows that have room as a whole; what would be cut is reached by scrolling."""
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        for top, height in self.cut_strips():
+            painter.fillRect(0, top, self.viewport().width(), height, QColor(current_theme().panel))
+        painter.end()
+
+    def cut_strips(self) -> list[tuple[int, int]]:
+        """Return (top, height) of each strip of the viewport in which only a part of a row would be seen."""
+        height, strips = self.viewport().height(), []
+        first, last = self.rowAt(0), self.rowAt(height - 1)
+        if first >= 0 and (top := self.rowViewportPosition(first)) < 0:   # scrolled to the end
+            strips.append((0, top + ROW_PX))
+        if last > first and (top := self.rowViewportPosition(last)) + ROW_PX > height:
+            strips.append((top, height - top))
+        return strips
+
     @Slot(QModelIndex, QModelIndex)
     def on_current_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
         """Pass on which run was chosen."""
@@ -196,11 +244,19 @@ class RunsTable(QTableView):
         self.viewport().update()
 
     def _fit_columns(self) -> None:
+        bold = QFont(self.font())
+        bold.setBold(True)
+        plain, strong = QFontMetrics(self.font()), QFontMetrics(bold)
         rows = [self.runs_model.cells(row) for row in range(len(self.runs_model.recorders))]
         for column in range(len(COLUMNS)):
             same = len(rows) > 1 and column > 0 and len({row[column] for row in rows}) == 1
             self.setColumnHidden(column, self.diff_only and same)
-            need = max(self.sizeHintForColumn(column), self.horizontalHeader().sectionSizeHint(column)) + 8
+            if column == len(COLUMNS) - 1:
+                continue   # has what is left; its words are in the tooltip where they are cut
+            need = max(self.sizeHintForColumn(column), self.horizontalHeader().sectionSizeHint(column)) + 2
+            if column < len(WIDEST):
+                around = 22 + (SAMPLE_PX + 10 if column == 0 else 0)
+                need = max(need, (strong if column == 1 else plain).horizontalAdvance(WIDEST[column]) + around)
             if need > self.columnWidth(column):   # never narrower while numbers change
                 self.setColumnWidth(column, need)
 

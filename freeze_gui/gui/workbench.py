@@ -95,7 +95,7 @@ class Workbench(QObject):
         """Show the new runs side by side."""
         self._compared, self._comparing_now = True, None
         self._add_runs(recorders)
-        self._window.compare_view.set_runs(recorders)
+        self._show_side_by_side(recorders)
         self._window.show_compare_tab()
 
     @Slot(object)
@@ -130,7 +130,7 @@ class Workbench(QObject):
     def show_run(self, recorder: RunRecorder | None) -> None:
         """Show this run in plots, verdict and tree."""
         self.shown = recorder
-        self._window.run_plots.set_run(recorder)
+        self._window.run_plots.set_run(recorder, self._number_of(recorder) if recorder else 0)
         self._window.verdict_panel.set_run(recorder)
         self._window.layer_panel.set_recorder(recorder)
 
@@ -190,6 +190,7 @@ class Workbench(QObject):
         window.layer_panel.selection_changed.connect(window.compare_view.set_selected)
         window.run_plots.layer_clicked.connect(window.layer_panel.select_layer)
         window.compare_view.layer_clicked.connect(window.layer_panel.select_layer)
+        window.compare_view.comparison_wanted.connect(self.choose_comparison)
         window.runs_table.run_selected.connect(self.on_run_selected)
 
     @Slot(object)
@@ -228,8 +229,15 @@ class Workbench(QObject):
         self._window.runs_table.set_runs(self.runs)
         self._window.runs_table.select_run(len(self.runs) - len(recorders))
         if not self._compared:
-            self._window.compare_view.set_runs(self.runs[-MOST_SIDE_BY_SIDE:])
+            self._show_side_by_side(self.runs[-MOST_SIDE_BY_SIDE:])
         self.show_run(recorders[0])
+
+    def _show_side_by_side(self, recorders: list[RunRecorder]) -> None:
+        self._window.compare_view.set_runs(recorders, [self._number_of(recorder) for recorder in recorders])
+
+    def _number_of(self, recorder: RunRecorder) -> int:
+        """Return the place of a run among all: it decides the run's colour and dash, wherever it is drawn."""
+        return self.runs.index(recorder)
 
     def _follow_comparison(self) -> None:
         """Show the run that a comparison has come to."""

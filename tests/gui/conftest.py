@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,27 @@ def make_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., MainWind
 def window(make_window: Callable[..., MainWindow]) -> MainWindow:
     """Return one window with the defaults."""
     return make_window()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _imports_are_never_garbage() -> Iterator[None]:
+    """Keep what is imported out of every collection: looking through it takes most of the time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _garbage_waits_for_the_end_of_a_test(_imports_are_never_garbage: None) -> Iterator[None]:
+    """Collect between tests only, as the window does between events.
+
+    A collection in the middle of a paint event takes the plots of an earlier test apart, and Qt crashes.
+    """
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,8 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_view import CompareView, RunsTable, tiles_per_row
+from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.gui.run_look import run_color, run_dash
 from freeze_gui.gui.run_verdict import verdict_of
 from freeze_gui.gui.theme import RUN_DASHES, series_color
 from freeze_gui.runs.recorder import RunRecorder
@@ -80,7 +82,7 @@ def test_a_waiting_run_takes_its_place_and_joins_when_it_starts(qtbot: QtBot) ->
     runs[0].__dict__.update(started.__dict__)   # the recorder itself lives on when its run starts
     view.refresh()
     assert view.tiles[0].heatmap.shown_layers == started.history.layers if started.history else False
-    assert view.tiles[0].verdict.text() == "running · held"
+    assert view.tiles[0].verdict.text() == "✓ running · held"
     assert [line.label for line in view.grad_norm_plot.series] == ["first"]
 
 
@@ -89,6 +91,80 @@ def test_a_click_in_a_heatmap_is_passed_on_and_overlays_the_layer(qtbot: QtBot) 
     with qtbot.waitSignal(view.layer_clicked) as clicked:
         view.tiles[1].heatmap.layer_clicked.emit("head")
     assert clicked.args == ["head"] and view.layer_box.currentData() == "head"
+
+
+@pytest.mark.parametrize("width", [560, 640, 1800])
+def test_a_tile_shows_the_name_above_the_verdict_and_neither_is_cut_by_the_other(qtbot: QtBot, width: int) -> None:
+    view = compared(qtbot, [*three_runs(), started_run("requires_grad #2")])
+    view.resize(width, 650)
+    qtbot.wait(1)
+    for tile in view.tiles[:4]:
+        assert tile.title.geometry().bottom() <= tile.verdict.geometry().top()
+        assert tile.rect().contains(tile.title.geometry()) and tile.rect().contains(tile.verdict.geometry())
+    leaked = view.tiles[1]
+    assert view.tiles[0].title.shown_text() == "requires_grad"
+    assert leaked.verdict.text() == "✗ leaked · momentum" and leaked.verdict.shown_text().startswith("✗ leaked")
+    assert "1 of 1 frozen layers moved" in leaked.title.toolTip()
+    leaked.verdict.resize(20, 14)
+    assert leaked.verdict.shown_text() == "✗"
+
+
+@pytest.mark.parametrize("width", [560, 640])
+def test_every_overlay_lies_inside_its_card_and_shows_all_steps(qtbot: QtBot, width: int) -> None:
+    view = compared(qtbot, three_runs())
+    view.resize(width, 430)
+    qtbot.wait(1)
+    view.refresh()
+    for plot in view.plots:
+        item = plot.getPlotItem()
+        assert plot.viewport().rect().toRectF().adjusted(-1, -1, 1, 1).contains(item.sceneBoundingRect())
+        assert plot.view_box.viewRange()[0] == [0, 100] and plot.view_box.width() > 60
+        assert plot.heading.sceneBoundingRect().right() <= plot.width()
+
+
+def test_a_run_has_one_colour_and_dash_in_tile_curves_and_loss(qtbot: QtBot) -> None:
+    view = compared(qtbot, [])
+    view.set_runs(three_runs(), [5, 12, 3])
+    view.refresh()
+    looks = [(run_color(number), run_dash(number)) for number in (5, 12, 3)]
+    assert [tile.dot.number for tile in view.tiles[:3]] == [5, 12, 3]
+    assert [(line.color, line.dash) for line in view.weight_delta_plot.series] == looks[:2]
+    assert [(line.color, line.dash) for line in view.loss_plot.series] == looks
+
+
+def test_a_comparison_after_an_earlier_run_goes_on_with_its_colours(window: MainWindow) -> None:
+    bench = window.workbench
+    bench.on_run_started(started_run("first"))
+    compared_runs = [started_run("a"), started_run("b")]
+    bench.on_comparison_started(compared_runs)
+    assert window.compare_view.numbers == [1, 2]
+    assert [window.runs_table.runs_model.recorders[number] for number in (1, 2)] == compared_runs
+    bench.show_run(compared_runs[1])
+    assert window.run_plots.loss_plot.series[0].color == run_color(2)
+
+
+def test_no_two_of_a_hundred_runs_look_alike() -> None:
+    assert len({(run_color(number), run_dash(number)) for number in range(100)}) == 100
+
+
+def test_the_empty_view_offers_a_comparison(qtbot: QtBot) -> None:
+    view = compared(qtbot, [])
+    assert view.compare_button.isVisible() and not view.tiles_area.isVisible()
+    with qtbot.waitSignal(view.comparison_wanted):
+        QTest.mouseClick(view.compare_button, Qt.MouseButton.LeftButton)
+    view.set_runs(three_runs())
+    assert not view.compare_button.isVisible() and view.tiles_area.isVisible()
+
+
+def test_the_pointer_over_an_overlay_lists_every_run_with_its_values(qtbot: QtBot) -> None:
+    view = compared(qtbot, three_runs())
+    view.show_layer("stem")
+    QTest.mouseMove(view.weight_delta_plot.viewport(), view.weight_delta_plot.viewport().rect().center())
+    qtbot.waitUntil(view.readout.isVisible)
+    text = view.readout.text()
+    assert "requires_grad" in text and "grad_zero" in text and "frozen, LEAKED" in text and "exclude" not in text
+    view.weight_delta_plot.step_hovered.emit(None)
+    assert not view.readout.isVisible()
 
 
 def test_heatmaps_wrap_into_even_rows_of_four_at_most() -> None:
@@ -150,6 +226,28 @@ def test_the_table_follows_a_run_and_is_quiet_when_nothing_is_new(qtbot: QtBot) 
     assert column(table, 5) == ["7"]
     with qtbot.assertNotEmitted(table.runs_model.dataChanged):
         table.refresh()
+
+
+def test_the_columns_have_their_widths_before_the_first_run(qtbot: QtBot) -> None:
+    table = table_of(qtbot, [])
+    before = [table.columnWidth(at) for at in range(8)]
+    header = table.horizontalHeader()
+    assert all(width >= header.sectionSizeHint(at) for at, width in enumerate(before))
+    table.set_runs([*three_runs(), started_run("requires_grad #2")])
+    assert [table.columnWidth(at) for at in range(8)] == before
+
+
+@pytest.mark.parametrize("scrolled", ["top", "bottom"])
+def test_the_table_shows_three_rows_and_never_a_part_of_one(qtbot: QtBot, scrolled: str) -> None:
+    table = table_of(qtbot, [started_run(f"run {at}") for at in range(9)])
+    table.resize(900, table.minimumSizeHint().height() + 11)
+    bar = table.verticalScrollBar()
+    bar.setValue(bar.maximum() if scrolled == "bottom" else 0)
+    height = table.viewport().height()
+    hidden = sum(strip for _, strip in table.cut_strips())
+    assert (height - hidden) // 25 == 3 and (height - hidden) % 25 == 0
+    top, strip = table.cut_strips()[0]
+    assert (top == 0) if scrolled == "bottom" else (top + strip == height)
 
 
 def test_copy_gives_tab_separated_text(qtbot: QtBot) -> None:

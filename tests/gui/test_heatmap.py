@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui import heatmap_codes as codes
 from freeze_gui.gui.heatmap import HeatmapView
-from freeze_gui.gui.heatmap_labels import labels_for, nice_step
+from freeze_gui.gui.heatmap_labels import fitted_path, labels_for, nice_step
 from freeze_gui.gui.heatmap_legend import lookup_table, power_text, scale_ticks
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.runs.history import History
@@ -198,3 +199,39 @@ def test_thin_rows_are_labelled_by_block_and_ticks_are_round() -> None:
     assert [nice_step(span, 6) for span in (3, 60, 301, 10_000)] == [1, 10, 100, 2000]
     assert scale_ticks(-4.5, 0.0) == [-4.0, -2.0, 0.0] and scale_ticks(-0.5, 0.0) == [-0.5, 0.0]
     assert [power_text(p) for p in (-5, -3, -0.5, 0, 2, 6)] == ["1e-5", "0.001", "0.32", "1", "100", "1e6"]
+
+
+def test_rows_of_nine_pixels_still_have_their_names(qtbot: QtBot) -> None:
+    layers = [f"blocks.{at // 2}.{'conv' if at % 2 else 'norm'}" for at in range(9)]
+    assert [words for _, _, words in labels_for(layers, 81, 14)] == layers
+    assert len(labels_for(layers, 71, 14)) < 9
+
+
+def test_a_path_loses_the_letters_of_its_parents_before_its_own(qtbot: QtBot) -> None:
+    metrics = QFontMetrics(QFont())
+    assert fitted_path("blocks.0.conv", metrics, 500) == "blocks.0.conv"
+    assert fitted_path("blocks.0.conv", metrics, metrics.horizontalAdvance("b.0.conv")) == "b.0.conv"
+
+
+def test_a_low_heatmap_gives_its_height_to_the_rows(qtbot: QtBot) -> None:
+    run = started_run(layers=[f"layer{at}" for at in range(9)])
+    add_steps(run, 10, [0.1] * 9)
+    view = shown(qtbot, run)
+    view.resize(500, view.minimumSizeHint().height())
+    assert view.plot_rect().height() >= 9 * 9
+    assert view.legend.geometry().bottom() <= view.height()
+
+
+def test_the_keyboard_comes_to_a_row_as_soon_as_the_heatmap_has_it(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 10)
+    view = shown(qtbot, run)
+    view.set_selected(["blocks.1"])
+    view.activateWindow()
+    view.setFocus()
+    qtbot.waitUntil(view.hasFocus)
+    for key, layer in ((Qt.Key.Key_Return, "blocks.1"), (Qt.Key.Key_End, "head"), (Qt.Key.Key_Home, "stem")):
+        QTest.keyClick(view, key)
+        with qtbot.waitSignal(view.layer_clicked) as clicked:
+            QTest.keyClick(view, Qt.Key.Key_Return)
+        assert clicked.args == [layer]

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.chips import widest_name
@@ -218,3 +220,68 @@ def test_only_the_longest_names_of_chips_are_cut() -> None:
     assert widest_name([30, 40, 50], room=200) == 50
     assert widest_name([30, 100, 120], room=170) == 70   # 30 whole, the other two share 140
     assert widest_name([], room=100) == 0
+
+
+def wheel(plots: RunPlots, at: QPoint) -> None:
+    view = plots.weight_delta_plot.viewport()
+    place, none = QPointF(at), Qt.MouseButton.NoButton
+    turn = QWheelEvent(
+        place, QPointF(view.mapToGlobal(at)), QPoint(), QPoint(0, 240), none, Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(view, turn)
+
+
+def test_a_zoom_by_wheel_stays_while_the_run_goes_on_and_a_double_click_ends_it(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 60)
+    plots = shown(qtbot, run)
+    view = plots.weight_delta_plot.viewport()
+    wheel(plots, view.rect().center())
+    zoomed = plots.weight_delta_plot.view_box.viewRange()[0]
+    assert zoomed[1] - zoomed[0] < 99
+    add_steps(run, 20)
+    plots.refresh()
+    for plot in plots.plots:
+        assert plot.view_box.viewRange()[0] == pytest.approx(zoomed)
+    QTest.mouseDClick(view, Qt.MouseButton.LeftButton, pos=view.rect().center())
+    for plot in plots.plots:
+        assert plot.view_box.viewRange()[0] == [0, 100]
+
+
+def test_the_keyboard_zooms_moves_and_shows_everything_again(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 60)
+    plots = shown(qtbot, run)
+    plot = plots.loss_plot
+    QTest.keyClick(plot, Qt.Key.Key_Plus)
+    assert plots.grad_norm_plot.view_box.viewRange()[0] == pytest.approx([10, 90])
+    QTest.keyClick(plot, Qt.Key.Key_Left)
+    assert plots.grad_norm_plot.view_box.viewRange()[0] == pytest.approx([2, 82])
+    QTest.keyClick(plot, Qt.Key.Key_A)
+    assert plots.grad_norm_plot.view_box.viewRange()[0] == [0, 100]
+
+
+def test_a_right_click_opens_no_menu_of_the_plotting_library(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 60)
+    plots = shown(qtbot, run)
+    for plot in plots.plots:
+        view = plot.viewport()
+        for at in (view.rect().center(), QPoint(20, 40), QPoint(view.width() // 2, view.height() - 6)):
+            QTest.mouseClick(view, Qt.MouseButton.RightButton, pos=at)
+            qtbot.wait(1)
+            assert QApplication.activePopupWidget() is None
+        assert not plot.getPlotItem().menuEnabled() and not plot.view_box.menuEnabled()
+
+
+def test_the_pointer_over_a_plot_lists_every_shown_layer_those_on_zero_too(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 100, (0.0, 0.0, 0.3, 0.4), frozen=(0, 1), leaked=(1,))
+    plots = shown(qtbot, run)
+    view = plots.weight_delta_plot.viewport()
+    QTest.mouseMove(view, view.rect().center())
+    qtbot.waitUntil(plots.readout.isVisible)
+    assert all(layer in plots.readout.text() for layer in LAYERS)
+    assert "frozen, held" in plots.readout.text() and "frozen, LEAKED" in plots.readout.text()
+    assert plots.rect().contains(plots.readout.geometry())
