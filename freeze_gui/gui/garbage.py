@@ -1,4 +1,7 @@
-"""Collects garbage in the window's thread alone: in a training thread a collection could take Qt's objects apart."""
+"""Collects garbage from a timer of the window's thread alone.
+
+A collection in a training thread, or in the middle of a paint event, would take Qt's objects apart where they are used.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,12 @@ class GarbageGuard(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self._was_enabled = gc.isenabled()
         self._collector = GarbageCollector(PERIOD_S)
         self._collector.timer.setParent(self)
 
     def close(self) -> None:
-        """Let Python collect by itself again."""
+        """Let Python collect by itself again, if it did."""
         self._collector.timer.stop()
-        gc.enable()
+        if self._was_enabled:
+            gc.enable()

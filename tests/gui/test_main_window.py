@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -285,9 +286,10 @@ def test_the_theme_is_taken_at_once_and_remembered(
     assert make_window().settings.theme == theme
 
 
-def test_garbage_is_collected_in_the_windows_thread_alone_while_the_window_is_open(window: MainWindow) -> None:
-    import gc
-
+def test_garbage_is_collected_by_the_window_alone_while_it_is_open(make_window: Callable[..., MainWindow]) -> None:
+    gc.enable()
+    window = make_window()
     assert not gc.isenabled()
     window.close()
     assert gc.isenabled()
+    gc.disable()   # as the tests around it want it
