@@ -86,6 +86,7 @@ class LayerPanel(QWidget):
         self.rows = FoundRows(self)
         self.rows.setSourceModel(self.model)
         self._found = Found([], [], frozenset())
+        self._open_before: list[LayerNode] | None = None   # rows that were open before the find box said anything
         self._sparks_at = 0.0
         self._note = ""
         self._method = "requires_grad"
@@ -102,6 +103,7 @@ class LayerPanel(QWidget):
     def set_tree(self, tree: LayerTree, layers: frozenset[str]) -> None:
         """Show another model."""
         self.find_edit.clear()
+        self._open_before = None
         self.rows.show_rows(None)
         self.model.set_tree(tree, layers)
         self.actions_.fill_blocks()
@@ -157,7 +159,7 @@ class LayerPanel(QWidget):
         """Select the row of a layer and bring it into view."""
         node = self.model.tree.row_of_layer.get(path) if self.model.tree is not None else None
         if node is not None:
-            self.tree_view.choose(self.rows.mapFromSource(self.model.index_of(node)))
+            self.tree_view.choose(self._row(node))
 
     # ------------------------------------------------------------------------------------------------- find
 
@@ -168,13 +170,23 @@ class LayerPanel(QWidget):
             return
         text = self.find_edit.text().strip()
         self._found = find_rows(self.model.tree, text)
+        if text and self._open_before is None:
+            self._open_before = [node for node in self.model.tree.nodes if self.tree_view.isExpanded(self._row(node))]
         self.rows.show_rows(self._found.shown if text else None)
         if text:
             self.tree_view.expandAll()
+        elif self._open_before is not None:
+            self.tree_view.collapseAll()
+            for node in self._open_before:
+                self.tree_view.setExpanded(self._row(node), True)
+            self._open_before = None
         count = len(self._found.layers)
         self.freeze_matches_button.setVisible(bool(text))
         self.freeze_matches_button.setEnabled(count > 0)
         self.freeze_matches_button.setText(f"Freeze matches ({count})" if count else "No match")
+
+    def _row(self, node: LayerNode) -> QModelIndex:
+        return self.rows.mapFromSource(self.model.index_of(node))
 
     @Slot()
     def freeze_matches(self) -> None:
@@ -198,7 +210,7 @@ class LayerPanel(QWidget):
             target = next((match for match in matches if match > at), matches[0])
         else:
             target = next((match for match in reversed(matches) if match < at), matches[-1])
-        self.tree_view.choose(self.rows.mapFromSource(self.model.index_of(tree.nodes[target])))
+        self.tree_view.choose(self._row(tree.nodes[target]))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Move through the matches with Up and Down in the find box; Escape empties it."""

@@ -124,3 +124,14 @@ def test_the_forecast_knows_what_the_optimizer_does_to_a_zeroed_gradient(qtbot: 
     form.optimizer_box.setCurrentIndex(form.optimizer_box.findText("AdamW"))
     form.method_box.setCurrentIndex(form.method_box.findText("grad_zero"))
     qtbot.waitUntil(lambda: "weight decay" in window.layer_panel.warning_label.text(), timeout=10_000)
+
+
+def test_an_emptied_find_box_leaves_the_same_rows_open_as_before(window: MainWindow) -> None:
+    panel = window.layer_panel
+    panel.tree_view.setExpanded(tree_index(window, "blocks.1"), False)
+    for text in ("zzz", "conv", ""):
+        panel.find_edit.setText(text)
+        panel.find_layers()
+    assert panel.tree_view.isExpanded(tree_index(window, "blocks.0"))
+    assert panel.tree_view.isExpanded(tree_index(window, "stem"))
+    assert not panel.tree_view.isExpanded(tree_index(window, "blocks.1"))
