@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -251,6 +251,11 @@ class CompareView(QWidget):
         column.addWidget(self.compare_button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
         return page
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Draw what arrived while the view was hidden: nothing else may come."""
+        super().showEvent(event)
+        self.refresh()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Use the width for more tiles in a row, and save height where there is little."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPolygon
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygon
 
 from freeze_gui.gui.theme import current_theme
 
@@ -26,19 +26,24 @@ def row_font(font: QFont, row_height: float) -> QFont:
 def row_label_width(words: Sequence[str], width: int, metrics: QFontMetrics, most_share: float = 0.36) -> int:
     """Return the width that the labels take: as wide as the longest, at most `most_share` of `width`."""
     longest = max((metrics.horizontalAdvance(word) for word in words), default=0)
-    return min(longest + 14, MOST_LABEL_WIDTH, max(int(width * most_share), 24)) if words else 8
+    most = int(width * most_share) // 8 * 8   # heatmaps side by side differ by a pixel, and should read the same
+    return min(longest + 14, MOST_LABEL_WIDTH, max(most, 24)) if words else 8
 
 
-def fitted_path(path: str, metrics: QFontMetrics, room: int) -> str:
-    """Return `path` in at most `room` pixels: ``blocks.0.conv`` becomes ``b.0.conv`` before anything is cut out."""
-    parts = path.split(".")
-    for at, part in enumerate(parts):
-        text = ".".join(parts)
-        if metrics.horizontalAdvance(text) <= room:
-            return text
-        if not part.isdigit() and at < len(parts) - 1:
-            parts[at] = part[:1]
-    return metrics.elidedText(".".join(parts), Qt.TextElideMode.ElideMiddle, room)
+def fitted_paths(paths: Sequence[str], metrics: QFontMetrics, room: int) -> list[str]:
+    """Return all `paths` in at most `room` pixels each: ``b.0.conv`` for every ``blocks.0.conv`` if one has no room."""
+    deepest = max((path.count(".") for path in paths), default=0)
+    for depth in range(deepest + 1):
+        short = [_initials(path, depth) for path in paths]
+        if all(metrics.horizontalAdvance(path) <= room for path in short):
+            return short
+    return [metrics.elidedText(path, Qt.TextElideMode.ElideMiddle, room) for path in short]
+
+
+def _initials(path: str, depth: int) -> str:
+    """Return the path with its first `depth` parents as first letters; numbers stay."""
+    *parents, own = path.split(".")
+    return ".".join([part if part.isdigit() or at >= depth else part[:1] for at, part in enumerate(parents)] + [own])
 
 
 def block_starts(layers: Sequence[str], depth: int) -> list[tuple[int, int, str]]:
@@ -74,7 +79,9 @@ def paint_row_labels(
     painter.setFont(row_font(before, per_row))
     metrics = painter.fontMetrics()
     free_from = -math.inf
-    for start, stop, words in labels_for(layers, rect.height(), metrics.height()):
+    labels = labels_for(layers, rect.height(), metrics.height())
+    texts = fitted_paths([words for _, _, words in labels], metrics, rect.left() - 10)
+    for (start, stop, _), text in zip(labels, texts, strict=True):
         middle = rect.top() + (start + stop) / 2 * per_row
         top = max(middle - metrics.height() / 2, 0.0)
         chosen = stop - start == 1 and layers[start] in selected
@@ -83,7 +90,6 @@ def paint_row_labels(
         free_from = top + metrics.height()
         painter.setPen(QColor(theme.text if chosen else theme.muted))
         room = QRect(0, round(top), rect.left() - 10, metrics.height())
-        text = fitted_path(words, metrics, room.width())
         painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
     painter.setFont(before)
     for row, path in enumerate(layers):
@@ -94,9 +100,9 @@ def paint_row_labels(
             if path in selected:
                 painter.fillRect(QRect(rect.left() - 6, top_edge, 4, tall - (tall > 4)), color)
             if row == focus:
-                painter.setPen(color)
+                painter.setPen(QPen(color, 2))   # around the row, where no pattern hides it
                 painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRect(QRect(rect.left(), top_edge, rect.width() - 1, tall - 1))
+                painter.drawRect(QRect(rect.left() - 1, top_edge - 1, rect.width() + 2, tall + 1))
 
 
 def nice_step(span: float, most: int) -> int:

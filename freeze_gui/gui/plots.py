@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from freeze_gui.gui.card import Card
@@ -84,6 +85,12 @@ class RunPlots(QWidget):
             self._selected = tuple(paths)
             self._choose_lines()
             self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Draw what arrived while the plots were hidden: nothing else may come."""
+        super().showEvent(event)
+        self._calm = False
+        self.refresh()
 
     def refresh(self) -> None:
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""

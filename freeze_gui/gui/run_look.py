@@ -41,4 +41,6 @@ def sample_icon(number: int) -> QIcon:
     painter.drawLine(DOT_PX + 5, _HEIGHT_PX // 2, SAMPLE_PX - 1, _HEIGHT_PX // 2)
     paint_dot(painter, number)
     painter.end()
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)   # a selected row would tint it: another colour
+    return icon

@@ -167,6 +167,15 @@ def test_the_pointer_over_an_overlay_lists_every_run_with_its_values(qtbot: QtBo
     assert not view.readout.isVisible()
 
 
+def test_overlays_that_were_hidden_during_the_runs_show_them_when_they_come_back(qtbot: QtBot) -> None:
+    view = compared(qtbot, [])
+    view.hide()
+    view.set_runs(three_runs())
+    view.show()
+    assert [line.label for line in view.weight_delta_plot.series] == ["requires_grad", "grad_zero"]
+    assert all(plot.message.isHidden() for plot in view.plots)
+
+
 def test_heatmaps_wrap_into_even_rows_of_four_at_most() -> None:
     assert [tiles_per_row(count) for count in (0, 1, 3, 4, 5, 6, 8, 9, 10)] == [1, 1, 3, 4, 3, 3, 4, 3, 4]
 

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui import heatmap_codes as codes
 from freeze_gui.gui.heatmap import HeatmapView
-from freeze_gui.gui.heatmap_labels import fitted_path, labels_for, nice_step
+from freeze_gui.gui.heatmap_labels import fitted_paths, labels_for, nice_step
 from freeze_gui.gui.heatmap_legend import lookup_table, power_text, scale_ticks
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.runs.history import History
@@ -207,10 +207,12 @@ def test_rows_of_nine_pixels_still_have_their_names(qtbot: QtBot) -> None:
     assert len(labels_for(layers, 71, 14)) < 9
 
 
-def test_a_path_loses_the_letters_of_its_parents_before_its_own(qtbot: QtBot) -> None:
-    metrics = QFontMetrics(QFont())
-    assert fitted_path("blocks.0.conv", metrics, 500) == "blocks.0.conv"
-    assert fitted_path("blocks.0.conv", metrics, metrics.horizontalAdvance("b.0.conv")) == "b.0.conv"
+def test_paths_lose_the_letters_of_their_parents_before_their_own_and_all_alike(qtbot: QtBot) -> None:
+    metrics, paths = QFontMetrics(QFont()), ["stem", "blocks.0.conv", "blocks.0.normalize"]
+    assert fitted_paths(paths, metrics, 500) == paths
+    room = metrics.horizontalAdvance("blocks.0.normalize") - 1
+    assert fitted_paths(paths, metrics, room) == ["stem", "b.0.conv", "b.0.normalize"]
+    assert all(metrics.horizontalAdvance(text) <= 40 for text in fitted_paths(paths, metrics, 40))
 
 
 def test_a_low_heatmap_gives_its_height_to_the_rows(qtbot: QtBot) -> None:

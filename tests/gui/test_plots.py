@@ -285,3 +285,14 @@ def test_the_pointer_over_a_plot_lists_every_shown_layer_those_on_zero_too(qtbot
     assert all(layer in plots.readout.text() for layer in LAYERS)
     assert "frozen, held" in plots.readout.text() and "frozen, LEAKED" in plots.readout.text()
     assert plots.rect().contains(plots.readout.geometry())
+
+
+def test_plots_that_were_hidden_during_a_run_show_it_when_they_come_back(qtbot: QtBot) -> None:
+    plots = shown(qtbot, None)
+    plots.hide()
+    run = started_run()
+    add_steps(run, 60)
+    plots.set_run(run)
+    plots.show()
+    for plot in plots.plots:
+        assert plot.message.isHidden() and plot.view_box.viewRange()[0] == [0, 100]
