@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
     with _stopped_by_interrupt() as control, _stdout_kept_clean(), ProgressLine() as progress:
         recorder = execute(config, control, progress.handle)
     if never_began(recorder):
-        raise UserError(_error(recorder))
+        raise UserError(f"{options.config}: {_error(recorder)}")
     summary = recorder.summary()
     if save_path is not None:
         write_text(save_path, to_json(summary))
@@ -129,7 +129,7 @@ def _compare(options: argparse.Namespace) -> int:
             progress.handle(event)
             recorders[index].handle(event)
     if all(never_began(recorder) for recorder in recorders):
-        raise UserError(_error(recorders[0]))
+        raise UserError(f"{options.config}: {_error(recorders[0])}")
     comparison = comparison_summary(recorders)
     if report_path is not None:
         write_text(report_path, comparison_report(comparison))

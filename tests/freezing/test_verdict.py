@@ -12,6 +12,19 @@ from tests.support.runs import network_config, run_watched
 PREAMBLE = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
 
 
+TIED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6, bias=False)
+        self.b = nn.Linear(6, 6, bias=False)
+        self.b.weight = self.a.weight
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        return self.out(self.b(torch.tanh(self.a(x))))
+"""
+
+
 def run_module(
     tmp_path: Path, code: str, layers: list[str], method: str = "requires_grad", **more: Any
 ) -> dict[str, Any]:
@@ -82,18 +95,7 @@ class Net(nn.Module):
 
 
 def test_tied_tensors_freeze_together(tmp_path: Path) -> None:
-    code = """
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a = nn.Linear(6, 6, bias=False)
-        self.b = nn.Linear(6, 6, bias=False)
-        self.b.weight = self.a.weight
-        self.out = nn.Linear(6, 3)
-    def forward(self, x):
-        return self.out(self.b(torch.tanh(self.a(x))))
-"""
-    tensors = run_module(tmp_path, code, ["b"])
+    tensors = run_module(tmp_path, TIED, ["b"])
     assert set(tensors) == {"a.weight", "out.weight", "out.bias"}   # one tensor, under its first name
     assert tensors["a.weight"]["frozen_steps"] == [[0, 6]]
     assert not tensors["a.weight"]["moved"]
@@ -199,21 +201,6 @@ def test_a_module_may_be_frozen_again_and_each_window_is_judged() -> None:
     tensor = next(t for t in run_watched(config)[2].summary()["tensors"] if t["name"] == "last.bias")
     assert tensor["frozen_steps"] == [[2, 4], [6, 9]]
     assert (tensor["moved_steps"], causes(tensor)) == (5, {"momentum": 5})
-
-
-
-
-TIED = """
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a = nn.Linear(6, 6, bias=False)
-        self.b = nn.Linear(6, 6, bias=False)
-        self.b.weight = self.a.weight
-        self.out = nn.Linear(6, 3)
-    def forward(self, x):
-        return self.out(self.b(torch.tanh(self.a(x))))
-"""
 
 
 def test_a_frozen_layer_leaks_when_a_tensor_that_it_shares_moves_under_another_layers_name(tmp_path: Path) -> None:
