@@ -185,7 +185,7 @@ class HeatmapView(QWidget):
             return 8
         metrics = QFontMetrics(row_font(self.font(), height / len(layers)))
         words = [label[2] for label in labels_for(layers, height, metrics.height())]
-        return row_label_width(words, self.width(), metrics, 0.45 if self._compact else 0.36)
+        return row_label_width(words, self.width(), metrics, 0.5 if self._compact else 0.36)
 
     def x_range(self) -> tuple[float, float]:
         """Return the first step shown and the step after the last."""
