@@ -60,6 +60,7 @@ class SideEffectWatch:
         self._calls: dict[str, bool] = {}   # layers that ran in this step, in order → did autograd record them
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         self._thawed: list[tuple[str, nn.Parameter]] = []
+        self._suspects: list[tuple[str, nn.Parameter, Suspect]] = []
         self._first_steps: list[tuple[str, nn.Parameter, Suspect]] = []
         self._largest_jump = 0.0
 

@@ -77,7 +77,7 @@ class _Watched:
     moved_steps: int = 0
     first_moved_step: int | None = None
     max_abs_change: float = 0.0
-    causes: dict[str, list[float]] = field(default_factory=dict)   # cause → size of each of its steps
+    causes: dict[str, Cause] = field(default_factory=dict)
 
     @property
     def tensor(self) -> torch.Tensor:
@@ -85,6 +85,10 @@ class _Watched:
         found = self.owner._parameters.get(self.key)
         value = found if found is not None else self.owner._buffers.get(self.key)
         return torch.empty(0) if value is None else value
+
+    def owners_in(self, modules: frozenset[str]) -> list[str]:
+        """Return those of the layers that own the tensor which are among `modules`."""
+        return [layer for layer in (self.layer, *self.tied_layers) if layer in modules]
 
 
 class FrozenWatch:
@@ -104,17 +108,15 @@ class FrozenWatch:
 
     def begin(self, modules: frozenset[str], step: int) -> None:
         """Take the values of all tensors of `modules` as those that must hold."""
-        frozen_now = {id(t) for path in modules for t in own_tensors(self._context.modules[path]).values()}
         for watched in self._all:
-            if watched.reference is None and id(watched.tensor) in frozen_now:
+            if watched.reference is None and watched.owners_in(modules):
                 watched.reference = watched.last = watched.tensor.detach().clone()
                 watched.began = step
                 self._frozen.append(watched)
 
     def end(self, step: int) -> None:
         """Close the windows of all tensors that no frozen module owns any more."""
-        still = {id(t) for path in self._context.frozen for t in own_tensors(self._context.modules[path]).values()}
-        for watched in [w for w in self._frozen if id(w.tensor) not in still]:
+        for watched in [w for w in self._frozen if not w.owners_in(self._context.frozen)]:
             watched.windows.append((watched.began, step))
             watched.reference = watched.last = None
             self._frozen.remove(watched)
@@ -156,7 +158,7 @@ class FrozenWatch:
                 fresh = marks.get(id(tensor)) != gradient_mark(tensor)
                 suspect_now = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, fresh)
                 self._suspects[id(watched)] = suspect_now
-                kept.append((watched.layer, tensor, suspect_now))
+                kept += [(layer, tensor, suspect_now) for layer in watched.owners_in(self._context.frozen)]
         return kept
 
     def after_step(self, step: int) -> list[str]:
@@ -165,8 +167,7 @@ class FrozenWatch:
         moved = [w for w, did in zip(self._frozen, differ(pairs), strict=True) if did]
         for watched in moved:
             self._record(watched, step)
-        owners = (layer for w in moved for layer in (w.layer, *w.tied_layers))
-        return list(dict.fromkeys(layer for layer in owners if layer in self._context.frozen))
+        return list(dict.fromkeys(layer for w in moved for layer in w.owners_in(self._context.frozen)))
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
@@ -178,7 +179,8 @@ class FrozenWatch:
         assert reference is not None
         change = largest_difference(tensor, last)
         for cause in self._causes(watched):
-            watched.causes.setdefault(cause, []).append(change)
+            known = watched.causes.get(cause, Cause(cause, 0, 0.0))
+            watched.causes[cause] = Cause(cause, known.steps + 1, _larger(known.max_abs_change, change))
         watched.moved_steps += 1
         watched.max_abs_change = _larger(watched.max_abs_change, largest_difference(tensor, reference))
         if watched.first_moved_step is None:
@@ -233,7 +235,6 @@ def _verdict(watched: _Watched, steps: int) -> TensorVerdict:
     windows = list(watched.windows)
     if watched.reference is not None and steps > watched.began:
         windows.append((watched.began, steps))
-    causes = [Cause(cause, len(sizes), max(sizes)) for cause, sizes in watched.causes.items()]
     return TensorVerdict(
         watched.name,
         watched.role,
@@ -243,6 +244,6 @@ def _verdict(watched: _Watched, steps: int) -> TensorVerdict:
         watched.moved_steps,
         watched.first_moved_step,
         watched.max_abs_change,
-        tuple(sorted(causes, key=lambda cause: -cause.steps)),
+        tuple(sorted(watched.causes.values(), key=lambda cause: -cause.steps)),
         tuple(watched.tied_layers),
     )

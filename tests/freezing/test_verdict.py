@@ -215,6 +215,7 @@ def test_a_frozen_layer_leaks_when_a_tensor_that_it_shares_moves_under_another_l
     tensor = next(t for t in summary["tensors"] if t["name"] == "a.weight")
     assert (tensor["layer"], tensor["tied_layers"], tensor["moved_steps"]) == ("a", ["b"], 3)
     assert recorder.leaked.tolist() == [0, 3, 0]
+    assert {e["kind"]: e["layers"] for e in summary["side_effects"]}["state_evolving"] == ["b"]
 
 
 @pytest.mark.parametrize("new", ["torch.cat([self.memory, torch.zeros(1)])", "None"])
@@ -232,3 +233,26 @@ class Net(nn.Module):
     tensor = run_module(tmp_path, code, ["(own)"])["memory"]
     assert tensor["moved"]
     assert set(causes(tensor)) == {"forward_write"}
+
+
+def test_a_buffer_that_is_gone_stays_watched_when_another_layer_thaws(tmp_path: Path) -> None:
+    code = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("memory", torch.zeros(2))
+        self.a = nn.Linear(6, 6)
+        self.out = nn.Linear(6, 3)
+    def forward(self, x):
+        self.memory = None
+        return self.out(self.a(x))
+"""
+    phases = [{"layers": ["(own)"]}, {"layers": ["a"], "to": 3}]
+    path = tmp_path / "net.py"
+    path.write_text(PREAMBLE + code)
+    config = network_config("requires_grad", {"name": "SGD"}, {"phase": phases}, steps=6)
+    del config["freeze"]["layers"]
+    config["model"]["source"] = f"file:{path}:Net"
+    tensors = {t["name"]: t for t in run_watched(config)[2].summary()["tensors"]}
+    assert tensors["memory"]["frozen_steps"] == [[0, 6]]
+    assert tensors["a.weight"]["frozen_steps"] == [[0, 3]]
