@@ -91,10 +91,6 @@ class FreezePlan:
                 frozen |= modules
         return frozen
 
-    def ever_frozen(self) -> frozenset[str]:
-        """Return every module that the plan freezes at some step."""
-        return frozenset().union(*(p.modules for p in self.phases), *(modules for _, modules in self.tasks))
-
 
 def resolve(settings: FreezeSettings, tree: LayerTree, epoch_steps: int | None = None) -> FreezePlan:
     """Look the patterns of `settings` up in `tree`.
