@@ -306,7 +306,7 @@ class LrZero(FreezingMethod):
         """Move the parameters to groups at learning rate 0."""
         parameters = self.context.parameters(modules)
         self._origin.update(take_out(self.context.optimizer, parameters))
-        self._own += add_again(self.context.optimizer, parameters, self._origin, lr=0.0)
+        self._own += add_again(self.context.optimizer, parameters, self._origin, lr=0.0, lr_factor=0.0)
 
     def thaw(self, modules: frozenset[str]) -> None:
         """Move them back to the groups that they came from."""

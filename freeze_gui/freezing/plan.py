@@ -21,12 +21,16 @@ PHASE_UNITS = ("step", "epoch")
 
 @dataclass(frozen=True)
 class PhaseSettings:
-    """One ``[[freeze.phase]]``: patterns frozen from `start` to `stop` (excluded), in steps or epochs."""
+    """One ``[[freeze.phase]]``: patterns frozen from `start` to `stop` (excluded), in steps or epochs.
+
+    `lr_factor` multiplies the learning rate of these layers whenever they train.
+    """
 
     layers: tuple[str, ...]
     start: int = 0
     stop: int | None = None
     unit: str = "step"
+    lr_factor: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from freeze_gui.gui import ticks
 from freeze_gui.gui.layer_model import LayerModel
+from freeze_gui.models.blocks import blocks, head
 from freeze_gui.models.layer_tree import LayerNode
 
 _MOST_BLOCKS = 24
@@ -67,7 +68,7 @@ class FreezeActions(QObject):
         """Offer the blocks of the model that is open now."""
         self.blocks_menu.clear()
         tree = self._model.tree
-        found = ticks.blocks(tree)[:_MOST_BLOCKS] if tree is not None else []
+        found = blocks(tree)[:_MOST_BLOCKS] if tree is not None else []
         for count, block in enumerate(found, 1):
             action = self.blocks_menu.addAction(f"First {count}: up to {block.path or block.name}")
             action.setData(count)
@@ -107,7 +108,7 @@ class FreezeActions(QObject):
             case "norms":
                 layers = layers | ticks.norm_layers(tree)
             case "head":
-                layers = ticks.all_but(tree, [ticks.head(tree)])
+                layers = ticks.all_but(tree, [head(tree)])
             case "scratch":
                 layers = frozenset()
             case "everything":

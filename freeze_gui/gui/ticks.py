@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from freeze_gui.models.blocks import blocks
 from freeze_gui.models.layer_tree import LayerNode, LayerTree
 from freeze_gui.models.selection import describe, with_passive_modules
 
 Layers = frozenset[str]
 
-_CONTAINERS = ("Sequential", "ModuleList")
 _MOST_NAMES = 4
 EVERYTHING_FROZEN = "Everything is frozen: nothing can train"
 
@@ -73,26 +73,6 @@ def norm_layers(tree: LayerTree) -> Layers:
     return frozenset(layer for layer, node in tree.row_of_layer.items() if tree.by_path[node.path].is_norm)
 
 
-def head(tree: LayerTree) -> LayerNode:
-    """Return the last block of the model that owns tensors: what fine-tuning trains at least."""
-    node, counts = tree.root, tree.frozen_counts(frozenset())
-    while len(children := _with_layers(tree, node, counts)) == 1 and not children[0].is_own_row:
-        node = children[0]
-    return children[-1] if children else node
-
-
-def blocks(tree: LayerTree) -> list[LayerNode]:
-    """Return the blocks in order: the children of the model that own tensors, plain containers opened."""
-    node, counts = tree.root, tree.frozen_counts(frozenset())
-    while len(children := _with_layers(tree, node, counts)) == 1:
-        node = children[0]
-    found = []
-    for child in children:
-        inside = _with_layers(tree, child, counts)
-        found += inside if child.kind in _CONTAINERS and len(inside) > 1 else [child]
-    return found
-
-
 def first_blocks(tree: LayerTree, count: int) -> Layers:
     """Freeze the first `count` blocks."""
     return only(tree, blocks(tree)[:count])
@@ -128,8 +108,3 @@ def warnings(tree: LayerTree, layers: Layers, method: str) -> list[str]:
     if layers and layers >= frozenset(tree.layers):
         return [EVERYTHING_FROZEN]
     return []
-
-
-def _with_layers(tree: LayerTree, node: LayerNode, counts: list[tuple[int, int]]) -> list[LayerNode]:
-    rows = (tree.nodes[child] for child in node.children)
-    return [row for row in rows if row.alias_of is None and counts[row.index][1]]

@@ -26,10 +26,13 @@ from freeze_gui.freezing.plan import (
 )
 from freeze_gui.training.checks import Table, field_names
 from freeze_gui.training.optimizers import check_optimizer
+from freeze_gui.training.schedule import SCHEDULERS, SchedulerSettings, check_scheduler
 
 ZERO_GRAD_MODES = ("none", "zero", "never")
 LOSSES = ("cross_entropy", "mse")
+AMP_MODES = ("none", "bf16", "fp16")
 DEFAULT_STEPS = 300
+_BESIDE_HYPER = ("name", "zero_grad", "scheduler", "layer_decay")
 MOST_SEED = 2**32 - 1   # what numpy's and scikit-learn's generators take
 MOST_THREADS = 1024     # far above any machine; torch aborts the process when threads cannot be had
 
@@ -53,16 +56,26 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """The ``[optimizer]`` section; `hyper` holds the class's own hyper-parameters, ``lr`` among them."""
+    """The ``[optimizer]`` section; `hyper` holds the class's own hyper-parameters, ``lr`` among them.
+
+    `layer_decay` multiplies the learning rate once for every block that lies between a layer's block and the last one;
+    None is one rate for all.
+    """
 
     name: str = "Adam"
     zero_grad: str = "none"
     hyper: Mapping[str, Any] = field(default_factory=dict)
+    scheduler: SchedulerSettings = SchedulerSettings()
+    layer_decay: float | None = None
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """The ``[train]`` section. `steps` None with `epochs` set runs whole passes; `loss` None takes the model's own."""
+    """The ``[train]`` section.
+
+    `steps` None with `epochs` set runs whole passes; `loss` None takes the model's own. `amp` is the number format of
+    the forward under autocast.
+    """
 
     steps: int | None = None
     epochs: int | None = None
@@ -74,6 +87,7 @@ class TrainSettings:
     measure_every: int | None = None
     eval_every: int = 50
     threads: int | None = None
+    amp: str = "none"
 
 
 @dataclass(frozen=True)
@@ -97,12 +111,11 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the CONFIG.toml that gives this run; keys at None are left out."""
-        hyper = {key: value for key, value in self.optimizer.hyper.items() if value is not None}
         return {
             "model": _given(self.model),
             "data": _given(self.data),
             "freeze": _freeze_to_dict(self.freeze),
-            "optimizer": {"name": self.optimizer.name, "zero_grad": self.optimizer.zero_grad, **hyper},
+            "optimizer": _optimizer_to_dict(self.optimizer),
             "train": _given(self.train),
         }
 
@@ -199,11 +212,14 @@ def _freeze(table: Table) -> FreezeSettings:
 
 
 def _phase(table: Table) -> PhaseSettings:
-    table.known(("layers", "from", "to", "unit"))
+    table.known(("layers", "from", "to", "unit", "lr_factor"))
     if "layers" not in table.content:
         table.missing("layers", "it lists what the phase freezes")
     return PhaseSettings(
-        table.patterns("layers"), *table.window("from", "to"), table.choice("unit", "step", PHASE_UNITS)
+        table.patterns("layers"),
+        *table.window("from", "to"),
+        table.choice("unit", "step", PHASE_UNITS),
+        table.positive("lr_factor") or 1.0,
     )
 
 
@@ -219,12 +235,28 @@ def _task(table: Table) -> TaskSettings:
 
 def _optimizer(table: Table) -> OptimizerSettings:
     name = table.text("name", None) or "Adam"
-    hyper = {key: value for key, value in table.content.items() if key not in ("name", "zero_grad")}
+    hyper = {key: value for key, value in table.content.items() if key not in _BESIDE_HYPER}
+    scheduler = _scheduler(table)
     try:
         checked = check_optimizer(name, hyper)
+        check_scheduler(scheduler, name, checked)
     except UserError as error:
         raise UserError(f"{table.where}: {error}") from None
-    return OptimizerSettings(name, table.choice("zero_grad", "none", ZERO_GRAD_MODES), checked)
+    return OptimizerSettings(
+        name, table.choice("zero_grad", "none", ZERO_GRAD_MODES), checked, scheduler, table.positive("layer_decay")
+    )
+
+
+def _scheduler(table: Table) -> SchedulerSettings:
+    """Read ``scheduler``: a name, or a table of a name and what the scheduler is given."""
+    value = table.content.get("scheduler", "none")
+    if isinstance(value, str):
+        return SchedulerSettings(value)
+    below = table.table("scheduler")
+    name = below.text("name", None)
+    if name is None:
+        below.missing("name", f"it is one of {', '.join(SCHEDULERS)}")
+    return SchedulerSettings(name, {key: item for key, item in below.content.items() if key != "name"})
 
 
 def _train(table: Table) -> TrainSettings:
@@ -244,6 +276,7 @@ def _train(table: Table) -> TrainSettings:
         measure_every=table.whole_or_none("measure_every", least=1),
         eval_every=table.whole("eval_every", 50, least=1),
         threads=table.whole_or_none("threads", least=1, most=MOST_THREADS),
+        amp=table.choice("amp", "none", AMP_MODES),
     )
 
 
@@ -251,13 +284,29 @@ def _given(settings: Any) -> dict[str, Any]:
     return {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) is not None}
 
 
+def _optimizer_to_dict(optimizer: OptimizerSettings) -> dict[str, Any]:
+    table: dict[str, Any] = {"name": optimizer.name, "zero_grad": optimizer.zero_grad}
+    table |= {key: value for key, value in optimizer.hyper.items() if value is not None}
+    if optimizer.layer_decay is not None:
+        table["layer_decay"] = optimizer.layer_decay
+    if optimizer.scheduler.name != "none":
+        table["scheduler"] = {"name": optimizer.scheduler.name, **optimizer.scheduler.hyper}
+    return table
+
+
+def _phase_to_dict(phase: PhaseSettings) -> dict[str, Any]:
+    table: dict[str, Any] = {"layers": list(phase.layers), "from": phase.start, "unit": phase.unit}
+    if phase.stop is not None:
+        table["to"] = phase.stop
+    if phase.lr_factor != 1.0:
+        table["lr_factor"] = phase.lr_factor
+    return table
+
+
 def _freeze_to_dict(freeze: FreezeSettings) -> dict[str, Any]:
     table: dict[str, Any] = {"method": freeze.method, "norm": freeze.norm, "moment": freeze.moment, "thaw": freeze.thaw}
     if freeze.phases:
-        table["phase"] = [
-            {"layers": list(p.layers), "from": p.start, "unit": p.unit, **({} if p.stop is None else {"to": p.stop})}
-            for p in freeze.phases
-        ]
+        table["phase"] = [_phase_to_dict(phase) for phase in freeze.phases]
     else:
         table |= {"layers": list(freeze.layers), "from_step": freeze.from_step}
         if freeze.to_step is not None:

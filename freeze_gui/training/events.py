@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from freeze_gui.freezing.side_effects import SideEffect
+from freeze_gui.freezing.norm_layers import NormReport
+from freeze_gui.freezing.side_effects import SideEffect, ThawReport
 from freeze_gui.freezing.verdict import TensorVerdict
+
+if TYPE_CHECKING:   # what it costs is counted with `Cost`, which stands here
+    from freeze_gui.training.run_forecast import RunForecast
 
 NO_GRADIENT = -1.0
 """Stands for "no gradient" (None) in arrays of gradient norms: a norm is never negative, and NaN means NaN."""
@@ -54,6 +58,10 @@ class RunStarted:
         Batches per epoch, None where the data do not say.
     environment
         Versions and machine, for the summary.
+    forecast
+        What the law says will happen; None where nothing was forecast.
+    parameters
+        Full names of the model's parameters: rows of every array of optimizer state.
     """
 
     layers: tuple[LayerRecord, ...]
@@ -61,6 +69,8 @@ class RunStarted:
     device: str
     epoch_steps: int | None
     environment: Mapping[str, Any]
+    forecast: RunForecast | None = None
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,9 @@ class StepDone:
         Layers (row numbers) whose bits moved at this step although they are frozen.
     step_s, overhead_s
         Wall time of the whole step, and the part of it that measuring took.
+    optimizer_state
+        Per parameter (rows as `RunStarted.parameters`) its step count and the norms of its first and second moment, NaN
+        where the optimizer keeps none; at measured steps of runs with tasks, else None.
     """
 
     step: int
@@ -104,6 +117,7 @@ class StepDone:
     leaked: tuple[int, ...]
     step_s: float
     overhead_s: float
+    optimizer_state: NDArray[np.float64] | None = None   # (parameters, 3)
 
 
 @dataclass(frozen=True)
@@ -151,6 +165,16 @@ class RunEnded:
         The verdict on every parameter and buffer.
     cost
         None when no step was done.
+    effective_weights
+        The verdict on every weight that a parametrization computes, as ``fc.weight``.
+    norm_reports
+        What held of each norm layer that was frozen.
+    thaws
+        The first step of each layer after a thaw.
+    optimizer_state
+        As in `StepDone`, after the last step of every run.
+    plan_changed
+        Whether somebody changed the plan during the run, so that it is not the run that was forecast.
     """
 
     status: str
@@ -159,6 +183,11 @@ class RunEnded:
     tensors: tuple[TensorVerdict, ...] = ()
     side_effects: tuple[SideEffect, ...] = ()
     cost: Cost | None = None
+    effective_weights: tuple[TensorVerdict, ...] = ()
+    norm_reports: tuple[NormReport, ...] = ()
+    thaws: tuple[ThawReport, ...] = ()
+    optimizer_state: NDArray[np.float64] | None = None   # (parameters, 3)
+    plan_changed: bool = False
 
 
 RunEvent = Progress | RunStarted | PlanApplied | StepDone | Evaluated | RunEnded

@@ -72,7 +72,7 @@ def check_optimizer(name: str, hyper: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(f"optimizer.{key} is not a known key; {hint}")
     checked = {key: tuple(value) if isinstance(value, list) else value for key, value in hyper.items()}
     for key, value in checked.items():
-        _check_like(key, value, known[key])
+        check_like(key, value, known[key])
     try:
         getattr(torch.optim, name)([nn.Parameter(torch.zeros(2, 2))], **checked)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -80,8 +80,14 @@ def check_optimizer(name: str, hyper: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _check_like(key: str, value: object, default: object) -> None:
-    """Check that a value is of its default's kind: PyTorch itself takes ``nesterov = "yes"`` and an infinite lr."""
+def check_like(key: str, value: object, default: object) -> None:
+    """Check that a value is of its default's kind: PyTorch itself takes ``nesterov = "yes"`` and an infinite lr.
+
+    Raises
+    ------
+    UserError
+        When it is not.
+    """
     if isinstance(default, bool) or (key in ("foreach", "fused") and value is not None):
         if not isinstance(value, bool):
             raise UserError(f"optimizer.{key} = {value!r}: must be true or false")
@@ -93,7 +99,7 @@ def _check_like(key: str, value: object, default: object) -> None:
         if not numbers:
             raise UserError(f"optimizer.{key} = {value!r}: must be {len(default)} numbers, such as {list(default)}")
         for item, like in zip(value, default, strict=True):   # type: ignore[call-overload]
-            _check_like(key, item, like)
+            check_like(key, item, like)
 
 
 def make_optimizer(

@@ -13,6 +13,7 @@ from freeze_gui.gui.layer_find import find_rows
 from freeze_gui.gui.layer_model import FREEZE, STATE, STATISTICS, LayerModel
 from freeze_gui.gui.layer_panel import FoundRows
 from freeze_gui.gui.layer_rows import count_text
+from freeze_gui.models.blocks import blocks, head
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.sources import open_model
 
@@ -167,8 +168,8 @@ def test_presets_freeze_what_their_names_say(tree: LayerTree) -> None:
     assert ticks.up_to(tree, tree.by_path["blocks.0"]) == {
         "stem.conv", "stem.norm", "blocks.0.conv", "blocks.0.norm"
     }  # fmt: skip
-    assert ticks.all_but(tree, [ticks.head(tree)]) == everything - {"head"}
-    assert [block.path for block in ticks.blocks(tree)] == ["stem", "blocks.0", "blocks.1", "blocks.2", "head"]
+    assert ticks.all_but(tree, [head(tree)]) == everything - {"head"}
+    assert [block.path for block in blocks(tree)] == ["stem", "blocks.0", "blocks.1", "blocks.2", "head"]
     assert ticks.first_blocks(tree, 2) == ticks.up_to(tree, tree.by_path["blocks.0"])
     assert ticks.inverted(tree, everything) == frozenset()
     assert all(path.endswith("norm") for path in ticks.norm_layers(tree))
