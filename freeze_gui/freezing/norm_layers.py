@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.models.layer_tree import is_dropout, is_norm
+
+
+@dataclass(frozen=True)
+class NormReport:
+    """The three questions of a frozen norm layer, answered from what happened while it was frozen.
+
+    Attributes
+    ----------
+    affine_still
+        Whether no bit of its scale and shift moved; None where it has neither.
+    statistics_still
+        Whether no bit of its running statistics moved; None where it keeps none.
+    same_function
+        Whether it computed in training what it computes in evaluation: it never normalised by the statistics of the
+        batch while it had running ones.
+    """
+
+    layer: str
+    affine_still: bool | None
+    statistics_still: bool | None
+    same_function: bool
 
 
 class NormPolicy:

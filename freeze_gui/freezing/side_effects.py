@@ -48,6 +48,31 @@ class SideEffect:
     text: str
 
 
+@dataclass(frozen=True)
+class ThawReport:
+    """The first step of a layer after it thawed.
+
+    Attributes
+    ----------
+    step, layer
+        Which step that was, and the layer's path.
+    largest_update
+        The largest change of one element.
+    lr
+        The learning rate of the layer's group in that step.
+    over_lr, over_fresh
+        `largest_update` as a multiple of `lr`, and of the largest change that a fresh optimizer would have made with
+        the same gradient; None where that is zero.
+    """
+
+    step: int
+    layer: str
+    largest_update: float
+    lr: float
+    over_lr: float | None
+    over_fresh: float | None
+
+
 class SideEffectWatch:
     """Collects side effects; the freezer calls its moments in the order of the methods below."""
 
