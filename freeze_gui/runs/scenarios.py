@@ -1,14 +1,36 @@
-"""The situations that ship with the program: configurations with a title, what to look at, and what to expect."""
+"""The situations that ship with the program: configurations with a title, what to look at, and what is claimed."""
 
 from __future__ import annotations
 
 import difflib
+import functools
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from freeze_gui.errors import UserError
 from freeze_gui.resources import resource_path
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One ``[[scenario.claim]]``.
+
+    Attributes
+    ----------
+    says
+        What can be read about freezing, in our words.
+    true
+        Whether it is true under today's PyTorch.
+    check
+        What the run shows where the claim is true: ``kind`` and the arguments of one of `claim_checks.CHECKS`.
+    """
+
+    says: str
+    true: bool
+    check: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,6 +45,8 @@ class Scenario:
         Its ``[scenario]`` table: what it is, where to look, what will be seen there.
     path
         The file.
+    claims
+        What is said about it, true or not.
     """
 
     name: str
@@ -30,11 +54,14 @@ class Scenario:
     look_at: str
     expect: str
     path: Path
+    claims: tuple[Claim, ...] = ()
 
 
-def list_scenarios() -> list[Scenario]:
+@functools.cache   # they ship with the program and do not change under it
+def list_scenarios() -> tuple[Scenario, ...]:
     """Return all scenarios by name."""
-    return [_read(path) for path in sorted(resource_path("scenarios").glob("*.toml"), key=lambda path: path.stem)]
+    files = sorted(resource_path("scenarios").glob("*.toml"), key=lambda path: path.stem)
+    return tuple(_read(path) for path in files)
 
 
 def config_path(name_or_path: str) -> Path:
@@ -58,4 +85,5 @@ def config_path(name_or_path: str) -> Path:
 
 def _read(path: Path) -> Scenario:
     table = tomllib.loads(path.read_text(encoding="utf-8"))["scenario"]
-    return Scenario(path.stem, table["title"], table["look_at"], table["expect"], path)
+    claims = tuple(Claim(claim["says"], claim["true"], claim["check"]) for claim in table.get("claim", ()))
+    return Scenario(path.stem, table["title"], table["look_at"], table["expect"], path, claims)

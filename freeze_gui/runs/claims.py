@@ -1,0 +1,79 @@
+"""What a scenario claims, set against what its run has shown."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from freeze_gui.errors import UserError
+from freeze_gui.runs.claim_checks import CHECKS
+from freeze_gui.runs.same_run import Essence, essence
+from freeze_gui.runs.scenarios import Claim, Scenario, list_scenarios
+from freeze_gui.training.config import RunConfig, load_config
+
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """One claim and what the run showed.
+
+    Attributes
+    ----------
+    claim
+        What can be read about freezing.
+    claimed_true
+        Whether the scenario says that it is true under today's PyTorch.
+    seen
+        What was seen, in words with numbers.
+    agrees
+        Whether what was seen is what the scenario says: a true claim was borne out, or a false one was not.
+    """
+
+    claim: str
+    claimed_true: bool
+    seen: str
+    agrees: bool
+
+
+def judge(scenario: Scenario, summary: Summary) -> tuple[ClaimResult, ...]:
+    """Return every claim of `scenario` beside what the run of this summary showed.
+
+    A run that was cut short has shown nothing: the result is empty.
+    """
+    if summary["status"] != "completed":
+        return ()
+    return tuple(_judge(claim, summary) for claim in scenario.claims)
+
+
+def scenario_of(config: RunConfig) -> Scenario | None:
+    """Return the scenario whose configuration this is, device and threads aside; None once anything else differs.
+
+    It does not matter whether a value is written out or left to its default, nor by which pattern a layer is named.
+    """
+    known = _essences()
+    if config.model.source not in {source for source, _ in known}:
+        return None
+    try:
+        mine = essence(config)
+    except UserError:
+        return None   # a half-changed configuration whose layers are not in the model
+    return known.get((config.model.source, mine))
+
+
+@functools.cache
+def _essences() -> dict[tuple[str, Essence], Scenario]:
+    """Return the scenarios by what their configurations come to."""
+    found = {}
+    for scenario in list_scenarios():
+        config = load_config(scenario.path)
+        found[config.model.source, essence(config)] = scenario
+    return found
+
+
+def _judge(claim: Claim, summary: Summary) -> ClaimResult:
+    arguments = {key: value for key, value in claim.check.items() if key != "kind"}
+    seen = CHECKS[claim.check["kind"]](summary, **arguments)
+    return ClaimResult(claim.says, claim.true, seen.words, seen.holds is claim.true)

@@ -1,0 +1,34 @@
+"""Numbers and lists in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_MOST_NAMES = 8
+
+
+def number(value: float) -> str:
+    """Return a number with three digits that count."""
+    return format(value, ".3g")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return ``1 step`` or ``20 steps``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Return names as ``a, b and c``; of many, the first and how many more there are."""
+    if len(names) > _MOST_NAMES:
+        return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def bytes_text(count: int | None) -> str:
+    """Return a size in bytes with a larger unit beside it where it is large."""
+    if count is None:
+        return "not counted"
+    for unit, size in (("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count:,} bytes ({count / size:.1f} {unit})"
+    return counted(count, "byte")
