@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeze_gui.freezing.verdict import TensorVerdict
+from freeze_gui.runs.claims import judge, scenario_of
+from freeze_gui.training.config import RunConfig
 from freeze_gui.training.events import NO_GRADIENT, RunEnded
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
     assert ended is not None
     view = recorder.history.view() if recorder.history is not None else None
     evaluations = recorder.history.evaluations if recorder.history is not None else []
-    return {
+    summary = {
         "format": FORMAT,
         "status": ended.status,
         "error": ended.error,
@@ -46,11 +48,20 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "side_effects": [{**asdict(e), "layers": list(e.layers)} for e in ended.side_effects],
         "cost": _cost(recorder, ended),
     }
+    return summary | _claims(recorder.config, summary)
 
 
 def layer_verdict(frozen: bool, moved: bool) -> str:
     """Return ``trained`` for a layer that was never frozen, else ``leaked`` or ``held``."""
     return "trained" if not frozen else "leaked" if moved else "held"
+
+
+def _claims(config: RunConfig, summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the claims of the scenario whose run this is, beside what was seen; nothing for a person's own run."""
+    scenario = scenario_of(config)
+    if scenario is None:
+        return {}
+    return {"scenario": scenario.name, "claims": [asdict(result) for result in judge(scenario, summary)]}
 
 
 def _layers(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
