@@ -46,6 +46,11 @@ class Freezer:
         """Paths of the modules frozen at this step, those that freeze after its backward included."""
         return self._context.frozen | self._pending
 
+    def resume(self, frozen: frozenset[str], step: int) -> None:
+        """Hold `frozen`, the modules that were frozen in the step before `step` of a run that is gone on with."""
+        self._pending = frozen
+        self._freeze_pending(step)
+
     def begin_step(self, step: int, task: str | None) -> None:
         """Thaw and freeze what the plan says for this step."""
         wanted = self.plan.frozen_at(step, task)

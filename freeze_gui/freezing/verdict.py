@@ -117,7 +117,8 @@ class FrozenWatch:
     def end(self, step: int) -> None:
         """Close the windows of all tensors that no frozen module owns any more."""
         for watched in [w for w in self._frozen if not w.owners_in(self._context.frozen)]:
-            watched.windows.append((watched.began, step))
+            if step > watched.began:
+                watched.windows.append((watched.began, step))
             watched.reference = watched.last = None
             self._frozen.remove(watched)
 

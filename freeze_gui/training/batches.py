@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch.utils._pytree import tree_map
 
 from freeze_gui.data.sources import Batch, LoadedData
 from freeze_gui.errors import UserError
+from freeze_gui.training.randomness import random_state, restore_random
 
 
 def steps_of_epoch(data: LoadedData, epoch: int, accumulate: int) -> Iterator[tuple[Batch, ...]]:
@@ -24,6 +26,77 @@ def steps_of_epoch(data: LoadedData, epoch: int, accumulate: int) -> Iterator[tu
             group = []
     if group:
         yield tuple(group)
+
+
+class Batches:
+    """The micro-batches of each step of a run, and where among them it stands.
+
+    Parameters
+    ----------
+    data
+        Where they come from.
+    accumulate
+        Micro-batches a step.
+    steps, epochs
+        How long the run is: one of the two.
+    device
+        Whose random state an epoch begins with.
+
+    Attributes
+    ----------
+    position
+        Epoch, and steps begun in it.
+    epoch_random
+        Random state at the beginning of the epoch.
+    """
+
+    def __init__(
+        self, data: LoadedData, accumulate: int, steps: int | None, epochs: int | None, device: torch.device
+    ) -> None:
+        self._data, self._accumulate, self._steps, self._epochs, self._device = data, accumulate, steps, epochs, device
+        self.position = (0, 0)
+        self.epoch_random: dict[str, Tensor] = {}
+        self._done = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps were begun; data that do not say how long an epoch is may end without it."""
+        if self._steps is not None:
+            return self._done >= self._steps
+        epoch, done = self.position
+        last = self._epochs is not None and epoch == self._epochs - 1
+        return last and done == epoch_steps(self._data, self._accumulate)
+
+    def resume(self, position: tuple[int, int], steps: int, epoch_random: dict[str, Tensor]) -> None:
+        """Begin after `steps` steps, at `position` of an epoch that began with this random state."""
+        self.position, self._done, self.epoch_random = position, steps, epoch_random
+
+    def __iter__(self) -> Iterator[tuple[Batch, ...]]:
+        """Yield the micro-batches of each step."""
+        first, skipped = self.position
+        for epoch in count(first) if self._epochs is None else range(first, self._epochs):
+            groups = self._left_of_epoch(epoch, skipped) if skipped else self._epoch(epoch)
+            skipped = 0
+            for group in groups:
+                self.position = (epoch, self.position[1] + 1)
+                self._done += 1
+                yield group
+                if self._done == self._steps:
+                    return
+
+    def _epoch(self, epoch: int) -> Iterator[tuple[Batch, ...]]:
+        self.position, self.epoch_random = (epoch, 0), random_state(self._device)
+        return steps_of_epoch(self._data, epoch, self._accumulate)
+
+    def _left_of_epoch(self, epoch: int, skipped: int) -> Iterator[tuple[Batch, ...]]:
+        """Start an epoch as it was started once, since a loader may draw its order there, and pass over its steps."""
+        now = random_state(self._device)
+        restore_random(self.epoch_random, self._device)
+        groups = steps_of_epoch(self._data, epoch, self._accumulate)
+        for _ in islice(groups, skipped):
+            pass
+        restore_random(now, self._device)
+        return groups
 
 
 def epoch_steps(data: LoadedData, accumulate: int) -> int | None:

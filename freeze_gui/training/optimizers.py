@@ -103,9 +103,9 @@ def check_like(key: str, value: object, default: object) -> None:
 
 
 def make_optimizer(
-    name: str, parameters: Iterable[nn.Parameter], hyper: Mapping[str, Any]
+    name: str, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], hyper: Mapping[str, Any]
 ) -> torch.optim.Optimizer:
-    """Build the optimizer over `parameters`, in one group.
+    """Build the optimizer over `parameters`, in one group, or over groups.
 
     Raises
     ------

@@ -80,10 +80,7 @@ def check_scheduler(settings: SchedulerSettings, optimizer: str, hyper: Mapping[
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise UserError(f"optimizer.scheduler.{key} = {value!r}: must be a whole number, at least {least}")
         check_like(f"scheduler.{key}", value, 0.0 if key == "max_lr" else known[key])
-    try:
-        Schedule(settings, optimizer, hyper, (1.0,), 10)
-    except (ValueError, TypeError, RuntimeError, ZeroDivisionError, KeyError) as error:
-        raise UserError(f"optimizer.scheduler: {settings.name} does not take these values: {error}") from None
+    Schedule(settings, optimizer, hyper, (1.0,), 10)
 
 
 class Schedule:
@@ -100,6 +97,11 @@ class Schedule:
     total_steps
         Length of the run, which decides what is not given: a third of it between two steps of StepLR, all of it for
         CosineAnnealingLR and OneCycleLR, a tenth of it for the warm-up.
+
+    Raises
+    ------
+    UserError
+        When torch does not take the values.
     """
 
     def __init__(
@@ -121,7 +123,10 @@ class Schedule:
         self._factors = tuple(dict.fromkeys((1.0, *factors, 0.0)))
         groups = [{"params": [nn.Parameter(torch.zeros(1, 1))], "lr": base * factor} for factor in self._factors]
         self._stand_in: torch.optim.Optimizer = make(groups, **hyper)
-        self._scheduler = _make(settings, self._stand_in, max(total_steps, 1), base, self._factors)
+        try:
+            self._scheduler = _make(settings, self._stand_in, max(total_steps, 1), base, self._factors)
+        except (ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
+            raise UserError(f"optimizer.scheduler: {settings.name} does not take these values: {error}") from None
         self._keys = ("lr", *(_CYCLED if settings.name == "OneCycleLR" else ()))
 
     def apply(self, optimizer: torch.optim.Optimizer) -> None:

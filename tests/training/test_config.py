@@ -36,6 +36,12 @@ name = "SGD"
 lr = 0.1
 momentum = 0.9
 zero_grad = "never"
+layer_decay = 0.8
+
+[optimizer.scheduler]
+name = "StepLR"
+step_size = 4
+gamma = 0.5
 
 [train]
 steps = 12
@@ -47,6 +53,7 @@ clip_grad_norm = 1.0
 measure_every = 4
 eval_every = 6
 threads = 1
+amp = "bf16"
 """
 
 
@@ -71,11 +78,15 @@ def test_every_key_is_read_and_written_again(tmp_path: Path) -> None:
 
 def test_phases_and_tasks_are_read_and_written_again() -> None:
     freeze = {
-        "phase": [{"layers": ["stem"], "from": 0, "to": 3, "unit": "epoch"}, {"layers": ["head"], "from": 2}],
+        "phase": [
+            {"layers": ["stem"], "from": 0, "to": 3, "unit": "epoch", "lr_factor": 0.1}, {"layers": ["head"], "from": 2}
+        ],
         "task": [{"task": "task1", "layers": ["hidden_task2"]}],
     }
     config = load_config(given(freeze=freeze))
-    assert config.freeze.phases == (PhaseSettings(("stem",), 0, 3, "epoch"), PhaseSettings(("head",), 2, None, "step"))
+    assert config.freeze.phases == (
+        PhaseSettings(("stem",), 0, 3, "epoch", 0.1), PhaseSettings(("head",), 2, None, "step", 1.0)
+    )  # fmt: skip
     assert config.freeze.tasks == (TaskSettings("task1", ("hidden_task2",)),)
     assert load_config(config.to_dict()).freeze == config.freeze
 

@@ -1,0 +1,194 @@
+"""Everything that a run needs to go on as if it had never been left: by name, never by position."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from freeze_gui.errors import UserError
+from freeze_gui.freezing.plan import FreezePlan, Phase
+
+FORMAT = 1
+"""Version of the file's layout."""
+
+_MAY_DIFFER = {"train": ("steps", "epochs", "device", "threads", "measure_every")}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run between two steps.
+
+    Attributes
+    ----------
+    config
+        The run's configuration, as `RunConfig.to_dict` gives it.
+    step
+        Steps done.
+    plan, frozen
+        The plan at work, which a person may have changed, and the modules frozen in the last step.
+    tensors, gradients, state
+        Parameters and buffers, gradients, and optimizer state, by the tensor's full name.
+    position
+        Epoch, and optimizer steps done of it.
+    random, epoch_random
+        Random state now, and at the beginning of the epoch, where a data loader may have drawn its order.
+    evaluated, metrics
+        Step of the last evaluation, and the losses that a scheduler was told.
+    precision
+        State of the gradient scaler; empty without one.
+    """
+
+    config: dict[str, Any]
+    step: int
+    plan: FreezePlan
+    frozen: frozenset[str]
+    tensors: dict[str, Tensor]
+    gradients: dict[str, Tensor]
+    state: dict[str, dict[str, Any]]
+    position: tuple[int, int]
+    random: dict[str, Tensor]
+    epoch_random: dict[str, Tensor]
+    evaluated: int
+    metrics: tuple[float, ...]
+    precision: dict[str, Any]
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint; the file is whole or not there at all.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written.
+    """
+    content = {f: getattr(checkpoint, f) for f in Checkpoint.__dataclass_fields__}
+    content["plan"] = _plan_to_dict(checkpoint.plan)
+    content["frozen"] = sorted(checkpoint.frozen)
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        torch.save({"format": FORMAT, **content}, beside)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:
+        beside.unlink(missing_ok=True)
+        raise UserError(f"{path}: the checkpoint cannot be written ({error})") from None
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint; nothing in the file is run.
+
+    Raises
+    ------
+    UserError
+        When the file is no checkpoint of this program, or of another version of it.
+    """
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+        content = None
+    if not isinstance(content, dict) or not {"format", *Checkpoint.__dataclass_fields__} <= content.keys():
+        raise UserError(f"{path}: not a checkpoint of Freeze GUI")
+    if content.pop("format") != FORMAT:
+        raise UserError(f"{path}: a checkpoint of another version of Freeze GUI; run its configuration anew")
+    content["plan"] = _plan_from_dict(content["plan"])
+    content["frozen"] = frozenset(content["frozen"])
+    return Checkpoint(**content)
+
+
+def check_same_run(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
+    """Check that a checkpoint comes from a run of `config`; its length and its device may be others.
+
+    Raises
+    ------
+    UserError
+        When something else differs; it is named.
+    """
+    for section in sorted({*config, *checkpoint.config}):
+        now, before = config.get(section, {}), checkpoint.config.get(section, {})
+        for key in sorted({*now, *before} - {*_MAY_DIFFER.get(section, ())}):
+            if _plain(now.get(key)) != _plain(before.get(key)):
+                raise UserError(
+                    f"the checkpoint is of another run: {section}.{key} is {now.get(key)!r} here and was "
+                    f"{before.get(key)!r} there"
+                )
+
+
+def all_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers by name, those that a state dict leaves out included."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+@torch.no_grad()
+def restore_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy values into the model.
+
+    Raises
+    ------
+    UserError
+        When the model has other tensors.
+    """
+    own = all_tensors(model)
+    if own.keys() != tensors.keys() or any(own[name].shape != value.shape for name, value in tensors.items()):
+        raise UserError("the checkpoint is of another model: its parameters and buffers have other names or shapes")
+    for name, value in tensors.items():
+        own[name].copy_(value)
+
+
+def restore_optimizer(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: Mapping[str, Mapping[str, Any]],
+    gradients: Mapping[str, Tensor],
+) -> None:
+    """Give every parameter its optimizer state and its gradient, those outside every group included."""
+    for name, parameter in model.named_parameters():
+        gradient = gradients.get(name)
+        parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
+        if name in state:
+            optimizer.state[parameter] = {
+                key: _placed(value, parameter) if isinstance(value, Tensor) else value
+                for key, value in state[name].items()
+            }
+        else:
+            optimizer.state.pop(parameter, None)
+
+
+def copied_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, dict[str, Any]]:
+    """Return the optimizer's state by the name of the parameter."""
+    return {
+        name: {key: value.clone() if isinstance(value, Tensor) else value for key, value in found.items()}
+        for name, parameter in model.named_parameters()
+        if (found := optimizer.state.get(parameter))
+    }
+
+
+def _placed(value: Tensor, parameter: nn.Parameter) -> Tensor:
+    """Copy a part of an optimizer's state to where it is kept: step counts stay on the CPU, as torch has it."""
+    return value.clone() if value.dim() == 0 else value.to(parameter.device, copy=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return lists for tuples all the way down: a configuration read from a file has lists."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _plan_to_dict(plan: FreezePlan) -> dict[str, Any]:
+    table = asdict(plan)
+    table["phases"] = [[sorted(phase.modules), phase.start, phase.stop] for phase in plan.phases]
+    table["tasks"] = [[task, sorted(modules)] for task, modules in plan.tasks]
+    return table
+
+
+def _plan_from_dict(table: dict[str, Any]) -> FreezePlan:
+    phases = tuple(Phase(frozenset(modules), start, stop) for modules, start, stop in table["phases"])
+    tasks = tuple((task, frozenset(modules)) for task, modules in table["tasks"])
+    return FreezePlan(**{**table, "phases": phases, "tasks": tasks})

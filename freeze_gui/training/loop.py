@@ -1,0 +1,245 @@
+"""One step of a run, from top to bottom, and everything that it works on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from freeze_gui.data.sources import Batch
+from freeze_gui.freezing.freezer import Freezer
+from freeze_gui.freezing.plan import resolve
+from freeze_gui.models.layer_tree import LayerTree, build_tree
+from freeze_gui.training.batches import Batches, epoch_steps, forward, loss_of
+from freeze_gui.training.checkpoint import (
+    Checkpoint,
+    all_tensors,
+    copied_state,
+    restore_optimizer,
+    restore_tensors,
+)
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.control import RunControl
+from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
+from freeze_gui.training.device import environment
+from freeze_gui.training.evaluation import evaluate
+from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, RunStarted, StepDone
+from freeze_gui.training.failures import nothing_to_train
+from freeze_gui.training.loading import Loaded
+from freeze_gui.training.optimizers import make_optimizer
+from freeze_gui.training.precision import Precision
+from freeze_gui.training.randomness import random_state, restore_random
+from freeze_gui.training.rates import param_groups, rate_factors
+from freeze_gui.training.run_forecast import forecast_run
+from freeze_gui.training.schedule import Schedule
+from freeze_gui.training.state_norms import StateNorms
+from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
+
+_COUNTED_PLANS = 3
+"""Activations are counted at the first step of so many plans; a plan that changes at every step would slow the run."""
+
+
+class Loop:
+    """Model, optimizer, freezer and measures of one run, on their device."""
+
+    def __init__(self, config: RunConfig, loaded: Loaded, device: torch.device) -> None:
+        self._config, self._loaded, self._device = config, loaded, device
+        self._model: nn.Module = loaded.model.module.to(device).train()
+        self._tree: LayerTree = build_tree(self._model)
+        self._epoch_steps = epoch_steps(loaded.data, config.train.accumulate)
+        train, settings = config.train, config.optimizer
+        self._total_steps = train.steps or (train.epochs or 0) * (self._epoch_steps or 0)
+        self.batches = Batches(loaded.data, train.accumulate, train.steps, train.epochs, device)
+        factors = rate_factors(settings, config.freeze, self._tree)
+        groups = param_groups(self._model, factors, settings)
+        optimizer = make_optimizer(settings.name, groups, settings.hyper)
+        self.schedule = Schedule(
+            settings.scheduler, settings.name, settings.hyper, factors.values(), self._total_steps
+        )
+        self._precision = Precision(train.amp, device)
+        plan = resolve(config.freeze, self._tree, self._epoch_steps)
+        self._trainable = {id(p) for p in self._model.parameters() if p.requires_grad}
+        self.freezer = Freezer(self._model, optimizer, plan, train.clip_grad_norm is not None)
+        modules = dict(self._model.named_modules())
+        self._telemetry = Telemetry([modules[path] for path in self._tree.layers])
+        self._states = StateNorms(self._model)
+        self._row_of = {path: row for row, path in enumerate(self._tree.layers)}
+        self._masks: dict[frozenset[str], NDArray[np.bool_]] = {}
+        self._applied: NDArray[np.bool_] | None = None
+        self._measured_step = -1
+        self._activations = SavedActivations(self._model)
+        self._plans_counted = 0
+        self._gradient_bytes = 0
+
+    def started(self) -> RunStarted:
+        """Return the record of the start."""
+        modules = dict(self._model.named_modules())
+        layers = tuple(
+            LayerRecord(path, type(modules[path]).__name__, sum(p.numel() for p in modules[path].parameters(False)))
+            for path in self._tree.layers
+        )
+        return RunStarted(
+            layers,
+            self._total_steps,
+            str(self._device),
+            self._epoch_steps,
+            environment(self._device),
+            forecast_run(self._config, self._loaded.model, self.freezer.plan, self._total_steps),
+            self._states.names,
+        )
+
+    def step(self, step: int, group: tuple[Batch, ...]) -> tuple[PlanApplied | None, StepDone]:
+        """Take one optimizer step."""
+        began = time.perf_counter()
+        freezer, train = self.freezer, self._config.train
+        freezer.begin_step(step, group[0].task)
+        self.schedule.apply(freezer.optimizer)
+        applied = self._plan_applied(step)
+        measured = step % (train.measure_every or 1) == 0
+        if measured and self._measured_step != step - 1:
+            self._telemetry.remember_weights()
+        self._zero_grad()
+        freezer.before_forward()
+        loss = self._backward(group, step, applied is not None)
+        freezer.after_backward(step)
+        self._precision.unscale(freezer.optimizer)
+        if train.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
+        watching = time.perf_counter()
+        freezer.before_step(step)
+        watched = time.perf_counter()
+        self._precision.step(freezer.optimizer)
+        self.schedule.step()
+        measuring = time.perf_counter()
+        leaked = freezer.after_step(step)
+        norms, loss_value = self._measure(measured, step, loss)
+        with_state = measured and bool(freezer.plan.tasks)
+        state = self._states.measure(freezer.optimizer) if with_state else None
+        done = time.perf_counter()
+        return applied, StepDone(
+            step,
+            loss_value,
+            group[0].task,
+            None if norms is None else norms[GRADIENT],
+            None if norms is None else norms[UPDATE],
+            None if norms is None else norms[DELTA],
+            self._mask(freezer.frozen),
+            tuple(self._row_of[path] for path in leaked),
+            done - began,
+            done - measuring + watched - watching,
+            state,
+        )
+
+    def evaluation(self, step: int, control: RunControl) -> Iterator[Evaluated]:
+        """Yield the result on the validation data, if there are any and nobody stops the run meanwhile."""
+        validation = self._loaded.data.validation
+        if validation:
+            with self._precision.forward():
+                result = evaluate(
+                    self._model, validation, self._loaded.loss, self._device, lambda: control.is_stopping
+                )
+            if result is not None:
+                self.schedule.evaluated(result[0])
+                yield Evaluated(step, *result)
+
+    def cost(self) -> Cost:
+        """Return what the run holds now."""
+        return cost_of(self._model, self.freezer.optimizer, self._activations, self._gradient_bytes)
+
+    def optimizer_state(self) -> NDArray[np.float64]:
+        """Return what the optimizer keeps of each parameter, as in `StepDone`."""
+        return self._states.measure(self.freezer.optimizer)
+
+    def checkpoint(self, steps: int, evaluated: int) -> Checkpoint:
+        """Return all that is needed to go on after `steps` steps; `evaluated` is the step of the last evaluation."""
+        grads = {name: p.grad.clone() for name, p in self._model.named_parameters() if p.grad is not None}
+        return Checkpoint(
+            self._config.to_dict(),
+            steps,
+            self.freezer.plan,
+            self.freezer.frozen,
+            {name: tensor.detach().clone() for name, tensor in all_tensors(self._model).items()},
+            grads,
+            copied_state(self._model, self.freezer.optimizer),
+            self.batches.position,
+            random_state(self._device),
+            self.batches.epoch_random,
+            evaluated,
+            tuple(self.schedule.metrics),
+            self._precision.state(),
+        )
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same run.
+
+        Raises
+        ------
+        UserError
+            When it is of another model.
+        """
+        restore_tensors(self._model, checkpoint.tensors)
+        self.freezer.plan = checkpoint.plan
+        self.freezer.resume(checkpoint.frozen, checkpoint.step)
+        restore_optimizer(self._model, self.freezer.optimizer, checkpoint.state, checkpoint.gradients)
+        self.schedule.resume(checkpoint.step, checkpoint.metrics)
+        self._precision.resume(checkpoint.precision)
+        self.batches.resume(checkpoint.position, checkpoint.step, checkpoint.epoch_random)
+        restore_random(checkpoint.random, self._device)
+
+
+    def _zero_grad(self) -> None:
+        mode = self._config.optimizer.zero_grad
+        if mode != "never":
+            self.freezer.optimizer.zero_grad(set_to_none=mode == "none")
+
+    def _backward(self, group: tuple[Batch, ...], step: int, new_plan: bool) -> Tensor:
+        """Run forward and backward of all micro-batches; return their mean loss, a scalar on the device."""
+        counting = new_plan and self._plans_counted < _COUNTED_PLANS
+        self._plans_counted += counting
+        total = torch.zeros((), device=self._device)
+        for batch in group:
+            listening = self._activations.counting() if counting else nullcontext()
+            with torch.enable_grad(), self._precision.forward(), listening:
+                output = forward(self._model, batch, self._device)
+                loss = loss_of(self._loaded.loss, output, batch.targets, self._device) / len(group)
+            if not loss.requires_grad:
+                raise nothing_to_train(step)
+            self._precision.scaled(loss).backward()   # type: ignore[no-untyped-call]
+            total = total + loss.detach()
+        return total
+
+    def _measure(
+        self, measured: bool, step: int, loss: Tensor
+    ) -> tuple[NDArray[np.float64] | None, float]:
+        if not measured:
+            return None, float(loss)
+        self._measured_step = step
+        norms, extra = self._telemetry.measure(loss.view(1))
+        self._gradient_bytes = gradient_bytes(self._model)
+        return norms, float(extra[0])
+
+    def _plan_applied(self, step: int) -> PlanApplied | None:
+        """Return the record of a change of what is frozen; the first step has one always."""
+        mask = self._mask(self.freezer.frozen)
+        if mask is self._applied:
+            return None
+        self._applied = mask
+        frozen = {
+            id(p)
+            for path in self.freezer.frozen
+            for p in self._model.get_submodule(path)._parameters.values()
+            if p is not None
+        }
+        trainable = sum(p.numel() for p in self._model.parameters() if id(p) in self._trainable - frozen)
+        return PlanApplied(step, mask, trainable)
+
+    def _mask(self, frozen: frozenset[str]) -> NDArray[np.bool_]:
+        """Return one flag a layer; the same array for the same set."""
+        if frozen not in self._masks:
+            self._masks[frozen] = np.array([path in frozen for path in self._tree.layers], dtype=bool)
+        return self._masks[frozen]

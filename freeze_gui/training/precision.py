@@ -1,0 +1,77 @@
+"""Mixed precision: the forward under autocast, and for fp16 a loss that is scaled so that small gradients survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from freeze_gui.errors import UserError
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Precision:
+    """The number format of a run's forward.
+
+    Parameters
+    ----------
+    mode
+        ``none``, ``bf16`` or ``fp16``; the weights stay as they are in each.
+    device
+        Where the run takes place.
+
+    Raises
+    ------
+    UserError
+        When the device has no autocast for the mode.
+    """
+
+    def __init__(self, mode: str, device: torch.device) -> None:
+        self._dtype = _DTYPES.get(mode)
+        self._device_type = device.type
+        if mode == "fp16" and device.type not in ("cuda", "cpu"):
+            raise UserError(f"train.amp = 'fp16': {device.type} has no gradient scaler; must be none or bf16 there")
+        self._scaler = torch.amp.GradScaler(device.type) if mode == "fp16" else None
+
+    @contextmanager
+    def forward(self) -> Iterator[None]:
+        """Run a forward and its loss in the number format."""
+        with torch.autocast(self._device_type, self._dtype, enabled=self._dtype is not None):
+            yield
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        """Return the loss that backward starts from."""
+        return loss if self._scaler is None else self._scaler.scale(loss)
+
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Divide the gradients by the scale: of those parameters that the optimizer holds, and of no others.
+
+        A gradient that is left on a parameter outside the optimizer stays as large as the scale made it; clipping over
+        all parameters then sees it.
+        """
+        if self._scaler is not None and _has_gradient(optimizer):
+            self._scaler.unscale_(optimizer)
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the optimizer's step; with a scaler none where a gradient is infinite or NaN, frozen ones included."""
+        if self._scaler is None or not _has_gradient(optimizer):
+            optimizer.step()
+        else:
+            self._scaler.step(optimizer)
+            self._scaler.update()
+
+    def state(self) -> dict[str, float]:
+        """Return what a resumed run needs."""
+        return {} if self._scaler is None else dict(self._scaler.state_dict())
+
+    def resume(self, state: dict[str, float]) -> None:
+        """Go on from `state`."""
+        if self._scaler is not None and state:
+            self._scaler.load_state_dict(state)
+
+
+def _has_gradient(optimizer: torch.optim.Optimizer) -> bool:
+    return any(p.grad is not None for group in optimizer.param_groups for p in group["params"])
