@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from freeze_gui.errors import UserError
-from freeze_gui.models.builtin import BUILTIN_NAMES, build_builtin, builtin_label
+from freeze_gui.models.builtin import BUILTIN_NAMES, build_builtin, builtin_label, pretrained_body
 from freeze_gui.models.factory import load_factory
 from freeze_gui.models.loaded import LoadedModel, ModelChoice, Preprocess, Progress
 from freeze_gui.models.shapes import guess_input_shape, output_shapes, probe_output
@@ -93,8 +93,9 @@ def load_model(
         Outputs of the head; None for the source's own number.
     weights
         "none", "default", or a path; None stands for "default" with builtin:digits-cnn and for "none" elsewhere.
-        The default weights of builtin:digits-cnn are its body, pretrained on the digits 0–4; its head is always
-        fresh, because the classes of the new task are others. builtin:two-task always starts with its article's.
+        The default weights of builtin:digits-cnn and builtin:encoder-head are their body, pretrained on the digits
+        0–4; the head is always fresh, because the classes of the new task are others. builtin:two-task always starts
+        with its article's.
     seed
         Of the initial weights.
     progress
@@ -126,9 +127,11 @@ def _load_builtin(name: str, num_classes: int | None, weights: str | None, seed:
     state = None if weights in ("none", "default") else read_weights(weights)
     torch.manual_seed(seed)
     loaded = build_builtin(name, num_classes=num_classes)
-    if weights == "default" and name == "digits-cnn":
+    body = pretrained_body(name)
+    if weights == "default" and body is not None:
         path = resource_path("weights", "digits-cnn.safetensors")
-        load_weights(loaded.module, read_weights(path), where=str(path), fresh_head=True)
+        module = loaded.module.get_submodule(body)
+        load_weights(module, read_weights(path), where=str(path), fresh_head=module is loaded.module)
     elif state is not None:
         load_weights(loaded.module, state, where=weights)
     return loaded

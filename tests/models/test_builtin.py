@@ -8,7 +8,10 @@ from torch.nn import functional
 
 from freeze_gui.data.sources import load_data
 from freeze_gui.errors import UserError
-from freeze_gui.models.builtin import BUILTIN_NAMES, DigitsCNN
+from freeze_gui.models.builtin import BUILTIN_NAMES
+from freeze_gui.models.digits_cnn import DigitsCNN
+from freeze_gui.models.layer_tree import build_tree
+from freeze_gui.models.selection import select
 from freeze_gui.models.sources import load_model, open_model, output_shapes
 from freeze_gui.models.weights import read_weights
 from freeze_gui.resources import resource_path
@@ -88,6 +91,54 @@ def test_the_default_layers_are_blocks_of_the_digits_network() -> None:
 def test_a_fixed_head_refuses_another_number_of_classes() -> None:
     with pytest.raises(UserError, match=r"builtin:two-task has 4 output\(s\)"):
         open_model("builtin:two-task", num_classes=5)
+
+
+def test_the_encoder_is_the_shipped_body_and_the_module_above_it_is_fresh_from_the_seed() -> None:
+    shipped = read_weights(resource_path("weights", "digits-cnn.safetensors"))
+    state = load_model("builtin:encoder-head", seed=5).module.state_dict()
+    plain = load_model("builtin:encoder-head", seed=5, weights="none").module.state_dict()
+    assert {name for name in state if not name.startswith("encoder.")} == {
+        "new.0.weight", "new.0.bias", "new.2.weight", "new.2.bias"
+    }
+    assert all(torch.equal(state[f"encoder.{name}"], tensor) for name, tensor in shipped.items())
+    assert torch.equal(state["new.0.weight"], plain["new.0.weight"])
+    assert not torch.equal(state["encoder.stem.conv.weight"], plain["encoder.stem.conv.weight"])
+
+
+def test_the_transformer_of_the_scenario_is_the_one_of_torch() -> None:
+    module = load_model("builtin:tiny-transformer").module
+    assert type(module.get_submodule("encoder")) is torch.nn.TransformerEncoder
+    chosen = select(build_tree(module), ["encoder.layers[:2]"])
+    assert {path for path in chosen if path.count(".") == 2} == {"encoder.layers.0", "encoder.layers.1"}
+
+
+def test_the_two_routes_share_every_weight() -> None:
+    module = load_model("builtin:routes").module
+    features = torch.ones(3, 12)
+    assert torch.equal(module(features, task="near"), module(features, task="far"))
+
+
+def test_an_id_decides_by_its_own_embedding_and_a_text_id_by_its_own() -> None:
+    module = load_model("builtin:names").module
+    module(torch.tensor([[3, 7]])).sum().backward()
+    for name, row in (("id", 3), ("text_id", 7)):
+        gradient = module.get_parameter(f"{name}.weight").grad
+        assert gradient is not None
+        assert gradient.abs().sum(dim=1).nonzero().flatten().tolist() == [row]
+
+
+@pytest.mark.parametrize("name", BUILTIN_NAMES)
+def test_the_layers_that_the_window_ticks_at_first_are_in_the_network(name: str) -> None:
+    opened = open_model(f"builtin:{name}")
+    assert bool(select(build_tree(opened.module), opened.default_layers)) is bool(opened.default_layers)
+
+
+@pytest.mark.parametrize("name", BUILTIN_NAMES)
+def test_every_builtin_model_gets_random_data_that_its_forward_takes(name: str) -> None:
+    model = load_model(f"builtin:{name}")
+    batch = next(load_data("random", model=model, loss=model.default_loss, batch_size=3).epoch(0))
+    keywords = {} if batch.task is None else {"task": batch.task}
+    assert model.module(batch.inputs, **keywords).shape == (len(batch.targets), model.num_classes)
 
 
 @pytest.mark.parametrize("name", BUILTIN_NAMES)
