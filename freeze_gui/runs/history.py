@@ -32,6 +32,8 @@ class HistoryView:
         Shape (rows, layers): frozen at that step; moved although frozen at, or since the row before, that step.
     loss_step, loss, step_s, overhead_s
         Every step, measured or not; shape (steps,).
+    state_step, optimizer_state
+        Steps at which the optimizer's state was read, shape (reads,), and what it was, shape (reads, parameters, 3).
     """
 
     step: NDArray[np.int64]
@@ -44,6 +46,8 @@ class HistoryView:
     loss: Floats
     step_s: Floats
     overhead_s: Floats
+    state_step: NDArray[np.int64]
+    optimizer_state: NDArray[np.float32]
 
     def metric(self, name: str) -> Floats:
         """Return one of `METRICS` by name, shape (rows, layers)."""
@@ -73,6 +77,7 @@ class History:
         self.markers: list[tuple[int, str]] = []
         self._rows = 0
         self._steps = 0
+        self._states = 0
         self._pending_leaks = np.zeros(len(layers), dtype=bool)
         width = len(layers)
         self._by_row: dict[str, NDArray[np.generic]] = {
@@ -86,6 +91,10 @@ class History:
             "loss": np.zeros(256),
             "step_s": np.zeros(256),
             "overhead_s": np.zeros(256),
+        }
+        # by read; as wide as the first one that comes, and nothing in runs that read none
+        self._by_read: dict[str, NDArray[np.generic]] = {
+            "state_step": np.zeros(0, np.int64), "optimizer_state": np.zeros((0, 0, 3), np.float32)
         }
 
     @property
@@ -101,6 +110,8 @@ class History:
     def append(self, event: StepDone) -> None:
         """Add one step; called by the thread that runs the training only."""
         self._append_step(event)
+        if event.optimizer_state is not None:
+            self._append_state(event.step, event.optimizer_state)
         self._pending_leaks[list(event.leaked)] = True
         if event.weight_delta is None or event.update_norm is None or event.grad_norm is None:
             return
@@ -119,10 +130,11 @@ class History:
 
     def view(self) -> HistoryView:
         """Return a snapshot of all that is there now."""
-        rows, steps = self._rows, self._steps   # before the arrays: what they count is in them
-        by_row, by_step = self._by_row, self._by_step
+        rows, steps, reads = self._rows, self._steps, self._states   # before the arrays: what they count is in them
+        by_row, by_step, by_read = self._by_row, self._by_step, self._by_read
         parts = {name: array[:rows] for name, array in by_row.items()}
         parts |= {name: array[:steps] for name, array in by_step.items()}
+        parts |= {name: array[:reads] for name, array in by_read.items()}
         return HistoryView(**parts)   # type: ignore[arg-type]   # each array has the dtype its name says
 
     def _append_step(self, event: StepDone) -> None:
@@ -135,6 +147,18 @@ class History:
         arrays["step_s"][at] = event.step_s
         arrays["overhead_s"][at] = event.overhead_s
         self._steps = at + 1
+
+    def _append_state(self, step: int, state: Floats) -> None:
+        at = self._states
+        if at == 0:
+            self._by_read = {
+                "state_step": np.zeros(64, np.int64), "optimizer_state": np.zeros((64, *state.shape), np.float32)
+            }
+        elif at == len(self._by_read["state_step"]):
+            self._by_read = {name: _doubled(array) for name, array in self._by_read.items()}
+        self._by_read["state_step"][at] = step
+        self._by_read["optimizer_state"][at] = state
+        self._states = at + 1
 
 
 def reduce_columns(values: Floats, width: int) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from freeze_gui.training.events import (
     RunStarted,
     StepDone,
 )
+
+_FINDINGS = ("forecast", "scenario", "claims")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class RunRecorder:
         One flag a layer: frozen now; the array is replaced, never written.
     leaked
         One count a layer: steps at which it moved although frozen.
+    optimizer_state
+        The newest, as in `StepDone`; None before the first.
+    findings
+        What the summary says of forecast and claims; empty until the summary is made.
     """
 
     def __init__(self, config: RunConfig, label: str | None = None) -> None:
@@ -65,6 +72,8 @@ class RunRecorder:
         self.frozen: NDArray[np.bool_] = np.zeros(0, bool)
         self.leaked: NDArray[np.int64] = np.zeros(0, np.int64)
         self.trainable: list[TrainableCount] = []
+        self.optimizer_state: NDArray[np.float64] | None = None
+        self.findings: Mapping[str, Any] = {}
         self._frozen_windows: dict[int, list[tuple[int, int]]] = {}
         self._last_flags: NDArray[np.bool_] | None = None
         self._frozen_layers: list[int] = []
@@ -89,6 +98,8 @@ class RunRecorder:
                 if self.history is not None:
                     self.history.evaluations.append((event.step, event.loss, event.accuracy))
             case RunEnded():
+                if event.optimizer_state is not None:
+                    self.optimizer_state = event.optimizer_state
                 self.ended, self.status = event, event.status
 
     def summary(self) -> dict[str, Any]:
@@ -101,7 +112,9 @@ class RunRecorder:
         """
         if self.ended is None:
             raise RuntimeError("a run that has not ended has no summary")
-        return summarise(self)
+        summary = summarise(self)
+        self.findings = {key: summary[key] for key in _FINDINGS if key in summary}
+        return summary
 
     def frozen_windows(self, layer: int) -> list[tuple[int, int]]:
         """Return the [from, to) windows in which the layer was frozen."""
@@ -130,6 +143,8 @@ class RunRecorder:
         for layer in event.leaked:
             self.leaked[layer] += 1
         self._extend_windows(event)
+        if event.optimizer_state is not None:
+            self.optimizer_state = event.optimizer_state
         self.history.append(event)
 
     def _extend_windows(self, event: StepDone) -> None:

@@ -128,3 +128,21 @@ def test_an_infinite_value_beside_a_missing_one_is_infinite_and_not_missing() ->
     values = np.array([[NO_GRADIENT], [np.inf], [1.0], [1.0]])
     low, high = reduce_columns(values, 2)
     assert low[0, 0] == high[0, 0] == np.inf
+
+
+def test_the_optimizer_state_of_every_read_survives_the_growing_of_the_arrays() -> None:
+    history = History(LAYERS)
+    for number in range(200):   # beyond 64 and 128
+        state = np.array([[number, np.nan, 0.5 * number]] * 2)
+        history.append(step(number, optimizer_state=state if number % 2 else None))
+    view = history.view()
+    assert np.array_equal(view.state_step, np.arange(1, 200, 2))
+    assert view.optimizer_state.shape == (100, 2, 3)
+    assert np.array_equal(view.optimizer_state[:, 1, 2], 0.5 * view.state_step)
+    assert np.isnan(view.optimizer_state[:, :, 1]).all()
+
+
+def test_a_run_without_reads_keeps_no_optimizer_state() -> None:
+    history = History(LAYERS)
+    history.append(step(0))
+    assert history.view().optimizer_state.size == 0

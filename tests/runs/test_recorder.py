@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,3 +119,18 @@ def test_the_summary_says_what_happened() -> None:
     assert summary["cost"]["gradient_bytes"] == 36
     assert summary["cost"]["step_ms_median"] == pytest.approx(10.0)
     json.dumps(summary, allow_nan=False)
+
+
+def test_the_newest_optimizer_state_is_kept_and_the_end_brings_the_last() -> None:
+    early, late = np.full((2, 3), 1.0), np.full((2, 3), 2.0)
+    recorder = recorded(replace(step(0, NEITHER), optimizer_state=early), step(1, NEITHER))
+    assert recorder.optimizer_state is early
+    recorder.handle(RunEnded("completed", None, 2, optimizer_state=late))
+    assert recorder.optimizer_state is late
+
+
+def test_findings_are_there_once_the_summary_is_made() -> None:
+    recorder = recorded(step(0, NEITHER), RunEnded("completed", None, 1))
+    assert not recorder.findings
+    summary = recorder.summary()
+    assert recorder.findings == {key: summary[key] for key in ("forecast", "scenario", "claims") if key in summary}
