@@ -10,17 +10,31 @@ _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def bits(tensor: torch.Tensor) -> torch.Tensor:
-    """Return `tensor` seen as whole numbers of the same size; shares its memory."""
+    """Return `tensor` seen as whole numbers of the same size; shares its memory where it can."""
     tensor = tensor.detach()
     if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
+        tensor = torch.view_as_real(tensor.resolve_conj())
     return tensor.view(_INTEGERS[tensor.element_size()]) if tensor.is_floating_point() else tensor
+
+
+def parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """Return the dense tensors that hold `tensor`, its values last; more than one for a sparse tensor."""
+    tensor = tensor.detach()
+    if tensor.layout == torch.sparse_coo:
+        return [tensor._indices(), tensor._values()]
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    return [tensor]
 
 
 def differ(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
     """Tell for each pair whether any bit, or shape or number format, differs, with one read from the device for all."""
     if any(not _alike(a, b) for a, b in pairs):
         return [not _alike(a, b) or differ([(a, b)])[0] for a, b in pairs]
+    if any(a.layout != torch.strided for a, _ in pairs):
+        return [any(differ(list(zip(parts(a), parts(b), strict=True)))) for a, b in pairs]
     if all(a.device.type == "cpu" for a, _ in pairs):
         return [not torch.equal(bits(a), bits(b)) for a, b in pairs]
     answers: list[bool] = torch.stack([torch.ne(bits(a), bits(b)).any() for a, b in pairs]).tolist()
@@ -31,13 +45,22 @@ def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
     """Return the largest absolute difference of an element; NaN where a NaN or another shape leaves nothing to say."""
     if not _alike(a, b):
         return float("nan")
+    if a.layout != torch.strided:
+        a, b = parts(a)[-1], parts(b)[-1]
+        if not _alike(a, b):
+            return float("nan")
     if a.numel() == 0:
         return 0.0
     if a.is_complex():
-        a, b = torch.view_as_real(a), torch.view_as_real(b)
+        a, b = torch.view_as_real(a.resolve_conj()), torch.view_as_real(b.resolve_conj())
     wide = torch.float32 if a.device.type == "mps" else torch.float64
     return float((a.detach().to(wide) - b.detach().to(wide)).abs().max())
 
 
+def is_zero(tensor: torch.Tensor) -> bool:
+    """Tell whether every element is exactly zero, of either sign."""
+    return not bool(parts(tensor)[-1].any())
+
+
 def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
+    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and a.layout == b.layout

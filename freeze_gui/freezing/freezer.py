@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from freeze_gui.freezing.causes import Marks, gradient_marks
+from freeze_gui.freezing.causes import Marks, freshly_written, gradient_marks
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import METHODS
-from freeze_gui.freezing.norm_layers import NormPolicy
+from freeze_gui.freezing.norm_layers import NormPolicy, NormReport, NormWatch
 from freeze_gui.freezing.plan import FreezePlan
-from freeze_gui.freezing.side_effects import SideEffect, SideEffectWatch
+from freeze_gui.freezing.side_effects import SideEffect, SideEffectWatch, ThawReport
 from freeze_gui.freezing.thaw import reset_state
 from freeze_gui.freezing.verdict import FrozenWatch, TensorVerdict
 
@@ -32,8 +32,10 @@ class Freezer:
         self._method = METHODS[plan.method](self._context)
         self._norm = NormPolicy(self._context, plan.norm)
         self._watch = FrozenWatch(self._context)
+        self._norm_watch = NormWatch(self._context)
         self._effects = SideEffectWatch(self._context, clipping)
         self._marks: Marks = {}
+        self._fresh: set[int] = set()   # parameters whose gradient this step's backward wrote
         self._pending: frozenset[str] = frozenset()   # to be frozen after this step's backward
 
     @property
@@ -67,23 +69,36 @@ class Freezer:
 
     def after_backward(self, step: int) -> None:
         """Freeze what freezes at this moment, and let the method see the gradients."""
+        self._fresh = freshly_written(self._context.model.parameters(), self._marks)
         self._freeze_pending(step)
         self._method.after_backward()
-        self._effects.after_backward(self._marks)
+        self._effects.after_backward(self._marks, self._fresh)
 
     def before_step(self, step: int) -> None:
         """Look at the frozen tensors before the optimizer runs; gradients are final here."""
-        self._effects.before_step(self._watch.before_step(step, self._marks))
+        self._effects.before_step(self._watch.before_step(step, self._fresh))
 
     def after_step(self, step: int) -> list[str]:
         """Let the method restore, then compare bits; return the frozen layers that moved in this step."""
-        self._effects.after_step()
+        self._effects.after_step(step)
         self._method.after_step()
         return self._watch.after_step(step)
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
         return self._watch.verdicts(steps)
+
+    def effective_weights(self, steps: int) -> tuple[TensorVerdict, ...]:
+        """Return the verdict on every weight that a parametrization computes, after `steps` steps."""
+        return self._watch.effective_weights(steps)
+
+    def norm_reports(self, steps: int) -> tuple[NormReport, ...]:
+        """Return what held of each norm layer that was frozen."""
+        return self._norm_watch.reports(self._watch.verdicts(steps))
+
+    def thaws(self) -> tuple[ThawReport, ...]:
+        """Return the first step of each layer after each thaw."""
+        return self._effects.thaws()
 
     def side_effects(self) -> tuple[SideEffect, ...]:
         """Return what the freeze did to the rest of the run."""
@@ -96,6 +111,8 @@ class Freezer:
             self._method.freeze(modules)
             self._norm.apply()
             self._watch.begin(modules, step)
+            self._norm_watch.begin(modules)
+            self._effects.frozen(modules)
 
     def _thaw(self, modules: frozenset[str], step: int) -> None:
         if modules:
@@ -103,6 +120,7 @@ class Freezer:
             self._watch.end(step)
             self._method.thaw(modules)
             self._norm.thaw(modules)
+            self._norm_watch.end(modules)
             if self.plan.thaw == "reset_state":
                 reset_state(self.optimizer, self._context.parameters(modules))
             self._effects.thawed(modules)

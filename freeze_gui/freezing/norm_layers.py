@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
 
 from freeze_gui.freezing.context import FreezeContext
-from freeze_gui.models.layer_tree import is_dropout, is_norm
+from freeze_gui.freezing.verdict import TensorVerdict
+from freeze_gui.freezing.watched import is_statistic
+from freeze_gui.models.layer_tree import is_dropout, is_norm, own_tensors
 
 
 @dataclass(frozen=True)
@@ -52,3 +59,62 @@ class NormPolicy:
         if self._active:
             for path in modules & self._candidates.keys():
                 self._candidates[path].train()
+
+
+class NormWatch:
+    """Listens to frozen norm layers that keep statistics, and answers the three questions of each at the end."""
+
+    def __init__(self, context: FreezeContext) -> None:
+        self._context = context
+        self._norms = {
+            path: module
+            for path, module in context.modules.items()
+            if is_norm(module) and not is_inside_parametrization(path) and own_tensors(module)
+        }
+        self._ever_frozen: dict[str, None] = {}
+        self._used_batch: set[str] = set()
+        self._hooks: dict[str, torch.utils.hooks.RemovableHandle] = {}
+
+    def begin(self, modules: frozenset[str]) -> None:
+        """Listen to those of `modules` that are norm layers."""
+        for path in self._norms.keys() & modules:
+            self._ever_frozen[path] = None
+            if path not in self._hooks and any(map(is_statistic, self._norms[path]._buffers)):
+                self._hooks[path] = self._norms[path].register_forward_pre_hook(self._listener(path))
+
+    def end(self, modules: frozenset[str]) -> None:
+        """Listen no more to `modules`."""
+        for path in self._hooks.keys() & modules:
+            self._hooks.pop(path).remove()
+
+    def reports(self, verdicts: Iterable[TensorVerdict]) -> tuple[NormReport, ...]:
+        """Return the report on every norm layer that was frozen, in the model's order."""
+        affine: dict[str, list[bool]] = {}
+        statistics: dict[str, list[bool]] = {}
+        for verdict in verdicts:
+            kind = statistics if is_statistic(verdict.name.rpartition(".")[2]) else affine
+            for layer in verdict.layers:
+                kind.setdefault(layer, []).append(verdict.moved)
+        return tuple(
+            NormReport(path, _still(affine.get(path)), _still(statistics.get(path)), path not in self._used_batch)
+            for path in self._norms
+            if path in self._ever_frozen
+        )
+
+    def _listener(self, path: str) -> Any:
+        def listen(module: nn.Module, inputs: Any) -> None:
+            if module.training and any(
+                is_statistic(key) and buffer is not None for key, buffer in module._buffers.items()
+            ):
+                self._used_batch.add(path)
+
+        return listen
+
+
+def is_inside_parametrization(path: str) -> bool:
+    """Tell whether a module makes a weight: spectral norm has the word in its name and is no norm layer."""
+    return "parametrizations" in path.split(".")
+
+
+def _still(moved: list[bool] | None) -> bool | None:
+    return None if moved is None else not any(moved)

@@ -13,12 +13,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from freeze_gui.freezing.bits import differ, largest_difference
-from freeze_gui.freezing.causes import Marks, Suspect, fresh_step, gradient_mark
+from freeze_gui.freezing.bits import differ, largest_difference, parts
+from freeze_gui.freezing.causes import Suspect, fresh_step
 from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.structure import Structure
+from freeze_gui.freezing.verdict import Kept
 
 JUMP = 1.5
-"""A first step after a thaw is a jump from this many times the step of a fresh optimizer on."""
+"""A first step after a thaw is a jump from this many times the step of a fresh optimizer on, if it comes from a state
+that went on while the layer was frozen; what a layer had before the freeze is no jump when it goes on with it."""
+
+_KEPT_THAWS = 8
+"""Reports kept of one layer, besides any that is larger: layers of tasks thaw at every other step."""
 
 TEXTS = {
     "upstream_cut": "These layers ran and got no gradient, because a frozen layer after them cuts the graph: they do "
@@ -79,63 +85,81 @@ class SideEffectWatch:
     def __init__(self, context: FreezeContext, clipping: bool) -> None:
         self._context = context
         self._clipping = clipping
-        self._trainable = {id(p) for p in context.model.parameters() if p.requires_grad}
         self._found: dict[str, dict[str, None]] = {kind: {} for kind in TEXTS}   # kind → layers, in order
         self._looked_at: set[frozenset[str]] = {frozenset()}
-        self._calls: dict[str, bool] = {}   # layers that ran in this step, in order → did autograd record them
-        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
-        self._thawed: list[tuple[str, nn.Parameter]] = []
-        self._suspects: list[tuple[str, nn.Parameter, Suspect]] = []
-        self._first_steps: list[tuple[str, nn.Parameter, Suspect]] = []
-        self._largest_jump = 0.0
+        self._structure: Structure | None = None
+        self._suspects: list[Kept] = []
+        self._evolved: set[str] = set()          # layers whose optimizer state changed since they froze
+        self._thawed: dict[str, bool] = {}       # layers before their first step → did their state change meanwhile
+        self._first_steps: dict[str, list[tuple[nn.Parameter, Suspect]]] = {}
+        self._thaws: dict[str, list[ThawReport]] = {}
+        self._dead_checked = True
+
+    def frozen(self, modules: frozenset[str]) -> None:
+        """Note layers that freeze now."""
+        self._evolved -= modules
+        for path in modules:
+            self._thawed.pop(path, None)
 
     def thawed(self, modules: frozenset[str]) -> None:
-        """Note layers whose first step after a thaw is the coming one."""
-        self._thawed = list(self._parameters(modules))
+        """Note layers whose first step after a thaw is still to come."""
+        self._thawed |= {path: path in self._evolved for path, _ in self._parameters(modules)}
+        self._dead_checked = False
 
     def before_forward(self) -> None:
         """Listen to the forward in the first step of each set of frozen modules."""
-        self._calls = {}
         if self._context.frozen not in self._looked_at:
-            for path, module in self._context.modules.items():
-                if module._parameters:
-                    self._hooks.append(module.register_forward_hook(self._listener(path)))
+            self._looked_at.add(self._context.frozen)
+            self._structure = Structure(self._context)
+            self._dead_checked = False
 
-    def after_backward(self, marks: Marks) -> None:
-        """Look at the gradients that clipping and the optimizer are going to see."""
-        grouped = self._grouped()
-        if self._hooks:
-            self._look_at_structure(marks, grouped)
+    def after_backward(self, had_gradient: Collection[int], fresh: Collection[int]) -> None:
+        """Look at the gradients that clipping and the optimizer are going to see.
+
+        Parameters
+        ----------
+        had_gradient, fresh
+            Identities of the parameters that had a gradient before this step's backward, and of those that it wrote.
+        """
+        grouped = {id(p) for group in self._context.optimizer.param_groups for p in group["params"]}
+        if self._structure is not None:
+            self._structure.close()
+            self._look_at(self._structure, fresh)
+            self._structure = None
+        if not self._dead_checked:
+            self._dead_checked = True
+            self._look_for_dead(grouped, fresh)
         for path, p in self._parameters(self._context.frozen):
-            is_there = p.grad is not None and id(p) not in grouped
-            if is_there and id(p) in marks and marks[id(p)] != gradient_mark(p):
+            if p.grad is not None and id(p) not in grouped and id(p) in had_gradient and id(p) in fresh:
                 self._found["gradients_accumulate"][path] = None
         if self._clipping:
             self._look_at_clipping()
 
-    def before_step(self, suspects: Iterable[tuple[str, nn.Parameter, Suspect]]) -> None:
+    def before_step(self, suspects: Iterable[Kept]) -> None:
         """Keep what the first step after a thaw is compared with; `suspects` are what the optimizer may move."""
-        self._suspects = [entry for entry in suspects if entry[0] not in self._found["state_evolving"]]
+        self._suspects = [entry for entry in suspects if entry[0] not in self._evolved]
+        if not self._thawed:
+            return
         groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
-        self._first_steps = [
-            (path, p, Suspect.take(self._context.optimizer, groups[id(p)], p, fresh=True))
-            for path, p in self._thawed
-            if p.grad is not None and id(p) in groups
-        ]
-        self._thawed = []
+        for path, p in self._parameters(self._thawed):
+            if p.grad is not None and id(p) in groups:
+                suspect = Suspect.take(self._context.optimizer, groups[id(p)], p, fresh=True)
+                self._first_steps.setdefault(path, []).append((p, suspect))
 
-    def after_step(self) -> None:
+    def after_step(self, step: int) -> None:
         """Compare optimizer states with those before the step, and thawed layers with a fresh first step."""
         for path, p, suspect in self._suspects:
             if _state_changed(suspect.state, self._context.optimizer.state.get(p, {})):
                 self._found["state_evolving"][path] = None
-        for path, p, suspect in self._first_steps:
-            fresh = largest_difference(fresh_step(suspect), suspect.value)
-            ratio = largest_difference(p, suspect.value) / fresh if fresh > 0 else 0.0
-            if ratio > JUMP:
+                self._evolved.add(path)
+        for path, moved in self._first_steps.items():
+            report = _thaw_report(step, path, moved)
+            reports = self._thaws.setdefault(path, [])
+            if len(reports) < _KEPT_THAWS or report.largest_update > max(r.largest_update for r in reports):
+                reports.append(report)
+            if self._thawed.pop(path) and report.over_fresh is not None and report.over_fresh > JUMP:
                 self._found["thaw_jump"][path] = None
-                self._largest_jump = max(self._largest_jump, ratio)
-        self._first_steps = []
+        self._first_steps = {}
 
     def side_effects(self) -> tuple[SideEffect, ...]:
         """Return what was found so far."""
@@ -143,53 +167,47 @@ class SideEffectWatch:
             SideEffect(kind, tuple(layers), self._text(kind)) for kind, layers in self._found.items() if layers
         )
 
+    def thaws(self) -> tuple[ThawReport, ...]:
+        """Return the first step of each layer after each thaw, by step; of many thaws the first and the largest."""
+        return tuple(sorted((r for reports in self._thaws.values() for r in reports), key=lambda r: r.step))
+
     def _text(self, kind: str) -> str:
         if kind != "thaw_jump":
             return f"{TEXTS[kind]}."
-        return f"{TEXTS[kind]}; the largest was {self._largest_jump:.1f} times as large."
+        jumps = [r.over_fresh for path in self._found[kind] for r in self._thaws[path] if r.over_fresh is not None]
+        return f"{TEXTS[kind]}; the largest was {max(jumps):.1f} times as large."
 
     def _parameters(self, modules: Collection[str]) -> Iterable[tuple[str, nn.Parameter]]:
         """Yield layer and parameter in the model's order: a set's own order is another in every process."""
         for path, module in self._context.modules.items():
-            for p in module._parameters.values():
-                if p is not None and path in modules:
-                    yield path, p
+            if path in modules:
+                for p in module._parameters.values():
+                    if p is not None:
+                        yield path, p
 
-    def _grouped(self) -> set[int]:
-        return {id(p) for group in self._context.optimizer.param_groups for p in group["params"]}
-
-    def _listener(self, path: str) -> Any:
-        def listen(module: nn.Module, inputs: object, output: Any) -> None:
-            tensor = output[0] if isinstance(output, tuple) and output else output
-            self._calls[path] = isinstance(tensor, torch.Tensor) and tensor.requires_grad
-
-        return listen
-
-    def _look_at_structure(self, marks: Marks, grouped: set[int]) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
+    def _look_at(self, structure: Structure, fresh: Collection[int]) -> None:
         frozen = self._context.frozen
-        self._looked_at.add(frozen)
-        order = list(self._calls)
-        last_frozen = max((order.index(path) for path in order if path in frozen), default=-1)
-        for position, path in enumerate(order):
-            own = [p for _, p in self._parameters([path]) if id(p) in self._trainable]
-            if path in frozen or not own:
-                continue
-            learned = any(marks.get(id(p)) != gradient_mark(p) for p in own if p.grad is not None)
-            if position < last_frozen and not learned:
+        for path in self._context.modules:
+            own = [p for _, p in self._parameters([path]) if p.requires_grad]
+            cut = any(id(p) in structure.cut_off for p in own)
+            if cut and path not in frozen and not any(id(p) in fresh for p in own):
                 self._found["upstream_cut"][path] = None
-        ran_frozen = [path for path in order if path in frozen]
-        if ran_frozen and all(self._calls[path] for path in ran_frozen):
+        ran_frozen = [path for path in structure.recorded if path in frozen]
+        if ran_frozen and all(structure.recorded[path] for path in ran_frozen):
             self._found["no_saving"] |= dict.fromkeys(ran_frozen)
-        for path, p in self._parameters(self._context.modules):
-            if path not in frozen and id(p) in self._trainable and id(p) not in grouped and p.requires_grad:
-                self._found["dead_thaw"][path] = None
+
+    def _look_for_dead(self, grouped: Collection[int], fresh: Collection[int]) -> None:
+        """Look for parameters that learn and never step; the modules are those of now, which a model may replace."""
+        frozen = {id(p) for _, p in self._parameters(self._context.frozen)}
+        for path, module in self._context.model.named_modules():
+            for p in module._parameters.values():
+                learns = p is not None and p.requires_grad and id(p) in fresh
+                if learns and id(p) not in grouped and id(p) not in frozen and path not in self._context.frozen:
+                    self._found["dead_thaw"][path] = None
 
     def _look_at_clipping(self) -> None:
         new = [
-            (path, p.grad)
+            (path, parts(p.grad)[-1])
             for path, p in self._parameters(self._context.frozen)
             if p.grad is not None and path not in self._found["clip_inflated"]
         ]
@@ -198,6 +216,15 @@ class SideEffectWatch:
             for (path, _), counts in zip(new, nonzero, strict=True):
                 if counts:
                     self._found["clip_inflated"][path] = None
+
+
+def _thaw_report(step: int, path: str, moved: Iterable[tuple[nn.Parameter, Suspect]]) -> ThawReport:
+    largest = fresh = lr = 0.0
+    for p, suspect in moved:
+        largest = max(largest, largest_difference(p, suspect.value))
+        fresh = max(fresh, largest_difference(fresh_step(suspect), suspect.value))
+        lr = float(suspect.hyper["lr"])
+    return ThawReport(step, path, largest, lr, largest / lr if lr else None, largest / fresh if fresh else None)
 
 
 def _state_changed(before: dict[str, Any], after: dict[str, Any]) -> bool:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from freeze_gui.freezing.bits import differ, largest_difference
-from freeze_gui.freezing.causes import Marks, Suspect, causes_of_step, gradient_mark
+from freeze_gui.freezing.bits import differ
+from freeze_gui.freezing.causes import SharedMemory, Suspect, causes_in_shared_memory, causes_of_step
 from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.effective import effective_weights
+from freeze_gui.freezing.watched import Cause, Watched, every_tensor, version_of
 from freeze_gui.models.layer_tree import own_tensors
 
-
-@dataclass(frozen=True)
-class Cause:
-    """Why a frozen tensor moved: in how many `steps`, and the largest change of one element that it made in a step."""
-
-    cause: str
-    steps: int
-    max_abs_change: float
+Kept = tuple[str, nn.Parameter, Suspect]
+"""Layer, parameter, and what was kept of it before a step that may move it."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,10 @@ class TensorVerdict:
     Attributes
     ----------
     name, role, layer
-        Full name, ``parameter`` or ``buffer``, path of its layer.
+        Full name; ``parameter``, ``buffer``, or ``effective`` for a weight that is computed from others; path of its
+        layer.
     tied_layers
-        Paths of further layers that own the same tensor.
+        Paths of further layers that own the same tensor, or parts of what an effective weight is made of.
     frozen_steps
         Frozen windows as [from, to) pairs of steps.
     moved, moved_steps, first_moved_step
@@ -60,187 +58,223 @@ class TensorVerdict:
         return (self.layer, *self.tied_layers)
 
 
-@dataclass
-class _Watched:
-    """One tensor of the model, and what is known about it; `reference` is set while it is frozen."""
-
-    name: str
-    role: str
-    layer: str
-    owner: nn.Module
-    key: str
-    tied_layers: list[str] = field(default_factory=list)
-    reference: torch.Tensor | None = None   # value when the window began
-    last: torch.Tensor | None = None        # value after the step before; the reference itself until the first move
-    began: int = 0
-    windows: list[tuple[int, int]] = field(default_factory=list)
-    moved_steps: int = 0
-    first_moved_step: int | None = None
-    max_abs_change: float = 0.0
-    causes: dict[str, Cause] = field(default_factory=dict)
-
-    @property
-    def tensor(self) -> torch.Tensor:
-        """The tensor now; looked up each time, since a module may put another one, or None, in its place."""
-        found = self.owner._parameters.get(self.key)
-        value = found if found is not None else self.owner._buffers.get(self.key)
-        return torch.empty(0) if value is None else value
-
-    def owners_in(self, modules: frozenset[str]) -> list[str]:
-        """Return those of the layers that own the tensor which are among `modules`."""
-        return [layer for layer in (self.layer, *self.tied_layers) if layer in modules]
-
-
 class FrozenWatch:
     """Compares every parameter and buffer of every frozen layer, bit by bit, at every step of its frozen window.
 
     The freezer calls `begin` where a freeze takes effect, `before_step` and `after_step` at those moments of each step,
-    and `end` where a layer thaws.
+    and `end` where a layer thaws. Between them hooks on the whole model look before and after each forward, so that
+    what the forward writes is told from what anybody else does.
     """
 
     def __init__(self, context: FreezeContext) -> None:
         self._context = context
-        self._all = list(_every_tensor(context.model))
-        self._frozen: list[_Watched] = []
+        self._all = every_tensor(context.model)
+        self._effective = effective_weights(context.model)
+        self._layers = {path for path, module in context.modules.items() if own_tensors(module)}
+        self._frozen: list[Watched] = []
+        self._frozen_effective: list[Watched] = []
         self._suspects: dict[int, Suspect] = {}
-        self._written: dict[int, str] = {}
-        self._storages = _shared_storages(self._all)
+        self._shared: dict[int, SharedMemory] = {}
+        self._aliases: dict[int, list[nn.Parameter]] = {}   # watched tensor → other parameters in its memory
+        self._written: dict[int, dict[str, None]] = {}      # watched tensor → causes before the step
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._step = 0
 
     def begin(self, modules: frozenset[str], step: int) -> None:
         """Take the values of all tensors of `modules` as those that must hold."""
+        self._step = step
         for watched in self._all:
             if watched.reference is None and watched.owners_in(modules):
-                watched.reference = watched.last = watched.tensor.detach().clone()
-                watched.began = step
+                watched.begin(step)
                 self._frozen.append(watched)
+        for watched in self._effective:
+            if watched.reference is None and watched.owners_in(self._context.frozen):
+                watched.begin(step)
+                self._frozen_effective.append(watched)
+        self._aliases = _aliases(self._frozen, self._context.model)
+        if not self._hooks:
+            self._hooks = [
+                self._context.model.register_forward_pre_hook(self._on_forward_begins),
+                self._context.model.register_forward_hook(self._on_forward_ends),
+            ]
 
     def end(self, step: int) -> None:
         """Close the windows of all tensors that no frozen module owns any more."""
-        for watched in [w for w in self._frozen if not w.owners_in(self._context.frozen)]:
-            if step > watched.began:
-                watched.windows.append((watched.began, step))
-            watched.reference = watched.last = None
-            self._frozen.remove(watched)
+        for frozen in (self._frozen, self._frozen_effective):
+            for watched in [w for w in frozen if not w.owners_in(self._context.frozen)]:
+                watched.end(step)
+                frozen.remove(watched)
+        if not self._frozen:
+            for hook in self._hooks:
+                hook.remove()
+            self._hooks = []
 
-    def before_step(self, step: int, marks: Marks) -> list[tuple[str, nn.Parameter, Suspect]]:
-        """Find what the forward wrote, and keep what is needed to replay the optimizer on tensors it may move.
+    def before_step(self, step: int, fresh: set[int]) -> list[Kept]:
+        """Find what was written before the step, and keep what a replay of the optimizer on moved tensors needs.
 
         Parameters
         ----------
         step
             The step that is about to be taken.
-        marks
-            The gradients that were there before this step's backward: one that it did not touch is stale.
+        fresh
+            Identities of the parameters whose gradient this step's backward wrote: any other's is stale.
 
         Returns
         -------
         list
             Layer, parameter and what was kept, for each frozen parameter that the optimizer may move.
         """
-        self._suspects = {}
-        self._written = {}
+        self._step = step
+        self._suspects, self._shared = {}, {}
         groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
-        doubted = []
+        self._look(lambda w: "other_writer", buffers=True)
+        kept: list[Kept] = []
         for watched in self._frozen:
-            tensor = watched.tensor
-            suspect = isinstance(tensor, nn.Parameter) and tensor.grad is not None and id(tensor) in groups
-            # comparing everything twice a step would double the price of a clean run: weights that no forward has
-            # written in the first two steps of a window are compared after the step alone
-            if suspect or watched.role == "buffer" or step - watched.began < 2 or watched.moved_steps:
-                doubted.append(watched)
-        pairs = [(w.tensor, w.last) for w in doubted if w.last is not None]
-        for watched, wrote in zip(doubted, differ(pairs), strict=True):
-            if wrote:
-                self._written[id(watched)] = _forward_cause(watched)
-        kept: list[tuple[str, nn.Parameter, Suspect]] = []
-        for watched in doubted:
-            tensor = watched.tensor
+            tensor = watched.read()
             if isinstance(tensor, nn.Parameter) and tensor.grad is not None and id(tensor) in groups:
-                fresh = marks.get(id(tensor)) != gradient_mark(tensor)
-                suspect_now = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, fresh)
-                self._suspects[id(watched)] = suspect_now
-                kept += [(layer, tensor, suspect_now) for layer in watched.owners_in(self._context.frozen)]
+                suspect = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, id(tensor) in fresh)
+                self._suspects[id(watched)] = suspect
+                kept += [(layer, tensor, suspect) for layer in watched.owners_in(self._context.frozen)]
+        for watched in self._frozen:
+            if aliases := self._aliases.get(id(watched)):
+                self._shared[id(watched)] = self._take_shared(watched.read(), aliases, groups, fresh)
         return kept
 
     def after_step(self, step: int) -> list[str]:
         """Compare all frozen tensors; return the layers of those that moved in this step."""
-        pairs = [(w.tensor, w.last) for w in self._frozen if w.last is not None]
+        pairs = [(w.read(), w.last) for w in self._frozen if w.last is not None]
         moved = [w for w, did in zip(self._frozen, differ(pairs), strict=True) if did]
+        causes: dict[str, list[str]] = {}   # layer → why its tensors moved
         for watched in moved:
-            self._record(watched, step)
-        return list(dict.fromkeys(layer for w in moved for layer in w.owners_in(self._context.frozen)))
+            found = self._causes(watched)
+            watched.moved(step, watched.read(), found)
+            for layer in (watched.layer, *watched.tied_layers):
+                causes.setdefault(layer, []).extend(found)
+        for watched in self._frozen:
+            watched.version = version_of(watched.read())
+            watched.seen = watched.last
+        self._written = {}
+        for watched in self._frozen_effective:
+            now = watched.read()
+            if watched.last is not None and differ([(now, watched.last)])[0]:
+                parts = [cause for layer in (watched.layer, *watched.tied_layers) for cause in causes.get(layer, [])]
+                watched.moved(step, now, dict.fromkeys(parts or ["other_writer"]))
+                moved.append(watched)
+        leaked = dict.fromkeys(layer for w in moved for layer in w.owners_in(self._context.frozen))
+        return [layer for layer in leaked if layer in self._layers]
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
         return tuple(_verdict(watched, steps) for watched in self._all)
 
-    def _record(self, watched: _Watched, step: int) -> None:
-        tensor, last, reference = watched.tensor, watched.last, watched.reference
-        assert last is not None
-        assert reference is not None
-        change = largest_difference(tensor, last)
-        for cause in self._causes(watched):
-            known = watched.causes.get(cause, Cause(cause, 0, 0.0))
-            watched.causes[cause] = Cause(cause, known.steps + 1, _larger(known.max_abs_change, change))
-        watched.moved_steps += 1
-        watched.max_abs_change = _larger(watched.max_abs_change, largest_difference(tensor, reference))
-        if watched.first_moved_step is None:
-            watched.first_moved_step = step
-        watched.last = tensor.detach().clone()
+    def effective_weights(self, steps: int) -> tuple[TensorVerdict, ...]:
+        """Return the verdict on every weight that is computed from other tensors."""
+        return tuple(_verdict(watched, steps) for watched in self._effective)
 
-    def _causes(self, watched: _Watched) -> list[str]:
+    def _on_forward_begins(self, model: nn.Module, inputs: Any) -> None:
+        self._look(lambda w: "other_writer", buffers=False)
+
+    def _on_forward_ends(self, model: nn.Module, inputs: Any, output: Any) -> None:
+        self._look(lambda w: "forward_write", buffers=False)
+
+    def _look(self, cause_of: Any, buffers: bool) -> None:
+        """Note which frozen tensors were written since the last look.
+
+        Comparing everything again and again would multiply the price of a clean run: parameters are compared when torch
+        has counted a write into them, in the first two steps of a window, and once they are known to move. Buffers are
+        compared right before the step; the forward alone writes them, and so does its repetition within backward when
+        activations are recomputed.
+        """
+        doubted = [
+            w
+            for w in self._frozen
+            if (buffers if w.role == "buffer" else w.version != version_of(w.read()) or self._is_young(w))
+        ]
+        pairs = [(w.read(), w.seen) for w in doubted if w.seen is not None]
+        for watched, wrote in zip(doubted, differ(pairs), strict=True):
+            watched.version = version_of(watched.read())
+            if wrote:
+                cause = cause_of(watched) if watched.role != "buffer" else _buffer_cause(watched)
+                self._written.setdefault(id(watched), {})[cause] = None
+                watched.seen = watched.read().detach().clone()
+
+    def _is_young(self, watched: Watched) -> bool:
+        """Tell whether a parameter has to be compared at each look: it may be written past torch's count."""
+        return watched.moved_steps > 0 or self._step - watched.began < 2
+
+    def _take_shared(
+        self, tensor: torch.Tensor, aliases: list[nn.Parameter], groups: dict[int, dict[str, Any]], fresh: set[int]
+    ) -> SharedMemory:
+        optimizer = self._context.optimizer
+        mine = [tensor] if isinstance(tensor, nn.Parameter) else []
+        able = [p for p in (*mine, *aliases) if p.grad is not None and id(p) in groups]
+        order = {key: place for place, key in enumerate(groups)}
+        able.sort(key=lambda p: order[id(p)])
+        return SharedMemory.take(
+            tensor, [(p, Suspect.take(optimizer, groups[id(p)], p, id(p) in fresh)) for p in able]
+        )
+
+    def _causes(self, watched: Watched) -> list[str]:
         """Name what moved a tensor in this step, from what was kept before the step."""
-        found = [self._written[id(watched)]] if id(watched) in self._written else []
-        suspect = self._suspects.get(id(watched))
-        if suspect is not None and suspect.was_moved(watched.tensor):
-            found += causes_of_step(suspect, watched.tensor)
-        elif not found:
-            shared = watched.tensor.untyped_storage().data_ptr() in self._storages
-            found.append("shared_storage" if shared else "other_writer")
-        return found
+        found = list(self._written.get(id(watched), {}))
+        suspect, shared, now = self._suspects.get(id(watched)), self._shared.get(id(watched)), watched.read()
+        before = watched.seen if suspect is None else suspect.value
+        assert before is not None
+        if not differ([(before, now)])[0]:
+            return found   # moved before the step, and not by it
+        if shared is not None:
+            return list(dict.fromkeys(found + causes_in_shared_memory(shared, suspect, now)))
+        if suspect is not None:
+            return list(dict.fromkeys(found + causes_of_step(suspect, now)))
+        return list(dict.fromkeys([*found, "other_writer"]))
 
 
-def _every_tensor(model: nn.Module) -> Iterable[_Watched]:
-    found: dict[int, _Watched] = {}
-    for path, module in model.named_modules():
-        for key, tensor in own_tensors(module).items():
-            if id(tensor) in found:
-                found[id(tensor)].tied_layers.append(path)
-            else:
-                role = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
-                found[id(tensor)] = _Watched(f"{path}.{key}" if path else key, role, path, module, key)
-    return found.values()
+def _buffer_cause(watched: Watched) -> str:
+    return "running_statistics" if watched.is_statistic else "forward_write"
 
 
-def _shared_storages(tensors: Iterable[_Watched]) -> set[int]:
-    """Return the memory that two different tensors of the model lie in."""
-    seen: set[int] = set()
-    shared: set[int] = set()
-    for watched in tensors:
-        address = watched.tensor.untyped_storage().data_ptr()
-        (shared if address in seen else seen).add(address)
-    return shared - {0}
+def _aliases(frozen: Iterable[Watched], model: nn.Module) -> dict[int, list[nn.Parameter]]:
+    """Return the other parameters that lie in the memory of each frozen tensor; nothing for most models."""
+    in_memory: dict[int, dict[int, nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.layout == torch.strided and (address := parameter.untyped_storage().data_ptr()):
+            in_memory.setdefault(address, {})[id(parameter)] = parameter
+    found: dict[int, list[nn.Parameter]] = {}
+    for watched in frozen:
+        tensor = watched.read()
+        if tensor.layout != torch.strided:
+            continue
+        others = [
+            p
+            for key, p in in_memory.get(tensor.untyped_storage().data_ptr(), {}).items()
+            if key != id(tensor) and _overlap(p, tensor)
+        ]
+        if others:
+            found[id(watched)] = others
+    return found
 
 
-def _forward_cause(watched: _Watched) -> str:
-    """Name a write that happened before the optimizer's step: statistics of a norm layer, or any other."""
-    statistics = watched.key in ("running_mean", "running_var", "num_batches_tracked")
-    return "running_statistics" if statistics and watched.role == "buffer" else "forward_write"
+def _overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Tell whether two tensors in one storage may have an element in common: slices of one block have none."""
+    (a_from, a_to), (b_from, b_to) = _span(a), _span(b)
+    return a_from < b_to and b_from < a_to
 
 
-def _larger(a: float, b: float) -> float:
-    return b if b > a or b != b else a   # a NaN stays
+def _span(tensor: torch.Tensor) -> tuple[int, int]:
+    """Return the bytes of its storage that lie between a tensor's first and last element."""
+    start = int(tensor.storage_offset()) * tensor.element_size()
+    if tensor.numel() == 0:
+        return start, start
+    last = sum((int(size) - 1) * int(stride) for size, stride in zip(tensor.size(), tensor.stride(), strict=True))
+    return start, start + (last + 1) * tensor.element_size()
 
 
-def _verdict(watched: _Watched, steps: int) -> TensorVerdict:
-    windows = list(watched.windows)
-    if watched.reference is not None and steps > watched.began:
-        windows.append((watched.began, steps))
+def _verdict(watched: Watched, steps: int) -> TensorVerdict:
     return TensorVerdict(
         watched.name,
         watched.role,
         watched.layer,
-        tuple(windows),
+        watched.windows_until(steps),
         watched.moved_steps > 0,
         watched.moved_steps,
         watched.first_moved_step,
@@ -248,3 +282,6 @@ def _verdict(watched: _Watched, steps: int) -> TensorVerdict:
         tuple(sorted(watched.causes.values(), key=lambda cause: -cause.steps)),
         tuple(watched.tied_layers),
     )
+
+
+__all__ = ["Cause", "FrozenWatch", "Kept", "TensorVerdict"]

@@ -90,7 +90,7 @@ def test_a_trainable_layer_in_no_group_is_a_dead_thaw() -> None:
     context.frozen = frozenset({"0"})
     watch.before_forward()
     model(torch.ones(1, 2)).sum().backward()
-    watch.after_backward({})
+    watch.after_backward((), {id(p) for p in model.parameters()})
     found = {effect.kind: effect.layers for effect in watch.side_effects()}
     assert found["dead_thaw"] == ("2",)
 

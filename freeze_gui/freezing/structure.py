@@ -1,0 +1,80 @@
+"""One look at a forward and its graph: which layers ran, which autograd recorded, and what a frozen module cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from freeze_gui.freezing.context import FreezeContext
+
+
+class Structure:
+    """Listens to one step's forwards from its making to `close`.
+
+    Attributes
+    ----------
+    recorded
+        Layers that ran, in order → whether autograd recorded them.
+    cut_off
+        Identities of the parameters in front of a frozen module that took an input from the graph and gave an output
+        outside of it, although its own parameters have their flags on: nothing but the freeze cut there.
+    """
+
+    def __init__(self, context: FreezeContext) -> None:
+        self.recorded: dict[str, bool] = {}
+        self.cut_off: set[int] = set()
+        self._inputs: dict[str, list[torch.Tensor]] = {}
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        for path, module in context.modules.items():
+            if path in context.frozen or module._parameters:
+                self._hooks.append(module.register_forward_pre_hook(self._on_begin(path), with_kwargs=True))
+                self._hooks.append(module.register_forward_hook(self._on_end(path, path in context.frozen)))
+
+    def close(self) -> None:
+        """Stop listening."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        self._inputs = {}
+
+    def _on_begin(self, path: str) -> Any:
+        def listen(module: nn.Module, args: Any, kwargs: Any) -> None:
+            # under no_grad somebody further out has cut already
+            self._inputs[path] = _tracked((args, kwargs)) if torch.is_grad_enabled() else []
+
+        return listen
+
+    def _on_end(self, path: str, is_frozen: bool) -> Any:
+        def listen(module: nn.Module, args: Any, output: Any) -> None:
+            recorded = bool(_tracked(output))
+            if module._parameters:
+                self.recorded[path] = recorded
+            inputs = self._inputs.pop(path, [])
+            if is_frozen and inputs and not recorded and any(p.requires_grad for p in module.parameters()):
+                self.cut_off |= _parameters_behind(inputs)
+
+        return listen
+
+
+def _tracked(values: Any) -> list[torch.Tensor]:
+    return [value for value in tree_leaves(values) if isinstance(value, torch.Tensor) and value.requires_grad]
+
+
+def _parameters_behind(tensors: Iterable[torch.Tensor]) -> set[int]:
+    """Return the identities of the leaves that `tensors` were computed from."""
+    found = {id(tensor) for tensor in tensors if tensor.grad_fn is None}
+    waiting: list[Any] = [tensor.grad_fn for tensor in tensors if tensor.grad_fn is not None]
+    seen = set(waiting)
+    while waiting:
+        node = waiting.pop()
+        if hasattr(node, "variable"):
+            found.add(id(node.variable))
+        for before, _ in node.next_functions:
+            if before is not None and before not in seen:
+                seen.add(before)
+                waiting.append(before)
+    return found

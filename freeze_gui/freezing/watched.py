@@ -1,0 +1,139 @@
+"""One watched tensor: how to read it, when it was frozen, and what is known of its moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from freeze_gui.freezing.bits import largest_difference
+from freeze_gui.models.layer_tree import own_tensors
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a frozen tensor moved: in how many `steps`, and the largest change of one element that it made in a step."""
+
+    cause: str
+    steps: int
+    max_abs_change: float
+
+
+@dataclass(eq=False)
+class Watched:
+    """One tensor of the model, and what is known about it; `reference` is set while it is frozen.
+
+    Attributes
+    ----------
+    name, role, layer, tied_layers
+        As in `TensorVerdict`.
+    key
+        Its name in its module.
+    read
+        Returns the tensor as it is now; empty where the module put None in its place.
+    needs_all
+        Whether all of its layers must be frozen for it to be; else one of them is enough.
+    reference, last
+        Its value when the window began, and after the step before; the same object until it moves first.
+    seen
+        Its value when it was last looked at within the step; the same object as `last` until something writes it.
+    """
+
+    name: str
+    role: str
+    layer: str
+    key: str
+    read: Callable[[], torch.Tensor]
+    tied_layers: list[str] = field(default_factory=list)
+    needs_all: bool = False
+    reference: torch.Tensor | None = None
+    last: torch.Tensor | None = None
+    seen: torch.Tensor | None = None
+    version: tuple[int, int] = (0, 0)
+    began: int = 0
+    windows: list[tuple[int, int]] = field(default_factory=list)
+    moved_steps: int = 0
+    first_moved_step: int | None = None
+    max_abs_change: float = 0.0
+    causes: dict[str, Cause] = field(default_factory=dict)
+
+    @property
+    def is_statistic(self) -> bool:
+        """Whether it is the running statistics of a norm layer."""
+        return self.role == "buffer" and is_statistic(self.key)
+
+    def owners_in(self, modules: frozenset[str]) -> list[str]:
+        """Return those of its layers that are among `modules`; none where too few are for it to be frozen."""
+        layers = [self.layer, *self.tied_layers]
+        found = [layer for layer in layers if layer in modules]
+        return [] if self.needs_all and len(found) < len(layers) else found
+
+    def begin(self, step: int) -> None:
+        """Take its value as the one that must hold from `step` on."""
+        tensor = self.read().detach()
+        self.reference = self.last = self.seen = tensor.clone()
+        self.version = version_of(tensor)
+        self.began = step
+
+    def end(self, step: int) -> None:
+        """Close its window before `step`."""
+        self.windows.append((self.began, step))
+        self.reference = self.last = self.seen = None
+
+    def moved(self, step: int, now: torch.Tensor, causes: Iterable[str]) -> None:
+        """Note that it has the value `now` after `step`, and why."""
+        assert self.last is not None
+        assert self.reference is not None
+        change = largest_difference(now, self.last)
+        for cause in causes:
+            known = self.causes.get(cause, Cause(cause, 0, 0.0))
+            self.causes[cause] = Cause(cause, known.steps + 1, _larger(known.max_abs_change, change))
+        self.moved_steps += 1
+        self.max_abs_change = _larger(self.max_abs_change, largest_difference(now, self.reference))
+        if self.first_moved_step is None:
+            self.first_moved_step = step
+        self.last = self.seen = now.detach().clone()
+
+    def windows_until(self, steps: int) -> tuple[tuple[int, int], ...]:
+        """Return its frozen windows in a run of `steps` steps so far."""
+        open_window = [(self.began, steps)] if self.reference is not None and steps > self.began else []
+        return (*self.windows, *open_window)
+
+
+def every_tensor(model: nn.Module) -> list[Watched]:
+    """Return every parameter and buffer of the model, tied ones once."""
+    found: dict[int, Watched] = {}
+    for path, module in model.named_modules():
+        for key, tensor in own_tensors(module).items():
+            if id(tensor) in found:
+                found[id(tensor)].tied_layers.append(path)
+            else:
+                role = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
+                found[id(tensor)] = Watched(f"{path}.{key}" if path else key, role, path, key, _reader(module, key))
+    return list(found.values())
+
+
+def is_statistic(key: str) -> bool:
+    """Tell whether a tensor of this name is a running statistic of a norm layer."""
+    return key.startswith("running_") or key == "num_batches_tracked"
+
+
+def version_of(tensor: torch.Tensor) -> tuple[int, int]:
+    """Return what changes when something writes into `tensor` in place, or another takes its place."""
+    return id(tensor), -1 if tensor.is_inference() else tensor._version
+
+
+def _reader(module: nn.Module, key: str) -> Callable[[], torch.Tensor]:
+    """Return what looks a tensor up each time: a module may put another one, or None, in its place."""
+    def read() -> torch.Tensor:
+        found = module._parameters.get(key)
+        value = found if found is not None else module._buffers.get(key)
+        return torch.empty(0) if value is None else value
+
+    return read
+
+
+def _larger(a: float, b: float) -> float:
+    return b if b > a or b != b else a   # a NaN stays
