@@ -36,7 +36,7 @@ from freeze_gui.training.precision import Precision
 from freeze_gui.training.randomness import random_state, restore_random
 from freeze_gui.training.rates import param_groups, rate_factors
 from freeze_gui.training.run_forecast import forecast_run
-from freeze_gui.training.schedule import Schedule
+from freeze_gui.training.schedule import Schedule, check_data_suit
 from freeze_gui.training.state_norms import StateNorms
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
 
@@ -61,6 +61,7 @@ class Loop:
         self.schedule = Schedule(
             settings.scheduler, settings.name, settings.hyper, factors.values(), self._total_steps
         )
+        check_data_suit(settings.scheduler, bool(loaded.data.validation), self._total_steps)
         self._precision = Precision(train.amp, device)
         plan = resolve(config.freeze, self._tree, self._epoch_steps)
         self._trainable = {id(p) for p in self._model.parameters() if p.requires_grad}
@@ -155,8 +156,11 @@ class Loop:
         """Return what the optimizer keeps of each parameter, as in `StepDone`."""
         return self._states.measure(self.freezer.optimizer)
 
-    def checkpoint(self, steps: int, evaluated: int) -> Checkpoint:
-        """Return all that is needed to go on after `steps` steps; `evaluated` is the step of the last evaluation."""
+    def checkpoint(self, steps: int, evaluated: int, random: dict[str, Tensor] | None) -> Checkpoint:
+        """Return all that is needed to go on after `steps` steps.
+
+        `evaluated` is the step of the last evaluation, `random` the random state, that of now where it is None.
+        """
         grads = {name: p.grad.clone() for name, p in self._model.named_parameters() if p.grad is not None}
         return Checkpoint(
             self._config.to_dict(),
@@ -167,7 +171,7 @@ class Loop:
             grads,
             copied_state(self._model, self.freezer.optimizer),
             self.batches.position,
-            random_state(self._device),
+            random or random_state(self._device),
             self.batches.epoch_random,
             evaluated,
             tuple(self.schedule.metrics),

@@ -29,6 +29,9 @@ FACTOR = "lr_factor"
 
 _WARM_UP = {"warmup_steps": None}
 _NOT_SETTINGS = ("optimizer", "last_epoch", "verbose", "epochs", "steps_per_epoch")
+_LENGTH = {
+    "StepLR": "step_size", "CosineAnnealingLR": "T_max", "OneCycleLR": "total_steps", "LambdaLR": "warmup_steps",
+}  # fmt: skip
 _CYCLED = ("momentum", "betas")
 
 
@@ -81,6 +84,27 @@ def check_scheduler(settings: SchedulerSettings, optimizer: str, hyper: Mapping[
                 raise UserError(f"optimizer.scheduler.{key} = {value!r}: must be a whole number, at least {least}")
         check_like(f"scheduler.{key}", value, 0.0 if key == "max_lr" else known[key])
     Schedule(settings, optimizer, hyper, (1.0,), 10)
+
+
+def check_data_suit(settings: SchedulerSettings, validation: bool, total_steps: int) -> None:
+    """Check that the data have what a scheduler counts in.
+
+    Raises
+    ------
+    UserError
+        When there is no validation part, or no known length of the run (`total_steps` is 0), where one is needed.
+    """
+    if settings.name == "ReduceLROnPlateau" and not validation:
+        raise UserError(
+            "optimizer.scheduler: ReduceLROnPlateau looks at the validation loss, and these data have no validation "
+            "part; give them one, or take another scheduler"
+        )
+    needed = _LENGTH.get(settings.name)
+    if needed is not None and needed not in settings.hyper and not total_steps:
+        raise UserError(
+            f"optimizer.scheduler: these data do not say how many batches an epoch has, so {settings.name} does not "
+            f"know the length of the run; give optimizer.scheduler.{needed}, or train.steps"
+        )
 
 
 class Schedule:

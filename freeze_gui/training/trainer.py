@@ -16,6 +16,7 @@ from freeze_gui.training.events import RunEnded, RunEvent
 from freeze_gui.training.failures import describe_failure, diverged
 from freeze_gui.training.loading import load
 from freeze_gui.training.loop import Loop
+from freeze_gui.training.randomness import random_state
 
 
 class Trainer:
@@ -39,12 +40,13 @@ class Trainer:
         self._resume = resume
         self._steps = self._evaluated = 0
         self._plan_changed = False
+        self._random: dict[str, torch.Tensor] | None = None   # after the last step; the caller has its own again
         self._loop: Loop | None = None
 
     def events(self) -> Iterator[RunEvent]:
         """Run, yielding records as they come; the last one is always `RunEnded`, whatever happened."""
         status, error, device = "completed", None, self._config.train.device
-        random_state = torch.get_rng_state()
+        callers_random = torch.get_rng_state()
         try:
             chosen = choose_device(self._config.train.device)
             device = str(chosen)
@@ -55,6 +57,7 @@ class Trainer:
                 with repeatable(self._config.train.seed, chosen, threads):
                     self._loop = Loop(self._config, loaded, chosen)
                     error = yield from self._train(self._loop)
+                    self._random = random_state(chosen)
             if error is not None:
                 status = "diverged"
             elif self._control.is_stopping:
@@ -62,12 +65,14 @@ class Trainer:
         except (Exception, SystemExit) as caught:   # a person's code may call sys.exit: the run ends, not the program
             status, error = describe_failure(caught, device)
         finally:
-            torch.set_rng_state(random_state)   # whoever called goes on with the numbers that it had
+            torch.set_rng_state(callers_random)   # whoever called goes on with the numbers that it had
         yield self._ended(status, error)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return what is needed to go on after the last step that was yielded; None before the run has started."""
-        return None if self._loop is None else self._loop.checkpoint(self._steps, self._evaluated)
+        if self._loop is None:
+            return None
+        return self._loop.checkpoint(self._steps, self._evaluated, self._random)
 
     def _train(self, loop: Loop) -> Generator[RunEvent, None, str | None]:
         """Take all steps; return why the run diverged, if it did."""
