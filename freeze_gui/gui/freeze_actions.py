@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from freeze_gui.freezing.presets import gradual_unfreezing, head_first
 from freeze_gui.gui import ticks
 from freeze_gui.gui.layer_model import LayerModel
+from freeze_gui.gui.timeline_state import whole_run, with_phases
 from freeze_gui.models.blocks import blocks, head
 from freeze_gui.models.layer_tree import LayerNode
 
@@ -25,6 +28,11 @@ _ROWS = (
 _MODEL = (
     ("invert", "Invert", "Ctrl+I", "What is frozen trains, what trains is frozen"),
     ("norms", "Freeze all norm layers too", "", "Beside what is ticked"),
+)
+_SCHEDULES = (
+    ("gradual", "Gradual unfreezing", "", "The head trains first; block after block thaws, from the last to the first"),
+    ("head_first", "Head first", "", "Half of the run for the head alone, then the last block too, ten times slower"),
+    ("whole_run", "One phase: the whole run", "", "The ticks hold from the first step to the last; other phases go"),
 )
 _PRESETS = (
     ("head", "Only the head trains", "", "Everything but the last block is frozen"),
@@ -55,6 +63,9 @@ class FreezeActions(QObject):
         for row in _PRESETS:
             self._add(presets, row)
         self.blocks_menu = self.menu.addMenu("First blocks")
+        self.menu.addSeparator()
+        for row in _SCHEDULES:
+            self._add(self.menu, row, self.on_schedule)
         self.menu.addSeparator()
         self.undo_action = model.undo_stack.createUndoAction(self, "Undo")
         self.undo_action.setShortcut(QKeySequence.StandardKey.Undo)
@@ -90,6 +101,28 @@ class FreezeActions(QObject):
             self._model.change(ticks.first_blocks(self._model.tree, int(action.data())), action.text().lower())
 
     @Slot()
+    def on_schedule(self) -> None:
+        """Choose the schedule of a menu entry."""
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.choose_schedule(str(action.data()))
+
+    def choose_schedule(self, name: str) -> None:
+        """Replace all phases by those of a preset: ``gradual``, ``head_first`` or ``whole_run``."""
+        tree, plan = self._model.tree, self._model.plan
+        if tree is None:
+            return
+        timeline = plan.timeline
+        match name:
+            case "gradual":
+                timeline = with_phases(timeline, gradual_unfreezing(tree, plan.span.total_steps), tree)
+            case "head_first":
+                timeline = with_phases(timeline, head_first(tree, plan.span.total_steps), tree)
+            case "whole_run":
+                timeline = replace(whole_run(timeline.layers), tasks=timeline.tasks)
+        plan.change(timeline, next(text.lower() for key, text, *_ in _SCHEDULES if key == name))
+
+    @Slot()
     def on_triggered(self) -> None:
         """Do what the action says."""
         action, tree, nodes = self.sender(), self._model.tree, self._selected()
@@ -115,7 +148,7 @@ class FreezeActions(QObject):
                 layers = frozenset(tree.layers)
         self._model.change(layers, action.text().lower())
 
-    def _add(self, menu: QMenu, row: tuple[str, str, str, str]) -> None:
+    def _add(self, menu: QMenu, row: tuple[str, str, str, str], slot: Callable[[], None] | None = None) -> None:
         name, text, shortcut, tip = row
         action = menu.addAction(text)
         action.setData(name)
@@ -123,4 +156,4 @@ class FreezeActions(QObject):
         action.setStatusTip(tip)
         if shortcut:
             action.setShortcut(QKeySequence(shortcut))
-        action.triggered.connect(self.on_triggered)
+        action.triggered.connect(slot or self.on_triggered)

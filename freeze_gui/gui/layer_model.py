@@ -1,4 +1,4 @@
-"""QAbstractItemModel over a LayerTree: a thin reader of values made ready beforehand, with undo for every tick."""
+"""QAbstractItemModel over a LayerTree: a thin reader of values made ready beforehand."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QUndoCommand, QUndoStack
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QBrush, QColor, QUndoStack
 
 from freeze_gui.gui import ticks
 from freeze_gui.gui.layer_rows import count_text, row_tip, spark_heights
 from freeze_gui.gui.marks import state_mark
-from freeze_gui.gui.row_states import NOTHING, Actual, RowState, actual_of, row_states, statistics_words
+from freeze_gui.gui.row_states import (
+    FROZEN,
+    NOTHING,
+    Actual,
+    RowState,
+    actual_of,
+    planned_states,
+    row_states,
+    statistics_words,
+)
 from freeze_gui.gui.theme import current_theme
+from freeze_gui.gui.timeline_model import TimelineModel
+from freeze_gui.gui.timeline_state import Timeline, with_layers
 from freeze_gui.models.layer_tree import LayerNode, LayerTree
 
 if TYPE_CHECKING:
@@ -42,10 +53,8 @@ class LayerModel(QAbstractItemModel):
     ----------
     tree
         The rows; None before a model is open.
-    layers
-        Paths of the layers that are ticked.
-    undo_stack
-        Every change of the ticks, by whatever hand.
+    plan
+        What is frozen when; the ticks are the layers of its selected phase.
 
     Signals
     -------
@@ -58,9 +67,9 @@ class LayerModel(QAbstractItemModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.tree: LayerTree | None = None
-        self.layers: frozenset[str] = frozenset()
-        self.undo_stack = QUndoStack(self)
-        self._method, self._norm, self._scheduled = "requires_grad", "leave", False
+        self.plan = TimelineModel(self)
+        self._shown: Timeline = self.plan.timeline
+        self._method, self._norm = "requires_grad", "leave"
         self._memory: ticks.MixedMemory | None = None
         self._recorder: RunRecorder | None = None
         self._actual: Actual | None = None
@@ -72,13 +81,25 @@ class LayerModel(QAbstractItemModel):
         self._params: list[str] = []
         self._column_of: dict[str, int] = {}
         self._sparks: NDArray[np.float64] | None = None   # (points, layers), 0 to 1
+        self.plan.changed.connect(self.on_plan_changed)
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """Paths of the layers that are ticked."""
+        return self.plan.timeline.layers
+
+    @property
+    def undo_stack(self) -> QUndoStack:
+        """Every change of ticks and phases, by whatever hand."""
+        return self.plan.undo_stack
 
     # ------------------------------------------------------------------------------------------------- content
 
-    def set_tree(self, tree: LayerTree, layers: frozenset[str]) -> None:
-        """Show another model with these ticks; its undo history begins anew."""
+    def set_tree(self, tree: LayerTree, timeline: Timeline) -> None:
+        """Show another model with these ticks and phases; its undo history begins anew."""
         self.beginResetModel()
-        self.tree, self.layers = tree, layers
+        self.tree = tree
+        self.plan.timeline = self._shown = timeline
         self._memory = self._recorder = self._actual = self._seen = self._sparks = None
         self._rows = [0] * len(tree.nodes)
         for node in tree.nodes:
@@ -87,31 +108,27 @@ class LayerModel(QAbstractItemModel):
         self._params = [count_text(node.parameters) for node in tree.nodes]
         self._column_of = {layer: column for column, layer in enumerate(tree.layers)}
         self._compute()
-        self.undo_stack.clear()
         self.endResetModel()
+        self.plan.reset(timeline)
 
     def change(self, layers: frozenset[str], text: str, memory: ticks.MixedMemory | None = None) -> None:
         """Tick exactly `layers`, as one step that can be undone under the name `text`."""
         if layers != self.layers:
-            self.undo_stack.push(_Change(self, layers, text))
+            self.plan.change(with_layers(self.plan.timeline, layers), text)
         self._memory = memory
 
-    def set_layers(self, layers: frozenset[str]) -> None:
-        """Tick exactly `layers`; what the undo steps call."""
-        self.layers = layers
+    @Slot(object)
+    def on_plan_changed(self, timeline: Timeline) -> None:
+        """Show the ticks of the selected phase, and what all phases mean for the rows."""
+        before, self._shown = self._shown, timeline
         self._update()
-        self.layers_changed.emit(layers)
+        if timeline.layers != before.layers:
+            self.layers_changed.emit(timeline.layers)
 
     def set_policy(self, method: str, norm: str) -> None:
         """Take another freezing method and norm policy into account."""
         if (method, norm) != (self._method, self._norm):
             self._method, self._norm = method, norm
-            self._update()
-
-    def set_scheduled(self, scheduled: bool) -> None:
-        """Tell whether a schedule, not the ticks, decides what is frozen when."""
-        if scheduled != self._scheduled:
-            self._scheduled = scheduled
             self._update()
 
     def set_recorder(self, recorder: RunRecorder | None) -> None:
@@ -150,11 +167,12 @@ class LayerModel(QAbstractItemModel):
 
     def _compute(self) -> None:
         assert self.tree is not None
-        self._counts = self.tree.frozen_counts(self.layers)
-        wanted = self._actual.frozen if self._scheduled and self._actual is not None else self.layers
-        self._states = row_states(self.tree, wanted, self._actual)
-        live = self._actual is not None and self._actual.live
-        frozen = self._actual.frozen if self._actual is not None and live else self.layers
+        timeline, actual = self.plan.timeline, self._actual
+        self._counts = self.tree.frozen_counts(timeline.layers)
+        planned = planned_states(timeline)
+        self._states = row_states(self.tree, planned, timeline, self.plan.span, actual)
+        lasting = frozenset(layer for layer, state in planned.items() if state is FROZEN)
+        frozen = actual.frozen if actual is not None and actual.live else lasting
         self._statistics = statistics_words(self.tree, frozen, self._method, self._norm)
 
     def _update(self) -> None:
@@ -306,19 +324,3 @@ class LayerModel(QAbstractItemModel):
         if self._sparks is None or layer is None or layer not in self._column_of:
             return None
         return self._sparks[:, self._column_of[layer]], self._states[at].tone
-
-
-class _Change(QUndoCommand):
-    """One change of the ticks."""
-
-    def __init__(self, model: LayerModel, layers: frozenset[str], text: str) -> None:
-        super().__init__(text)
-        self._model, self._before, self._after = model, model.layers, layers
-
-    def redo(self) -> None:
-        """Tick the new set."""
-        self._model.set_layers(self._after)
-
-    def undo(self) -> None:
-        """Tick the old set."""
-        self._model.set_layers(self._before)

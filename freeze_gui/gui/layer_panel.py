@@ -27,6 +27,8 @@ from freeze_gui.gui.freeze_actions import FreezeActions
 from freeze_gui.gui.layer_find import Found, find_rows
 from freeze_gui.gui.layer_model import DELTA, FREEZE, LayerModel
 from freeze_gui.gui.layer_view import LayerView
+from freeze_gui.gui.timeline_state import Timeline
+from freeze_gui.gui.timeline_words import ticks_words
 from freeze_gui.models.layer_tree import LayerNode, LayerTree
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
 MOST_SELECTED = 8
 SPARK_PERIOD_S = 0.25
-_SCHEDULED = "A schedule from the file decides what is frozen when; a tick replaces it"
 _FIND_TIP = 'All words must match path, kind or shape; !bn leaves out; "quotes" are exact.'
 
 
@@ -70,13 +71,10 @@ class LayerPanel(QWidget):
 
     Signals
     -------
-    layers_changed(object)
-        The ticks have changed; carries the set of layer paths.
     selection_changed(object)
         Other rows are selected; carries the paths of their layers, at most 8.
     """
 
-    layers_changed = Signal(object)
     selection_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -88,7 +86,6 @@ class LayerPanel(QWidget):
         self._found = Found([], [], frozenset())
         self._open_before: list[LayerNode] | None = None   # rows that were open before the find box said anything
         self._sparks_at = 0.0
-        self._note = ""
         self._method = "requires_grad"
         self._forecast = ForecastText()
         self._build()
@@ -100,38 +97,32 @@ class LayerPanel(QWidget):
 
     # ------------------------------------------------------------------------------------------------- content
 
-    def set_tree(self, tree: LayerTree, layers: frozenset[str]) -> None:
+    def set_tree(self, tree: LayerTree, timeline: Timeline) -> None:
         """Show another model."""
         self.find_edit.clear()
         self._open_before = None
         self.rows.show_rows(None)
-        self.model.set_tree(tree, layers)
+        self.model.set_tree(tree, timeline)
         self.actions_.fill_blocks()
         self.tree_view.open_first_levels()
-        self._show_status()
+        self.show_status()
 
     def set_policy(self, method: str, norm: str) -> None:
         """Take another freezing method and norm policy into account."""
         self._method = method
         self.model.set_policy(method, norm)
-        self._show_status()
+        self.show_status()
 
     @Slot(object)
     def set_forecast(self, text: ForecastText) -> None:
         """Say what the ticks will do and save."""
         self._forecast = text
-        self._show_status()
+        self.show_status()
 
     def set_recorder(self, recorder: RunRecorder | None) -> None:
         """Show what this run does in the rows."""
         self.model.set_recorder(recorder)
         self._draw_sparks()
-
-    def set_scheduled(self, scheduled: bool) -> None:
-        """Say that a schedule decides what is frozen when, or no longer."""
-        self._note = _SCHEDULED if scheduled else ""
-        self.model.set_scheduled(scheduled)
-        self._show_status()
 
     def refresh(self) -> None:
         """Take in what the run did since; the bars are redrawn four times a second at most."""
@@ -235,6 +226,12 @@ class LayerPanel(QWidget):
         self.freeze_matches_button = QPushButton(self)
         self.freeze_matches_button.setObjectName("freezeMatchesButton")
         self.freeze_matches_button.hide()
+        self.phase_label = QLabel(self)
+        self.phase_label.setObjectName("phaseLabel")
+        self.phase_label.setProperty("muted", True)
+        self.phase_label.setWordWrap(True)
+        self.phase_label.setToolTip("Choose another phase in the tab Timeline, and the ticks are that phase's")
+        self.phase_label.hide()
         self.tree_view = LayerView(self.rows, self)
         self.status_label = QLabel(self)
         self.status_label.setObjectName("layerStatus")
@@ -258,6 +255,7 @@ class LayerPanel(QWidget):
         layout.setContentsMargins(8, 8, 0, 8)
         layout.setSpacing(6)
         layout.addLayout(top)
+        layout.addWidget(self.phase_label)
         layout.addWidget(self.tree_view, 1)
         layout.addWidget(self.status_label)
         layout.addWidget(self.cost_label)
@@ -269,15 +267,17 @@ class LayerPanel(QWidget):
         self.find_edit.installEventFilter(self)
         self._find_timer.timeout.connect(self.find_layers)
         self.freeze_matches_button.clicked.connect(self.freeze_matches)
-        self.model.layers_changed.connect(self.on_layers_changed)
+        self.model.layers_changed.connect(self.show_status)
+        self.model.plan.changed.connect(self.show_phase)
         self.tree_view.selectionModel().selectionChanged.connect(self.on_selection_changed)
         self.tree_view.customContextMenuRequested.connect(self.show_context_menu)
 
-    @Slot(object)
-    def on_layers_changed(self, layers: frozenset[str]) -> None:
-        """Say what the ticks come to, and pass them on."""
-        self._show_status()
-        self.layers_changed.emit(layers)
+    @Slot()
+    def show_phase(self) -> None:
+        """Say which phase the ticks belong to, where there is a choice."""
+        text = ticks_words(self.model.plan.timeline)
+        self.phase_label.setText(text)
+        self.phase_label.setVisible(bool(text))
 
     @Slot(QItemSelection, QItemSelection)
     def on_selection_changed(self, selected: QItemSelection, deselected: QItemSelection) -> None:
@@ -289,13 +289,15 @@ class LayerPanel(QWidget):
         """Offer what can be done with the row under the pointer."""
         self.actions_.menu.popup(self.tree_view.viewport().mapToGlobal(position))
 
-    def _show_status(self) -> None:
+    @Slot()
+    def show_status(self) -> None:
+        """Say what the ticks come to."""
         tree = self.model.tree
         if tree is None:
             return
         self.status_label.setText(ticks.status_line(tree, self.model.layers))
         found = ticks.warnings(tree, self.model.layers, self._method)
-        text = "\n".join([self._note] * bool(self._note) + (found or list(self._forecast.leaks)))
+        text = "\n".join(found or self._forecast.leaks)
         self.warning_label.setText(text)
         self.warning_label.setVisible(bool(text))
         self.cost_label.setText(self._forecast.cost)

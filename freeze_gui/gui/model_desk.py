@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from freeze_gui.errors import UserError
+from freeze_gui.freezing.plan import FreezePlan, FreezeSettings
 from freeze_gui.gui import ticks
-from freeze_gui.gui.configuration import Configuration
+from freeze_gui.gui.configuration import Configuration, plan_of
 from freeze_gui.gui.file_trust import TrustGate
 from freeze_gui.gui.forecaster import Forecaster, Forecasting
 from freeze_gui.gui.form_choices import builtin_choices, usual_weights
 from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
 from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.timeline_state import Timeline, span_of
 from freeze_gui.models.loaded import ModelChoice
 from freeze_gui.training.config import RunConfig, load_config
 
@@ -58,6 +60,7 @@ class ModelDesk(QObject):
         self._gate = TrustGate(settings, window)
         self._configuration = Configuration()
         self._wanted_ticks: Configuration | None = None
+        self._epoch_steps: dict[tuple[object, ...], int | None] = {}
         self._source = ""
         self._listed = False
         self._connect()
@@ -107,8 +110,8 @@ class ModelDesk(QObject):
     def on_data_chosen(self, source: str) -> None:
         """Give the tree a head of the size that the data need."""
         if self.opened is not None and classes_of(source) != self.opened.num_classes:
-            layers = self._tree_panel.model.layers
-            self._wanted_ticks = self._configuration.with_layers(ticks.patterns(self.opened.tree, layers))
+            timeline = self._tree_panel.model.plan.timeline
+            self._wanted_ticks = self._configuration.with_timeline(timeline, self.opened.tree)
             self._open(self._source)
 
     @Slot(object)
@@ -121,15 +124,15 @@ class ModelDesk(QObject):
         if self._form.data_source() in ("", before):
             self._form.set_data_source(opened.loaded.default_data)
         panel.show_error("")
-        self._configuration = wanted or Configuration().with_layers(opened.loaded.default_layers)
+        self._configuration = wanted or Configuration({"freeze": {"layers": list(opened.loaded.default_layers)}})
         self._wanted_ticks = None
         try:
-            layers = self._configuration.layers_at_start(opened.tree)
+            timeline = self._configuration.timeline(opened.tree)
         except UserError as error:
             panel.show_error(str(error))
-            self._configuration, layers = Configuration(), frozenset()
-        tree_panel.set_tree(opened.tree, layers)
-        self._show_schedule()
+            self._configuration, timeline = Configuration(), Timeline()
+        tree_panel.set_tree(opened.tree, timeline)
+        self.show_span()
         self.forecast()
         self.model_opened.emit()
         self.said.emit(f"{opened.loaded.source}: {len(opened.tree.layers)} layers, "
@@ -182,8 +185,8 @@ class ModelDesk(QObject):
         """
         if self.opened is None:
             raise UserError("No model is open: choose one first")
-        layers = ticks.patterns(self.opened.tree, self._tree_panel.model.layers)
-        content = self._configuration.merged(self._form.values(), layers)
+        timeline = self._tree_panel.model.plan.timeline
+        content = self._configuration.merged(self._form.values(), timeline, self.opened.tree)
         try:
             return load_config(content)
         except UserError as error:
@@ -245,16 +248,41 @@ class ModelDesk(QObject):
         panel.data_chosen.connect(self.on_data_chosen)
         panel.policy_changed.connect(self.on_policy_changed)
         self._form.optimizer_changed.connect(self.forecast)
-        self._tree_panel.layers_changed.connect(self.on_layers_changed)
+        self._form.steps_edit.valueChanged.connect(self.show_span)
+        self._tree_panel.model.plan.plan_changed.connect(self.forecast)
         self._forecaster.forecast_made.connect(self._tree_panel.set_forecast)
         self.on_policy_changed("requires_grad", "leave")
 
-    @Slot(object)
-    def on_layers_changed(self, layers: frozenset[str]) -> None:
-        """A tick replaces a schedule from a file."""
-        self._configuration = self._configuration.with_layers(())
-        self._show_schedule()
-        self.forecast()
+    def plan(self, freeze: FreezeSettings, epoch_steps: int | None) -> FreezePlan:
+        """Return the plan of a run that goes on with the ticks and phases of now.
 
-    def _show_schedule(self) -> None:
-        self._tree_panel.set_scheduled(self._configuration.has_schedule)
+        Raises
+        ------
+        UserError
+            When a phase counts epochs and nobody knows how long one is.
+        """
+        assert self.opened is not None
+        return plan_of(freeze, self._tree_panel.model.plan.timeline, self.opened.tree, epoch_steps)
+
+    def learn_epoch(self, config: RunConfig, epoch_steps: int | None) -> None:
+        """Remember how long an epoch of these data is."""
+        if self._epoch_steps.get(key := _epoch_key(config), 0) != epoch_steps:
+            self._epoch_steps[key] = epoch_steps
+            self.show_span()
+
+    @Slot()
+    def show_span(self) -> None:
+        """Lay the phases over the run that the form asks for."""
+        if self.opened is None:
+            return
+        try:
+            config = self.config()
+        except UserError:
+            return   # half-typed
+        known = self._epoch_steps.get(_epoch_key(config))
+        self._tree_panel.model.plan.set_span(span_of(config.train.steps, config.train.epochs, known))
+
+
+def _epoch_key(config: RunConfig) -> tuple[object, ...]:
+    """Return what the length of an epoch depends on."""
+    return config.model.source, config.data.source, config.data.batch_size, config.train.accumulate

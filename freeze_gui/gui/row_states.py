@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from freeze_gui.gui.timeline_state import Span, Timeline, frozen_at
 from freeze_gui.models.layer_tree import LayerTree
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ class RowState:
 NOTHING = RowState()
 TRAINS = RowState("trains", "muted", "The optimizer moves this layer.")
 FROZEN = RowState("frozen", "frozen", "The next run holds this layer.")
+PHASED = RowState("frozen in phases", "frozen", "The next run holds this layer in some of its steps: see Timeline.")
+TASKED = RowState("frozen by task", "frozen", "The next run holds this layer in the steps of some tasks: see Timeline.")
 HELD = RowState("held", "held", "Frozen, and every bit of it has held still.")
 LEAKED = RowState("leaked", "leaked", "Frozen, and yet its bits moved: the verdict says how far and why.")
 STATISTICS = RowState(
@@ -49,11 +53,14 @@ class Actual:
         Layers that are frozen, or were, with what happened to them.
     live
         Whether the run is still going on.
+    step
+        Of the next step, or the last one of a run that has ended.
     """
 
     frozen: frozenset[str]
     states: dict[str, RowState]
     live: bool
+    step: int
 
 
 def actual_of(recorder: RunRecorder | None) -> Actual | None:
@@ -69,7 +76,7 @@ def actual_of(recorder: RunRecorder | None) -> Actual | None:
             for layer, count, flag in zip(layers, leaked.tolist(), frozen.tolist(), strict=True)
             if flag or count
         }
-        return Actual(now, states, True)
+        return Actual(now, states, True, recorder.history.steps)
     moved: dict[str, set[str]] = {}
     for tensor in recorder.ended.tensors:
         if tensor.moved:
@@ -83,13 +90,36 @@ def actual_of(recorder: RunRecorder | None) -> Actual | None:
             states[layer] = STATISTICS if moved[layer] == {"running_statistics"} else LEAKED
         else:
             states[layer] = HELD
-    return Actual(now, states, False)
+    return Actual(now, states, False, max(recorder.ended.steps - 1, 0))
 
 
-def row_states(tree: LayerTree, wanted: frozenset[str], actual: Actual | None) -> list[RowState]:
-    """Return the state of every row; a parent says what its layers have in common."""
+def planned_states(timeline: Timeline) -> dict[str, RowState]:
+    """Return what the next run does with the layers that it freezes at some step."""
+    states = {layer: TASKED for task in timeline.tasks for layer in task.layers}
+    for bar in timeline.bars:
+        states |= dict.fromkeys(bar.layers, PHASED)
+    for bar in timeline.bars:
+        if bar.start == 0 and bar.stop is None:
+            states |= dict.fromkeys(bar.layers, FROZEN)
+    return states
+
+
+def row_states(
+    tree: LayerTree, planned: Mapping[str, RowState], timeline: Timeline, span: Span, actual: Actual | None
+) -> list[RowState]:
+    """Return the state of every row; a parent says what its layers have in common.
+
+    A layer says what the run on show did to it as long as the plan agrees with that run, else what is planned.
+    """
     known = actual is not None and actual.frozen | actual.states.keys() <= frozenset(tree.layers)
-    of_layer = {layer: _layer_state(layer, wanted, actual if known else None) for layer in tree.layers}
+    wanted = frozenset[str]()
+    if actual is not None and known:
+        by_task = frozenset[str]().union(*(task.layers for task in timeline.tasks))
+        wanted = frozen_at(timeline, actual.step, span) | (actual.frozen & by_task)
+    of_layer = {
+        layer: _layer_state(layer, planned.get(layer, TRAINS), layer in wanted, actual if known else None)
+        for layer in tree.layers
+    }
     found = [NOTHING] * len(tree.nodes)
     below: list[set[RowState]] = [set() for _ in tree.nodes]
     for node in reversed(tree.nodes):   # children come after their parent
@@ -106,12 +136,11 @@ def row_states(tree: LayerTree, wanted: frozenset[str], actual: Actual | None) -
     return found
 
 
-def _layer_state(layer: str, wanted: frozenset[str], actual: Actual | None) -> RowState:
-    planned = FROZEN if layer in wanted else TRAINS
+def _layer_state(layer: str, planned: RowState, wanted: bool, actual: Actual | None) -> RowState:
     if actual is None:
         return planned
-    if (layer in wanted) != (layer in actual.frozen):
-        return (FREEZING if layer in wanted else THAWING) if actual.live else planned
+    if wanted != (layer in actual.frozen):
+        return (FREEZING if wanted else THAWING) if actual.live else planned
     return actual.states.get(layer, planned)
 
 

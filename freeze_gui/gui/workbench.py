@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from freeze_gui.errors import UserError
-from freeze_gui.freezing.plan import FreezePlan, freeze_now
-from freeze_gui.gui import ticks
 from freeze_gui.gui.compare_dialog import DEFAULT, CompareDialog
 from freeze_gui.gui.model_desk import ModelDesk
 from freeze_gui.gui.run_controller import RunController
 from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.timeline_state import Timeline
 from freeze_gui.runs.comparison import configs_for_methods
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig
@@ -53,7 +52,7 @@ class Workbench(QObject):
         self._window, self._settings = window, settings
         self.desk = ModelDesk(window, settings)
         self.controller = RunController(self)
-        self._run_when_open = self._compared = False
+        self._run_when_open = self._compared = self._plan_waits = False
         self._methods = list(DEFAULT)
         self._comparing_now: RunRecorder | None = None
         self._connect()
@@ -86,6 +85,7 @@ class Workbench(QObject):
     @Slot(object)
     def on_run_started(self, recorder: RunRecorder) -> None:
         """Show the new run."""
+        self._plan_waits = False
         self._add_runs([recorder])
         self._window.show_run_tab()
         self._window.layer_panel.tree_view.setFocus()   # ticks go on while the run does
@@ -117,6 +117,11 @@ class Workbench(QObject):
         window = self._window
         if self.controller.is_comparing:
             self._follow_comparison()
+        elif self.controller.is_running:
+            self._submit_plan()
+            recorder = self.controller.recorders[0]
+            if recorder.started is not None:
+                self.desk.learn_epoch(recorder.config, recorder.started.epoch_steps)
         for view in (window.run_plots, window.compare_view, window.layer_panel, window.verdict_panel):
             view.refresh()
         window.runs_table.refresh()
@@ -135,17 +140,31 @@ class Workbench(QObject):
         self._window.layer_panel.set_recorder(recorder)
 
     @Slot(object)
-    def on_layers_changed(self, layers: frozenset[str]) -> None:
-        """Have the next step of a run obey the ticks."""
-        opened = self.desk.opened
-        if opened is None or not self.controller.is_running:
+    def on_plan_changed(self, timeline: Timeline) -> None:
+        """Have the next step of a run obey ticks and phases."""
+        if not self.controller.is_running:
             return
         if self.controller.is_comparing:
             self.said.emit("The comparison goes on with the ticks that it began with; the next run takes the new ones")
             return
-        freeze = self.controller.recorders[0].config.freeze
-        plan = FreezePlan(method=freeze.method, norm=freeze.norm, moment=freeze.moment, thaw=freeze.thaw)
-        self.controller.submit_plan(freeze_now(plan, ticks.modules_to_freeze(opened.tree, layers)))
+        self._plan_waits = True
+        self._submit_plan()
+
+    def _submit_plan(self) -> None:
+        """Hand a changed plan to the run; one that counts epochs waits until the run knows how long they are."""
+        recorder = self.controller.recorders[0]
+        started = recorder.started
+        if not self._plan_waits or self.desk.opened is None:
+            return
+        try:
+            plan = self.desk.plan(recorder.config.freeze, started.epoch_steps if started is not None else None)
+        except UserError as error:
+            if started is not None:
+                self._plan_waits = False
+                self.said.emit(str(error))
+            return
+        self._plan_waits = False
+        self.controller.submit_plan(plan)
 
     def close(self) -> None:
         """End everything that goes on beside the window."""
@@ -185,7 +204,7 @@ class Workbench(QObject):
         controller.comparison_ended.connect(self.on_comparison_ended)
         controller.ticked.connect(self.on_ticked)
         controller.state_changed.connect(self._show_state)
-        window.layer_panel.layers_changed.connect(self.on_layers_changed)
+        window.layer_panel.model.plan.plan_changed.connect(self.on_plan_changed)
         window.layer_panel.selection_changed.connect(window.run_plots.set_selected)
         window.layer_panel.selection_changed.connect(window.compare_view.set_selected)
         window.run_plots.layer_clicked.connect(window.layer_panel.select_layer)

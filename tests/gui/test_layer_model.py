@@ -13,6 +13,7 @@ from freeze_gui.gui.layer_find import find_rows
 from freeze_gui.gui.layer_model import FREEZE, STATE, STATISTICS, LayerModel
 from freeze_gui.gui.layer_panel import FoundRows
 from freeze_gui.gui.layer_rows import count_text
+from freeze_gui.gui.timeline_state import Timeline, whole_run
 from freeze_gui.models.blocks import blocks, head
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.sources import open_model
@@ -29,7 +30,7 @@ def tree() -> LayerTree:
 @pytest.fixture
 def model(qtbot: QtBot, tree: LayerTree) -> LayerModel:
     model = LayerModel()
-    model.set_tree(tree, frozenset())
+    model.set_tree(tree, whole_run(frozenset()))
     return model
 
 
@@ -52,7 +53,7 @@ def test_qts_model_checker_finds_no_fault_while_rows_are_ticked_and_models_chang
     model.setData(at(model, "blocks"), 2, CHECK)
     model.undo_stack.undo()
     other = build_tree(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Sequential(nn.BatchNorm1d(2))))
-    model.set_tree(other, frozenset({"0"}))
+    model.set_tree(other, whole_run(frozenset({"0"})))
     model.setData(at(model, "2"), CHECKED, CHECK)
     assert checker.model() is model
 
@@ -136,7 +137,7 @@ def test_state_and_statistics_say_what_the_next_run_will_do(model: LayerModel) -
 def test_the_root_of_twenty_thousand_modules_is_ticked_at_once(qtbot: QtBot) -> None:
     blocks = [nn.Sequential(*(nn.Linear(1, 1, device="meta") for _ in range(9))) for _ in range(2000)]
     model = LayerModel()
-    model.set_tree(build_tree(nn.Sequential(*blocks)), frozenset())
+    model.set_tree(build_tree(nn.Sequential(*blocks)), Timeline())
     began = time.perf_counter()
     model.setData(model.index(0, 0), CHECKED, CHECK)
     assert time.perf_counter() - began < 1.0   # some 0.1 s here: a bound against quadratic work, not a benchmark

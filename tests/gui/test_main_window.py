@@ -239,20 +239,20 @@ def test_a_configuration_is_saved_and_opened_again(window: MainWindow, tmp_path:
     assert window.layer_panel.model.layers == {"head"}
 
 
-def test_a_schedule_from_a_file_runs_until_a_tick_replaces_it(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
-    path = tmp_path / "schedule.toml"
+def test_a_window_from_a_file_stays_while_its_ticks_change(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "window.toml"
     path.write_text(
         '[model]\nsource = "builtin:digits-cnn"\n[freeze]\nlayers = ["stem"]\nfrom_step = 0\nto_step = 4\n'
         "[train]\nsteps = 10\nclip_grad_norm = 1.0\n"
     )
     window.menus.open_path(path)
-    assert "schedule" in window.layer_panel.warning_label.text()
+    assert window.layer_panel.phase_label.text() == "Ticks: the one phase, steps 0–4"
     summary = run_and_wait(qtbot, window)
     assert summary["layers"][0]["frozen_steps"] == [[0, 4]]
     assert summary["config"]["train"]["clip_grad_norm"] == 1.0
     window.layer_panel.model.change(frozenset({"head"}), "head")
-    assert "schedule" not in window.layer_panel.warning_label.text()
-    assert window.workbench.desk.config().freeze.layers == ("head",)
+    freeze = window.workbench.desk.config().freeze
+    assert (freeze.layers, freeze.from_step, freeze.to_step) == (("head",), 0, 4)
     assert window.workbench.desk.config().train.clip_grad_norm == 1.0
 
 
