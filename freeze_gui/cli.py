@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("config", metavar="CONFIG", help=config_help)
     run.add_argument("--json", metavar="OUT", help="write the summary as JSON; - is stdout")
     run.add_argument("--save", metavar="RUN", help="keep the run: its summary with all measured series, as JSON")
+    run.add_argument("--checkpoint", metavar="FILE", help="write where the run stands when it ends or is stopped")
+    run.add_argument("--resume", metavar="FILE", help="go on from a checkpoint of the same configuration")
     run.add_argument("--device", default="auto", help=device_help)
     run.set_defaults(command=_run)
 
@@ -92,13 +94,16 @@ def _run(options: argparse.Namespace) -> int:
     from freeze_gui.runs.execute import execute, never_began
     from freeze_gui.runs.export import check_writable, to_json, write_text
     from freeze_gui.runs.scenarios import config_path
+    from freeze_gui.training.checkpoint import load_checkpoint
     from freeze_gui.training.config import load_config
 
     json_path = _output(options.json)
     save_path = check_writable(options.save) if options.save else None
+    checkpoint_path = check_writable(options.checkpoint) if options.checkpoint else None
     config = load_config(config_path(options.config)).with_device(options.device)
+    resume = load_checkpoint(Path(options.resume)) if options.resume else None
     with _stopped_by_interrupt() as control, _stdout_kept_clean(), ProgressLine() as progress:
-        recorder = execute(config, control, progress.handle)
+        recorder = execute(config, control, progress.handle, resume, checkpoint_path)
     if never_began(recorder):
         raise UserError(f"{options.config}: {_error(recorder)}")
     summary = recorder.summary()

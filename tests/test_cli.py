@@ -63,6 +63,29 @@ def mistake(capsys: Capture, *arguments: str) -> str:
     return last
 
 
+def test_a_run_that_was_left_goes_on_from_its_checkpoint(config: Path, tmp_path: Path, capsys: Capture) -> None:
+    whole, left, resumed = (tmp_path / f"{name}.json" for name in ("whole", "left", "resumed"))
+    half = tmp_path / "half.toml"
+    half.write_text(CONFIG.replace("steps = 5", "steps = 3"))
+    checkpoint = tmp_path / "run.checkpoint"
+    assert main(["run", str(config), "--json", str(whole)]) == 0
+    assert main(["run", str(half), "--checkpoint", str(checkpoint), "--json", str(left)]) == 0
+    assert main(["run", str(config), "--resume", str(checkpoint), "--json", str(resumed)]) == 0
+    capsys.readouterr()
+    full, second = strict(whole.read_text()), strict(resumed.read_text())
+    assert second["steps"] == 5
+    assert second["loss"] == full["loss"][3:]
+    assert second["measured_steps"] == [3, 4]
+    assert [layer["frozen_steps"] for layer in second["layers"] if layer["path"] == "linear2"] == [[[3, 5]]]
+    # from another configuration, from a file that is none, and to a folder that is not there
+    half.write_text(CONFIG.replace("lr = 0.01", "lr = 0.02"))
+    assert "optimizer.lr is 0.02 here and was 0.01 there" in mistake(
+        capsys, "run", str(half), "--resume", str(checkpoint)
+    )
+    assert "not a checkpoint" in mistake(capsys, "run", str(config), "--resume", str(config))
+    assert "missing" in mistake(capsys, "run", str(config), "--checkpoint", str(tmp_path / "missing" / "x"))
+
+
 def test_version_and_help_are_answered(capsys: Capture) -> None:
     for option, words in (("--version", __version__), ("--help", "compare")):
         with pytest.raises(SystemExit) as done:

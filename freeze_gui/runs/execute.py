@@ -8,6 +8,7 @@ from typing import Any
 
 from freeze_gui.errors import UserError
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.checkpoint import Checkpoint, save_checkpoint
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import RunEvent
@@ -15,7 +16,11 @@ from freeze_gui.training.trainer import Trainer
 
 
 def execute(
-    config: RunConfig, control: RunControl | None = None, on_event: Callable[[RunEvent], None] | None = None
+    config: RunConfig,
+    control: RunControl | None = None,
+    on_event: Callable[[RunEvent], None] | None = None,
+    resume: Checkpoint | None = None,
+    checkpoint_path: Path | None = None,
 ) -> RunRecorder:
     """Run `config` to its end and return what was recorded.
 
@@ -27,12 +32,26 @@ def execute(
         Stops or pauses the run from outside.
     on_event
         Called with every event, after it was recorded.
+    resume
+        Where to go on from.
+    checkpoint_path
+        Where to write how a run stands that was completed or stopped; a failed one leaves the file as it is.
+
+    Raises
+    ------
+    UserError
+        When the checkpoint cannot be written.
     """
     recorder = RunRecorder(config)
-    for event in Trainer(config, control).events():
+    trainer = Trainer(config, control, resume)
+    for event in trainer.events():
         recorder.handle(event)
         if on_event is not None:
             on_event(event)
+    if checkpoint_path is not None and recorder.status in ("completed", "stopped"):
+        checkpoint = trainer.checkpoint()
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, checkpoint_path)
     return recorder
 
 

@@ -48,6 +48,8 @@ class Trainer:
         status, error, device = "completed", None, self._config.train.device
         callers_random = torch.get_rng_state()
         try:
+            if self._resume is not None:
+                check_same_run(self._resume, self._config.to_dict())
             chosen = choose_device(self._config.train.device)
             device = str(chosen)
             loaded = yield from load(self._config, self._control)
@@ -78,7 +80,8 @@ class Trainer:
         """Take all steps; return why the run diverged, if it did."""
         yield loop.started()
         if self._resume is not None:
-            self._begin_at(loop, self._resume)
+            loop.resume(self._resume)
+            self._steps, self._evaluated = self._resume.step, self._resume.evaluated
             yield from self._evaluation(loop)
         began = -1e9
         groups = iter(loop.batches)
@@ -101,11 +104,6 @@ class Trainer:
             yield from self._evaluation(loop)
         yield from self._evaluation(loop, at_end=True)
         return None
-
-    def _begin_at(self, loop: Loop, checkpoint: Checkpoint) -> None:
-        check_same_run(checkpoint, self._config.to_dict())
-        loop.resume(checkpoint)
-        self._steps, self._evaluated = checkpoint.step, checkpoint.evaluated
 
     def _evaluation(self, loop: Loop, at_end: bool = False) -> Iterator[RunEvent]:
         """Evaluate where it is time to, once a step."""
