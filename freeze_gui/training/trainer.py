@@ -125,8 +125,11 @@ class Trainer:
                 freezer.verdicts(self._steps),
                 freezer.side_effects(),
                 loop.cost(),
-                optimizer_state=loop.optimizer_state(),
-                plan_changed=self._plan_changed,
+                freezer.effective_weights(self._steps),
+                freezer.norm_reports(self._steps),
+                freezer.thaws(),
+                loop.optimizer_state(),
+                self._plan_changed,
             )
         except Exception as late:   # a device that failed may refuse to be read; the run must end all the same
             return RunEnded("failed", error or describe_failure(late, "the device")[1], self._steps)
