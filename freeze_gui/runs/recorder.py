@@ -127,9 +127,10 @@ class RunRecorder:
         self.started, self.status, self.progress = event, "running", None
 
     def _apply(self, event: PlanApplied) -> None:
-        if not self.trainable or self.trainable[-1].count != event.trainable_parameters:
+        first = not self.trainable   # what is frozen from the start is no change, in a resumed run as well
+        if first or self.trainable[-1].count != event.trainable_parameters:
             self.trainable.append(TrainableCount(event.step, event.trainable_parameters))
-        if self.history is not None and event.step > 0:
+        if self.history is not None and not first:
             froze = int((event.frozen & ~self.frozen).sum())
             thawed = int((self.frozen & ~event.frozen).sum())
             words = [f"{froze} froze"] * bool(froze) + [f"{thawed} thawed"] * bool(thawed)
