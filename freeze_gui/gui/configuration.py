@@ -14,8 +14,7 @@ from freeze_gui.training.config import load_config
 _SCHEDULE = ("layers", "from_step", "to_step", "phase", "task")
 _BESIDE_FORM = {
     "model": ("num_classes",),
-    "freeze": ("moment", "thaw"),
-    "train": ("accumulate", "clip_grad_norm", "measure_every", "eval_every", "threads", "amp"),
+    "train": ("threads",),
 }
 """Keys that the form does not show."""
 

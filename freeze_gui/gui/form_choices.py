@@ -36,6 +36,27 @@ WEIGHT_TIPS = (
     ("default", "The source's own pretrained weights; torchvision's are downloaded once"),
     (OPEN_FILE, "A .safetensors file or a weights-only checkpoint"),
 )
+SCHEDULER_TIPS = (
+    ("none", "The learning rate stays as it is"),
+    ("StepLR", "Times gamma after every step_size steps"),
+    ("CosineAnnealingLR", "Down along half a cosine, to eta_min after T_max steps"),
+    ("OneCycleLR", "Up to max_lr and down again, once; it overwrites a learning rate of 0"),
+    ("ReduceLROnPlateau", "Times factor when the validation loss has not fallen for some evaluations"),
+    ("LambdaLR", "A linear warm-up over warmup_steps steps, then the full rate"),
+)
+AMP_TIPS = (
+    ("none", "Everything in the model's own number format"),
+    ("bf16", "Forward in bfloat16 where that is safe; gradients need no scaling"),
+    ("fp16", "Forward in half precision, with a scaled loss: on CUDA"),
+)
+MOMENT_TIPS = (
+    ("step_start", "A freeze takes hold at the top of a step"),
+    ("after_backward", "A freeze takes hold between backward and step of its first step, as flags flipped late do"),
+)
+THAW_TIPS = (
+    ("keep_state", "A thawed layer goes on with the momentum and moments that it had"),
+    ("reset_state", "A thawed layer starts with fresh momentum and moments"),
+)
 DEVICE_TIPS = {
     "auto": "CUDA where there is a GPU, else MPS, else the CPU",
     "cpu": "The processor",

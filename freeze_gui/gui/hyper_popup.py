@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from freeze_gui.errors import UserError
+from freeze_gui.gui.typed_values import typed, written
 from freeze_gui.training.optimizers import check_optimizer, hyper_parameters
 
 _HIDDEN = ("lr", "foreach", "fused", "capturable", "differentiable")   # how it is computed, not what
@@ -75,35 +75,20 @@ class HyperDialog(QDialog):
             if isinstance(field, QCheckBox):
                 field.setChecked(bool(self._defaults[key]))
             elif isinstance(field, QLineEdit):
-                field.setText(_written(self._defaults[key]))
+                field.setText(written(self._defaults[key]))
 
     def _field(self, value: Any, default: Any) -> QWidget:
         if isinstance(default, bool):
             box = QCheckBox(self)
             box.setChecked(bool(value))
             return box
-        edit = QLineEdit(_written(value), self)
+        edit = QLineEdit(written(value), self)
         edit.setPlaceholderText("none")
         return edit
 
     def _value(self, key: str) -> Any:
-        field, default = self._fields[key], self._defaults[key]
+        field = self._fields[key]
         if isinstance(field, QCheckBox):
             return field.isChecked()
         assert isinstance(field, QLineEdit)
-        text = field.text().strip()
-        if not text or text.lower() == "none":
-            return default if default is not None else None
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
-        if isinstance(default, tuple) and isinstance(value, list):
-            value = tuple(value)
-        return float(value) if isinstance(default, float) and isinstance(value, int) else value
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return typed(field.text(), self._defaults[key])

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
+from freeze_gui.errors import UserError
 from freeze_gui.gui.fields import captioned, choice_box, number_edit, set_choice, source_box, whole_number_box
 from freeze_gui.gui.form_choices import (
     DEVICE_TIPS,
@@ -23,11 +24,13 @@ from freeze_gui.gui.form_choices import (
 )
 from freeze_gui.gui.hyper_popup import HyperDialog
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
+from freeze_gui.gui.train_button import TrainButton
 from freeze_gui.models.loaded import ModelChoice
-from freeze_gui.training.config import DEFAULT_STEPS, MOST_SEED
-from freeze_gui.training.optimizers import optimizer_names
+from freeze_gui.training.config import DEFAULT_STEPS, MOST_SEED, load_config
+from freeze_gui.training.optimizers import hyper_parameters, optimizer_names
 
 MOST_STEPS = 10_000_000
+_BESIDE_HYPER = ("name", "zero_grad", "scheduler", "layer_decay")
 
 
 class RunForm(QWidget):
@@ -36,7 +39,7 @@ class RunForm(QWidget):
     Signals
     -------
     optimizer_changed()
-        Optimizer, its settings, zero_grad or batch size: something that a forecast depends on.
+        Optimizer, its settings, zero_grad, batch size or the loop: something that a forecast or the code depends on.
 
     Attributes
     ----------
@@ -55,6 +58,7 @@ class RunForm(QWidget):
         self._lay_out()
         self.optimizer_box.currentIndexChanged.connect(self.on_optimizer_chosen)
         self.more_button.clicked.connect(self.edit_hyper)
+        self.train_button.dialog.edited.connect(self.on_train_edited)
         self.zero_grad_box.currentIndexChanged.connect(self.optimizer_changed)
         self.learning_rate_edit.editingFinished.connect(self.optimizer_changed)
         self.batch_edit.valueChanged.connect(self.optimizer_changed)
@@ -70,17 +74,18 @@ class RunForm(QWidget):
         train |= {"epochs": self._epochs} if steps == 0 and self._epochs else {"steps": steps}
         if self.loss_box.currentData():
             train["loss"] = self.loss_box.currentData()
+        more = self.train_button.dialog.values()
         data: dict[str, Any] = {"batch_size": self.batch_edit.value()}
         if self.data_source():
             data["source"] = self.data_source()
         return {
             "model": {"source": self.model_source(), "weights": self.weights_box.currentText()},
             "data": data,
-            "freeze": {"method": self.method_box.currentText(), "norm": self.norm_box.currentText()},
+            "freeze": {"method": self.method_box.currentText(), "norm": self.norm_box.currentText()} | more["freeze"],
             "optimizer": {
                 "name": self.optimizer_box.currentText(), "zero_grad": self.zero_grad_box.currentText(), **hyper
-            },
-            "train": train,
+            } | more["optimizer"],
+            "train": train | more["train"],
         }
 
     def show_values(self, config: Mapping[str, Any]) -> None:
@@ -90,7 +95,7 @@ class RunForm(QWidget):
         set_choice(self.norm_box, freeze.get("norm", "leave"))
         set_choice(self.optimizer_box, optimizer.get("name", "Adam"))
         set_choice(self.zero_grad_box, optimizer.get("zero_grad", "none"))
-        hyper = {key: value for key, value in optimizer.items() if key not in ("name", "zero_grad")}
+        hyper = {key: value for key, value in optimizer.items() if key not in _BESIDE_HYPER}
         learning_rate = hyper.pop("lr", None)
         self.learning_rate_edit.setText("" if learning_rate is None else f"{learning_rate:.12g}")
         self._set_hyper(hyper)
@@ -102,6 +107,8 @@ class RunForm(QWidget):
         self.seed_edit.setValue(min(train.get("seed", 0), self.seed_edit.maximum()))
         set_choice(self.device_box, train.get("device", "auto"))
         self.loss_box.setCurrentIndex(max(self.loss_box.findData(train.get("loss", "")), 0))
+        self.train_button.dialog.show_values(config)
+        self.train_button.refresh()
         if "weights" in config.get("model", {}):
             set_choice(self.weights_box, config["model"]["weights"])
 
@@ -140,11 +147,25 @@ class RunForm(QWidget):
     @Slot()
     def on_optimizer_chosen(self) -> None:
         """Forget the hyper-parameters of another class."""
+        rate = hyper_parameters(self.optimizer_box.currentText()).get("lr")
+        self.learning_rate_edit.setPlaceholderText("default" if rate is None else f"{rate:g}")
         self._set_hyper({})
+
+    @Slot()
+    def on_train_edited(self) -> None:
+        """Have the popup say what is wrong with its values; sources are of no concern there."""
+        try:
+            load_config({**self.values(), "model": {"source": "any"}, "data": {}})
+        except UserError as error:
+            self.train_button.dialog.show_error(str(error).removeprefix("config: "))
+        else:
+            self.train_button.dialog.show_error("")
+        self.optimizer_changed.emit()
 
     @Slot()
     def edit_hyper(self) -> None:
         """Open the other hyper-parameters of the optimizer."""
+        self.more_button.setChecked(bool(self._hyper))   # a click toggles it
         dialog = HyperDialog(self.optimizer_box.currentText(), self._hyper, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.hyper_chosen.connect(self.on_hyper_chosen)
@@ -197,10 +218,11 @@ class RunForm(QWidget):
         self.more_button.setCheckable(True)
         self.more_button.setAccessibleName("More settings of the optimizer")
         self._set_hyper({})
+        self.train_button = TrainButton(self)
         self.fields: tuple[QWidget, ...] = (
             self.data_box, self.weights_box, self.batch_edit, self.loss_box, self.steps_edit, self.seed_edit,
             self.device_box, self.method_box, self.norm_box, self.optimizer_box, self.learning_rate_edit,
-            self.zero_grad_box, self.more_button,
+            self.zero_grad_box, self.more_button, self.train_button,
         )  # fmt: skip
 
     def _lay_out(self) -> None:
@@ -216,12 +238,12 @@ class RunForm(QWidget):
             (
                 ("Model", self.model_box), ("Weights", self.weights_box), ("Data", self.data_box),
                 ("Batch size", self.batch_edit), ("Steps", self.steps_edit), ("Seed", self.seed_edit),
-                ("Device", self.device_box),
+                ("Device", self.device_box), ("Pace", self.pace_box),
             ),
             (
                 ("Freezing method", self.method_box), ("Norm layers", self.norm_box),
                 ("Optimizer", self.optimizer_box), ("Learning rate", rate), ("zero_grad", self.zero_grad_box),
-                ("Loss", self.loss_box), ("Pace", self.pace_box),
+                ("Loss", self.loss_box), ("Training", self.train_button),
             ),
         )  # fmt: skip
         grid = QGridLayout(self)
@@ -231,9 +253,9 @@ class RunForm(QWidget):
         for row, fields in enumerate(rows):
             for column, (caption, field) in enumerate(fields):
                 field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-                grid.addWidget(captioned(caption, field, self), row, column)
+                grid.addWidget(captioned(caption, field, self), row, column, 1, 1 + (field is self.train_button))
         for column, (stretch, least) in enumerate(
-            ((5, 168), (2, 84), (3, 120), (2, 96), (2, 76), (2, 100), (2, 92))
+            ((5, 168), (2, 84), (3, 120), (2, 96), (2, 76), (2, 100), (1, 84), (1, 84))
         ):
             grid.setColumnStretch(column, stretch)
             grid.setColumnMinimumWidth(column, least)
