@@ -15,6 +15,11 @@ THAWED_LR_FACTOR = 0.1
 """Learning rate of a pretrained block that thaws beside a trained head: ten times smaller than the head's."""
 
 
+def has_body(tree: LayerTree) -> bool:
+    """Tell whether anything lies below the head, which is what these schedules freeze."""
+    return bool(_body(tree))
+
+
 def gradual_unfreezing(tree: LayerTree, total_steps: int) -> tuple[PhaseSettings, ...]:
     """Thaw one block after another, from the last to the first, in equal stages of the run.
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
-from freeze_gui.freezing.presets import gradual_unfreezing, head_first
+from freeze_gui.freezing.presets import gradual_unfreezing, has_body, head_first
 from freeze_gui.gui import ticks
 from freeze_gui.gui.layer_model import LayerModel
 from freeze_gui.gui.timeline_state import whole_run, with_phases
@@ -64,8 +64,7 @@ class FreezeActions(QObject):
             self._add(presets, row)
         self.blocks_menu = self.menu.addMenu("First blocks")
         self.menu.addSeparator()
-        for row in _SCHEDULES:
-            self._add(self.menu, row, self.on_schedule)
+        self._schedules = [self._add(self.menu, row, self.on_schedule) for row in _SCHEDULES]
         self.menu.addSeparator()
         self.undo_action = model.undo_stack.createUndoAction(self, "Undo")
         self.undo_action.setShortcut(QKeySequence.StandardKey.Undo)
@@ -85,6 +84,8 @@ class FreezeActions(QObject):
             action.setData(count)
             action.triggered.connect(self.on_blocks)
         self.blocks_menu.setEnabled(bool(found))
+        for action in self._schedules[:2]:
+            action.setEnabled(tree is not None and has_body(tree))
 
     @Slot()
     def on_about_to_show(self) -> None:
@@ -107,6 +108,7 @@ class FreezeActions(QObject):
         if isinstance(action, QAction):
             self.choose_schedule(str(action.data()))
 
+    @Slot(str)
     def choose_schedule(self, name: str) -> None:
         """Replace all phases by those of a preset: ``gradual``, ``head_first`` or ``whole_run``."""
         tree, plan = self._model.tree, self._model.plan
@@ -148,7 +150,7 @@ class FreezeActions(QObject):
                 layers = frozenset(tree.layers)
         self._model.change(layers, action.text().lower())
 
-    def _add(self, menu: QMenu, row: tuple[str, str, str, str], slot: Callable[[], None] | None = None) -> None:
+    def _add(self, menu: QMenu, row: tuple[str, str, str, str], slot: Callable[[], None] | None = None) -> QAction:
         name, text, shortcut, tip = row
         action = menu.addAction(text)
         action.setData(name)
@@ -157,3 +159,4 @@ class FreezeActions(QObject):
         if shortcut:
             action.setShortcut(QKeySequence(shortcut))
         action.triggered.connect(slot or self.on_triggered)
+        return action

@@ -20,6 +20,7 @@ from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.gui.runs_table import RunsTable
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.theme import Choice, Theme, apply_theme, current_theme, theme_manager
+from freeze_gui.gui.timeline_panel import TimelinePanel
 from freeze_gui.gui.verdict_panel import VerdictPanel
 from freeze_gui.gui.workbench import Workbench
 
@@ -34,7 +35,7 @@ class MainWindow(QMainWindow):
 
     Attributes
     ----------
-    run_panel, layer_panel, run_plots, compare_view, verdict_panel, code_panel, runs_table
+    run_panel, layer_panel, run_plots, compare_view, timeline_panel, verdict_panel, code_panel, runs_table
         Its parts.
     workbench
         Connects them.
@@ -54,6 +55,7 @@ class MainWindow(QMainWindow):
         self.layer_panel = LayerPanel(self)
         self.run_plots = RunPlots(self)
         self.compare_view = CompareView(self)
+        self.timeline_panel = TimelinePanel(self.layer_panel.model, self)
         self.verdict_panel = VerdictPanel(self)
         self.code_panel = CodePanel(self)
         self.runs_table = RunsTable(self)
@@ -82,6 +84,11 @@ class MainWindow(QMainWindow):
     def show_compare_tab(self) -> None:
         """Show runs side by side."""
         self.tabs.setCurrentIndex(1)
+
+    @Slot()
+    def show_timeline_tab(self) -> None:
+        """Show what is frozen when."""
+        self.tabs.setCurrentWidget(self.timeline_panel)
 
     @Slot(str)
     def say(self, text: str) -> None:
@@ -139,6 +146,7 @@ class MainWindow(QMainWindow):
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.run_plots, "Run")
         self.tabs.addTab(self.compare_view, "Compare")
+        self.tabs.addTab(self.timeline_panel, "Timeline")
         self.right = QSplitter(Qt.Orientation.Vertical, self)
         self.right.addWidget(self.verdict_panel)
         self.right.addWidget(self.code_panel)

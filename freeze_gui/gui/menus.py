@@ -102,6 +102,7 @@ class Menus(QObject):
         menu, window = self._window.menuBar().addMenu("&View"), self._window
         self._add(menu, "One run", "Ctrl+1", window.show_run_tab)
         self._add(menu, "Runs side by side", "Ctrl+2", window.show_compare_tab)
+        self._add(menu, "Timeline of phases", "Ctrl+3", window.show_timeline_tab)
         self._add(menu, "Find layers", "Ctrl+F", self.focus_find)
         menu.addSeparator()
         group = QActionGroup(self)

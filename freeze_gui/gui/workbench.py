@@ -122,7 +122,8 @@ class Workbench(QObject):
             recorder = self.controller.recorders[0]
             if recorder.started is not None:
                 self.desk.learn_epoch(recorder.config, recorder.started.epoch_steps)
-        for view in (window.run_plots, window.compare_view, window.layer_panel, window.verdict_panel):
+        views = (window.run_plots, window.compare_view, window.timeline_panel, window.layer_panel, window.verdict_panel)
+        for view in views:
             view.refresh()
         window.runs_table.refresh()
 
@@ -138,6 +139,7 @@ class Workbench(QObject):
         self._window.run_plots.set_run(recorder, self._number_of(recorder) if recorder else 0)
         self._window.verdict_panel.set_run(recorder)
         self._window.layer_panel.set_recorder(recorder)
+        self._window.timeline_panel.set_run(recorder)
 
     @Slot(object)
     def on_plan_changed(self, timeline: Timeline) -> None:
@@ -204,6 +206,7 @@ class Workbench(QObject):
         controller.comparison_ended.connect(self.on_comparison_ended)
         controller.ticked.connect(self.on_ticked)
         controller.state_changed.connect(self._show_state)
+        window.timeline_panel.preset_wanted.connect(window.layer_panel.actions_.choose_schedule)
         window.layer_panel.model.plan.plan_changed.connect(self.on_plan_changed)
         window.layer_panel.selection_changed.connect(window.run_plots.set_selected)
         window.layer_panel.selection_changed.connect(window.compare_view.set_selected)
