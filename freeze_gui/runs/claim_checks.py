@@ -6,6 +6,7 @@ every one that its patterns name; a pattern that names nothing is a mistake in t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -67,29 +68,40 @@ def tensors(
     return Seen(all(fits(row) for row in found), _few([_tensor_words(row) for row in found]))
 
 
-def gradient(summary: Summary, *, names: Sequence[str], shows: str, from_step: int = 0) -> Seen:
-    """In every frozen step from `from_step` on, the layer's gradient is ``none``, ``zero`` or ``live``."""
+def gradient(
+    summary: Summary, *, names: Sequence[str], shows: str, when: str = "frozen", from_step: int = 0
+) -> Seen:
+    """In every step of a layer that is ``frozen`` or ``free``, its gradient is ``none``, ``zero`` or ``live``."""
     found = [row for row in summary["layers"] if _named(row["path"], names)]
     _something(found, names)
     holds, lines = True, []
     for row in found:
         counts = {"none": 0, "zero": 0, "live": 0}
         for step, norm in zip(summary["measured_steps"], row["grad_norm"], strict=True):
-            if step >= from_step and any(start <= step < stop for start, stop in row["frozen_steps"]):
+            is_frozen = any(start <= step < stop for start, stop in row["frozen_steps"])
+            if step >= from_step and is_frozen is (when == "frozen"):
                 counts["none" if norm is None else "zero" if norm == 0 else "live"] += 1
         holds = holds and counts[shows] == sum(counts.values()) > 0
         seen = joined([f"{kind} in {counted(count, 'step')}" for kind, count in counts.items() if count])
-        lines.append(f"gradient of {row['path']} while frozen: {seen}")
+        lines.append(f"gradient of {row['path']} while {when}: {seen}")
     return Seen(holds, _few(lines))
 
 
-def update(summary: Summary, *, name: str, step: int, norm: float, within: float = 0.01) -> Seen:
-    """At this step the layer moves so far, as an L2 norm; `within` is a share of `norm`, or absolute for 0."""
-    row = next(row for row in summary["layers"] if row["path"] == name)
-    value = row["update_norm"][list(summary["measured_steps"]).index(step)]
-    return Seen(
-        abs(value - norm) <= within * (norm or 1.0), f"{name} moved by {number(value)} at step {step} (L2 norm)"
-    )
+def update(
+    summary: Summary,
+    *,
+    step: int,
+    name: str | None = None,
+    norm: float | None = None,
+    below: float | None = None,
+    within: float = 0.01,
+) -> Seen:
+    """At this step the layer, or the whole model, moves so far, as an L2 norm; `within` is the share that may lack."""
+    at = list(summary["measured_steps"]).index(step)
+    norms = [row["update_norm"][at] for row in summary["layers"] if name in (None, row["path"])]
+    value = math.hypot(*norms)
+    fits = (norm is None or abs(value - norm) <= within * norm) and (below is None or value < below)
+    return Seen(fits, f"{name or 'the model'} moved by {number(value)} at step {step} (L2 norm)")
 
 
 def side_effect(summary: Summary, *, effect: str, names: Sequence[str] | None = None, happens: bool = True) -> Seen:
@@ -125,6 +137,21 @@ def loss(summary: Summary, *, at: int = -1, above: float | None = None, below: f
     return Seen(_between(value, above, below), f"loss {number(value)} at step {step}")
 
 
+def same_loss(summary: Summary, *, steps: Sequence[int]) -> Seen:
+    """The training loss of these steps is the same to the last bit."""
+    values = [summary["loss"][step] for step in steps]
+    words = ", ".join(f"{value:.6f} at step {step}" for step, value in zip(steps, values, strict=True))
+    return Seen(len(set(values)) == 1, f"loss {words}")
+
+
+def optimizer_state(summary: Summary, *, names: Sequence[str], step: int) -> Seen:
+    """At the end the optimizer has counted so many steps for each of these parameters."""
+    found = [row for row in summary["optimizer_state"] if _named(row["name"], names)]
+    _something(found, names)
+    lines = [f"the optimizer has counted {counted(int(row['step'] or 0), 'step')} for {row['name']}" for row in found]
+    return Seen(all(row["step"] == step for row in found), _few(lines))
+
+
 def steps(summary: Summary, *, count: int) -> Seen:
     """The run took so many optimizer steps."""
     return Seen(summary["steps"] == count, counted(summary["steps"], "optimizer step"))
@@ -142,7 +169,10 @@ def cost(summary: Summary, *, quantity: str, equals: int | None = None, above: i
 
 CHECKS: Mapping[str, Callable[..., Seen]] = {
     check.__name__: check
-    for check in (layers, frozen, tensors, gradient, update, side_effect, trainable, accuracy, loss, steps, cost)
+    for check in (
+        layers, frozen, tensors, gradient, update, side_effect, trainable, accuracy, loss, same_loss, optimizer_state,
+        steps, cost,
+    )
 }
 """Every kind of check by its name."""
 
