@@ -4,192 +4,352 @@ At one ``optimizer.step()`` a parameter moves if and only if it is in a param_gr
 update computed from gradient, state and weight is not lost in rounding. Two facts decide: the class of gradient that
 the step sees, which method and zero_grad mode give, and what the optimizer's rule does with a zero gradient. Buffers
 obey another law: statistics move when the forward runs with their module in training mode.
+
+The steps of a run are gone through one by one with no weights at all: a parameter is the class of its gradient, whether
+its first moment is something, and whether it is known to be zero. Long stretches in which nothing changes are skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Any
 
 from torch import nn
 
+from freeze_gui.freezing.facts import ANY, FIRST, TRAINING, TensorFacts, facts_of
 from freeze_gui.freezing.plan import FreezePlan
-from freeze_gui.models.layer_tree import is_norm, own_tensors
+from freeze_gui.freezing.reach import Reach
+from freeze_gui.freezing.rules import Rule, rule_of
+
+CUTTING = ("no_grad", "detach")
+"""Methods that wrap a module's forward instead of touching its parameters."""
+
+_SETTLED = 3
+"""After so many steps (turns, where tasks alternate) under the same plan nothing new can happen."""
 
 
 class Gradient(Enum):
-    """The class of gradient that an optimizer step sees on a frozen parameter."""
+    """The class of gradient that an optimizer step sees on a parameter."""
 
     NONE = "none"
     ZERO = "zero"
     STALE = "stale"
     LIVE = "live"
-    NOT_IN_GROUP = "not in a group"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What an optimizer's rule does with a gradient of zero, and with a learning rate of zero.
-
-    Attributes
-    ----------
-    momentum
-        After a live step its state alone moves a weight.
-    decay
-        Decay moves a weight that is not zero.
-    decay_fills_momentum
-        Decay is added to the gradient, so that it fills the state as well.
-    at_lr_zero
-        ``never``, ``once`` (after a live step) or ``always``.
-    """
-
-    momentum: bool = False
-    decay: bool = False
-    decay_fills_momentum: bool = False
-    at_lr_zero: str = "never"
 
 
 @dataclass(frozen=True)
 class TensorForecast:
-    """What will happen to one frozen tensor: the causes that will move it, none when it will hold."""
+    """What will happen to one frozen tensor.
+
+    Attributes
+    ----------
+    name, role, layer
+        As in `TensorVerdict`.
+    causes
+        What will move it; none when it will hold.
+    unsure
+        What may move it: its true gradient is zero, or its decay as small as a rounding, so that the last bit decides.
+    leaves_gradient
+        Whether a gradient that is not zero is in place when clipping looks at it.
+    state_evolves
+        Whether the optimizer goes on changing its momentum.
+    """
 
     name: str
     role: str
     layer: str
     causes: frozenset[str]
+    unsure: frozenset[str] = frozenset()
+    leaves_gradient: bool = False
+    state_evolves: bool = False
 
 
-def rule_of(optimizer: str, hyper: Mapping[str, Any]) -> Rule | None:
-    """Return the rule of a class of torch.optim with its hyper-parameters; None for a class that the law does not know.
+@dataclass(frozen=True)
+class Basis:
+    """All that a forecast is made from, as plain values: it can be made again for the steps that a run really took.
 
-    `hyper` must hold every hyper-parameter that decides: momentum, betas, weight_decay, lambd.
-    """
-    decay = bool(hyper.get("weight_decay"))
-    match optimizer:
-        case "SGD" | "RMSprop":
-            momentum = bool(hyper.get("momentum"))
-            return Rule(momentum, decay, momentum and decay)
-        case "Adam" | "NAdam" | "RAdam" | "Adamax" | "AdamW":
-            momentum = hyper.get("betas", (0.9,))[0] != 0
-            decoupled = optimizer == "AdamW" or bool(hyper.get("decoupled_weight_decay"))
-            return Rule(momentum, decay, momentum and decay and not decoupled)
-        case "Muon":
-            return Rule(bool(hyper.get("momentum")), decay)
-        case "Adagrad" | "Adadelta" | "Adafactor":
-            return Rule(decay=decay)
-        case "Rprop":
-            return Rule(at_lr_zero="always")
-        case "ASGD":
-            return Rule(decay=decay or bool(hyper.get("lambd")), at_lr_zero="once")
-    return None
-
-
-def gradient_classes(
-    method: str, zero_grad: str, had_gradient: bool, after_backward: bool
-) -> tuple[Gradient, Gradient]:
-    """Return the class that the first step of a frozen window sees, and the class of all later ones.
-
-    Parameters
+    Attributes
     ----------
-    method, zero_grad
-        Ids of the freezing method and of the zero_grad mode.
-    had_gradient
-        Whether the parameter was trained before, so that a gradient may be left over.
-    after_backward
-        Whether the freeze falls between backward and step.
+    plan, rule, zero_grad, accumulate
+        What is configured; `rule` with what a scheduler does to momentum.
+    tensors, modules
+        The model: facts of its tensors, and the paths of all its modules.
+    turns
+        The tasks of the batches, in turn; (None,) without tasks.
+    reaches
+        (frozen modules, task) → what a backward reaches; a pair that is not there could not be tried.
+    held_until
+        First step at which a learning rate of 0 is one no more, because the scheduler overwrites it; None for never.
+    lr_is_zero
+        Whether the learning rate is 0 for everyone.
     """
-    match method:
-        case "grad_none":
-            return Gradient.NONE, Gradient.NONE
-        case "grad_zero":
-            return Gradient.ZERO, Gradient.ZERO
-        case "exclude" | "filter":
-            return Gradient.NOT_IN_GROUP, Gradient.NOT_IN_GROUP
-        case "restore" | "lr_zero" | "eval_only":
-            return Gradient.LIVE, Gradient.LIVE
-    left_over = {"none": Gradient.NONE, "zero": Gradient.ZERO, "never": Gradient.STALE}[zero_grad]
-    later = left_over if had_gradient or after_backward else Gradient.NONE
-    return (Gradient.LIVE if after_backward else later), later
+
+    plan: FreezePlan
+    rule: Rule
+    zero_grad: str
+    tensors: tuple[TensorFacts, ...]
+    modules: tuple[str, ...]
+    accumulate: int = 1
+    turns: tuple[str | None, ...] = (None,)
+    reaches: Mapping[tuple[frozenset[str], str | None], Reach] = field(default_factory=dict)
+    held_until: int | None = None
+    lr_is_zero: bool = False
 
 
-def causes_of_window(
-    method: str, rule: Rule, classes: tuple[Gradient, Gradient], had_steps: bool, steps: int
-) -> frozenset[str]:
-    """Return why a weight that is not zero moves in a frozen window of `steps` steps; empty when it holds."""
-    if method == "restore":
-        return frozenset()
-    causes: set[str] = set()
-    live_before = had_steps
-    for index in range(min(steps, 3)):   # from the third step on nothing new can happen
-        seen = classes[0] if index == 0 else classes[1]
-        if seen in (Gradient.LIVE, Gradient.STALE):
-            at_lr_zero = rule.at_lr_zero == "always" or (rule.at_lr_zero == "once" and index == 0 and had_steps)
-            if method != "lr_zero" or at_lr_zero:
-                causes.add("gradient" if seen is Gradient.LIVE else "stale_gradient")
-            live_before = True
-        elif seen is Gradient.ZERO:
-            if rule.decay:
-                causes.add("weight_decay")
-            if rule.momentum and (live_before or (index > 0 and rule.decay_fills_momentum)):
-                causes.add("momentum")
-    return frozenset(causes)
+@dataclass(frozen=True)
+class Moment:
+    """One step of the run: what is frozen in its forward and after its backward, what has just thawed, its tasks."""
+
+    step: int
+    in_forward: frozenset[str]
+    frozen: frozenset[str]
+    thawed: frozenset[str]
+    tasks: tuple[str | None, ...]
 
 
 def forecast(
     model: nn.Module, plan: FreezePlan, optimizer: str, hyper: Mapping[str, Any], zero_grad: str, total_steps: int
 ) -> tuple[TensorForecast, ...] | None:
-    """Forecast every tensor that `plan` freezes at some step; None when the law does not know the optimizer.
+    """Forecast every tensor that `plan` freezes at some step, from the model's structure alone.
 
-    `hyper` as in `rule_of`. Steps of tasks count as windows of many short pieces, trained in between.
+    `hyper` as in `rule_of`. None when the law does not know the optimizer.
     """
     rule = rule_of(optimizer, hyper)
     if rule is None:
         return None
-    modules = dict(model.named_modules())
-    found: dict[int, TensorForecast] = {}
-    for path, module in modules.items():
-        windows = _windows(plan, path, total_steps)
-        for key, tensor in own_tensors(module).items():
-            if windows and id(tensor) not in found:
-                name = f"{path}.{key}" if path else key
-                if isinstance(tensor, nn.Parameter):
-                    causes = _parameter_causes(plan, rule, zero_grad, windows)
-                    found[id(tensor)] = TensorForecast(name, "parameter", path, causes)
-                else:
-                    causes = _buffer_causes(plan, module, key, windows)
-                    found[id(tensor)] = TensorForecast(name, "buffer", path, causes)
-    return tuple(found.values())
+    tasks = tuple(task for task, _ in plan.tasks) or (None,)
+    modules = tuple(path for path, _ in model.named_modules())
+    return forecast_steps(Basis(plan, rule, zero_grad, facts_of(model), modules, turns=tasks), total_steps)
 
 
-def _windows(plan: FreezePlan, path: str, total_steps: int) -> list[tuple[int, int]]:
-    """Return the frozen windows of a module as (first step, steps); a task's count as one from its second turn on."""
-    windows = [
-        (phase.start, (min(phase.stop, total_steps) if phase.stop is not None else total_steps) - phase.start)
-        for phase in plan.phases
-        if path in phase.modules and phase.start < total_steps
-    ]
-    windows += [(1, 1) for _, task_modules in plan.tasks if path in task_modules]
-    return [(start, steps) for start, steps in windows if steps > 0]
+def forecast_steps(
+    basis: Basis, steps: int, first: int = 0, tasks: Sequence[str | None] | None = None
+) -> tuple[TensorForecast, ...]:
+    """Forecast every tensor that is frozen in the steps from `first` on.
+
+    Parameters
+    ----------
+    basis
+        What is known.
+    steps
+        The step after the last one.
+    first
+        The first step that counts: a run that is gone on with has seen nothing of what was before.
+    tasks
+        The tasks of all steps, where they are known; else they come in turn.
+    """
+    moments = list(_moments(basis, steps, first, tasks))
+    by_name = {facts.name: facts for facts in basis.tensors}
+    lives: dict[str, _Life] = {}
+    for facts in basis.tensors:
+        life = _Life(facts, basis)
+        for moment in moments:
+            life.take(moment, counts=moment.step >= first)
+        lives[facts.name] = life
+    found = []
+    for name, life in lives.items():
+        if not life.was_frozen:
+            continue
+        causes = set(life.causes)
+        if any(lives[other].moves_at & life.frozen_at for other in by_name[name].shares_with):
+            causes.add("shared_storage")
+        facts = life.facts
+        found.append(
+            TensorForecast(
+                name,
+                facts.role,
+                facts.layers[0],
+                frozenset(causes),
+                frozenset(life.unsure - causes),
+                life.leaves_gradient,
+                life.state_evolves,
+            )
+        )
+    return tuple(found)
 
 
-def _parameter_causes(
-    plan: FreezePlan, rule: Rule, zero_grad: str, windows: list[tuple[int, int]]
-) -> frozenset[str]:
-    causes: frozenset[str] = frozenset()
-    for start, steps in windows:
-        after_backward = plan.moment == "after_backward"
-        classes = gradient_classes(plan.method, zero_grad, start > 0, after_backward)
-        causes |= causes_of_window(plan.method, rule, classes, start > 0, steps)
-    return causes
+def pairs_to_try(basis: Basis, steps: int, most: int) -> list[tuple[frozenset[str], str | None]]:
+    """Return which sets of modules are frozen in the forwards of which tasks, the first `most` of them."""
+    pairs: dict[tuple[frozenset[str], str | None], None] = {}
+    for moment in _moments(basis, steps, 0, None):
+        pairs |= dict.fromkeys((moment.in_forward, task) for task in moment.tasks)
+    return list(pairs)[:most]
 
 
-def _buffer_causes(
-    plan: FreezePlan, module: nn.Module, key: str, windows: list[tuple[int, int]]
-) -> frozenset[str]:
-    """Statistics move in training mode; of other buffers the law says nothing, and they are taken to hold."""
-    still = plan.norm == "eval" or plan.method == "eval_only"
-    first_forward = 1 if plan.moment == "after_backward" else 0
-    moves = is_norm(module) and not still and any(steps > first_forward for _, steps in windows)
-    return frozenset({"running_statistics"}) if moves and key.startswith(("running_", "num_batches")) else frozenset()
+class _Life:
+    """One tensor on its way through the steps."""
+
+    def __init__(self, facts: TensorFacts, basis: Basis) -> None:
+        self.facts = facts
+        self.causes: set[str] = set()
+        self.unsure: set[str] = set()
+        self.was_frozen = self.leaves_gradient = self.state_evolves = False
+        self.frozen_at: set[int] = set()
+        self.moves_at: set[int] = set()
+        self._basis = basis
+        self._gradient = Gradient.NONE
+        self._shifted = False          # its gradient is nothing but round-off
+        self._has_moment = False
+        self._stepped = False          # the last step had a learning rate: ASGD goes on with it once
+        self._is_zero = facts.is_zero
+        self._ever_moved = False
+        self._wholly: dict[frozenset[str], bool] = {}
+
+    def take(self, moment: Moment, counts: bool) -> None:
+        """Go through one step."""
+        basis, method = self._basis, self._basis.plan.method
+        before, now = self._owned(moment.in_forward), self._owned(moment.frozen)
+        if basis.plan.thaw == "reset_state" and not before and self._owned(moment.thawed):
+            self._has_moment = self._stepped = False
+        if now and counts:
+            self.was_frozen = True
+            self.frozen_at.add(moment.step)
+        self._forward(moment, before and counts)
+        if self.facts.role != "parameter":
+            return
+        out_of_group = method in ("exclude", "filter")
+        if not (before and out_of_group) and basis.zero_grad != "never":
+            keeps = basis.zero_grad == "zero" and self._gradient is not Gradient.NONE
+            self._gradient = Gradient.ZERO if keeps else Gradient.NONE
+        if self._gradient is Gradient.LIVE:
+            self._gradient = Gradient.STALE
+        if self._learns(moment):
+            self._gradient = Gradient.LIVE
+        if now and method == "grad_none":
+            self._gradient = Gradient.NONE
+        if now and method == "grad_zero" and self._gradient is not Gradient.NONE:
+            self._gradient = Gradient.ZERO
+        self.leaves_gradient |= now and self._gradient in (Gradient.LIVE, Gradient.STALE)
+        if not (now and out_of_group) and self._gradient is not Gradient.NONE:
+            self._step(moment.step, now, counts)
+
+    def _owned(self, modules: frozenset[str]) -> bool:
+        return any(layer in modules for layer in self.facts.layers)
+
+    def _forward(self, moment: Moment, is_frozen: bool) -> None:
+        """Let the module's own forward write the tensor."""
+        facts = self.facts
+        if not facts.written_in or not self._runs(moment):
+            return
+        if is_frozen and (facts.written_in != FIRST or self._ever_moved):
+            (self.unsure if facts.written_in == FIRST else self.causes).add(facts.written_as)
+
+    def _runs(self, moment: Moment) -> bool:
+        """Tell whether the module's forward runs so that it writes."""
+        facts, plan = self.facts, self._basis.plan
+        for task in moment.tasks:
+            reach = self._basis.reaches.get((moment.in_forward, task))
+            if reach is not None:
+                there = reach.ran_in_training if facts.written_in == TRAINING else frozenset(reach.ran)
+                if any(layer in there for layer in facts.layers):
+                    return True
+            else:
+                in_eval = self._owned(moment.in_forward) and (
+                    plan.method == "eval_only" or (plan.norm == "eval" and facts.written_as == "running_statistics")
+                )
+                if facts.written_in in (ANY, FIRST) or not in_eval:
+                    return True
+        return False
+
+    def _learns(self, moment: Moment) -> bool:
+        """Tell whether this step's backward writes a gradient; note whether it is nothing but round-off."""
+        found = False
+        for task in moment.tasks:
+            reach = self._basis.reaches.get((moment.in_forward, task))
+            if reach is not None:
+                learns = self.facts.name in reach.learning
+                self._shifted = self.facts.name in reach.shifted if learns else self._shifted
+            else:
+                learns = self.facts.learns and not self._is_held(moment.in_forward)
+            found = found or learns
+        return found
+
+    def _is_held(self, frozen: frozenset[str]) -> bool:
+        """Tell whether the method keeps gradients from being computed, as far as the structure shows."""
+        method = self._basis.plan.method
+        if method in ("requires_grad", "filter"):
+            return self._owned(frozen)
+        if method not in CUTTING or not self._owned(frozen):
+            return False
+        if frozen not in self._wholly:
+            wrapped = _wholly_frozen(self._basis.modules, frozen)
+            self._wholly[frozen] = all(layer in wrapped for layer in self.facts.layers)
+        return self._wholly[frozen]
+
+    def _step(self, step: int, is_frozen: bool, counts: bool) -> None:
+        """Let the optimizer take its step with a gradient that is not None."""
+        basis, rule = self._basis, self._basis.rule
+        self.state_evolves |= is_frozen and rule.momentum
+        held = basis.held_until is None or step < basis.held_until
+        lr_is_zero = basis.lr_is_zero or (is_frozen and basis.plan.method == "lr_zero" and held)
+        able = not lr_is_zero or (rule.at_lr_zero == "once" and self._stepped)
+        causes: set[str] = set()
+        unsure: set[str] = set()
+        if self._gradient is Gradient.ZERO:
+            if rule.decay and able and not self._is_zero:
+                self._decay(causes, unsure)
+            if rule.momentum and self._has_moment and able:
+                (unsure if self._shifted else causes).add("momentum")
+            self._has_moment |= rule.decay_fills_momentum and not self._is_zero
+        else:
+            cause = "gradient" if self._gradient is Gradient.LIVE else "stale_gradient"
+            if able or rule.at_lr_zero == "always":
+                (unsure if self._shifted else causes).add(cause)
+                if self._shifted:   # a gradient that comes out as zero leaves decay and momentum to it
+                    unsure |= {"weight_decay"} if rule.decay else set()
+                    unsure |= {"momentum"} if rule.momentum and self._has_moment else set()
+            self._has_moment = True
+        self._stepped = not lr_is_zero
+        moves = bool(causes or unsure) and not (is_frozen and basis.plan.method == "restore")
+        if moves:
+            self._is_zero = False
+            self._ever_moved = True
+            self.moves_at.add(step)
+            if is_frozen and counts:
+                self.causes |= causes
+                self.unsure |= unsure
+
+    def _decay(self, causes: set[str], unsure: set[str]) -> None:
+        """Add decay, unless the part that it takes is lost in the rounding of every element, or may be."""
+        share, eps = self._basis.rule.decay_share, self.facts.eps
+        if share is None or share > eps / 2:
+            causes.add("weight_decay")
+        elif share > eps / 8:
+            unsure.add("weight_decay")
+
+
+def _wholly_frozen(modules: Sequence[str], frozen: frozenset[str]) -> set[str]:
+    """Return the modules that are frozen with everything below them: those whose forward a method may wrap."""
+    partly = {""} if any(path not in frozen for path in modules) else set()
+    for path in modules:
+        while path and path not in frozen:
+            path = path.rpartition(".")[0]
+            partly.add(path)
+    return {path for path in modules if path in frozen and path not in partly}
+
+
+def _moments(basis: Basis, steps: int, first: int, tasks: Sequence[str | None] | None) -> Iterator[Moment]:
+    """Yield the steps of a run, without those in the middle of long stretches where nothing changes."""
+    plan = basis.plan
+    turns = basis.turns
+    edges = {0, first, steps} | {edge for p in plan.phases for edge in (p.start, p.stop) if edge is not None}
+    edges = {edge for edge in edges if 0 <= edge <= steps}
+    settled = _SETTLED * len(turns)
+    before: frozenset[str] = frozenset()
+    for start, stop in pairwise(sorted(edges)):
+        near = range(start, stop)
+        if stop - start > 2 * settled + 2 and tasks is None:
+            near = [*range(start, start + settled), *range(stop - settled, stop)]   # type: ignore[assignment]
+        for step in near:
+            if tasks is not None and step < len(tasks):
+                of_step: tuple[str | None, ...] = (tasks[step],)
+            else:
+                of_step = tuple(turns[(step * basis.accumulate + n) % len(turns)] for n in range(basis.accumulate))
+                of_step = tuple(dict.fromkeys(of_step))
+            wanted = plan.frozen_at(step, of_step[0])
+            in_forward = wanted & before if plan.moment == "after_backward" else wanted
+            yield Moment(step, in_forward, wanted, before - wanted, of_step)
+            before = wanted

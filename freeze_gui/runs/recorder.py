@@ -57,6 +57,8 @@ class RunRecorder:
         One count a layer: steps at which it moved although frozen.
     optimizer_state
         The newest, as in `StepDone`; None before the first.
+    first_step, tasks
+        The first step that was taken, not 0 in a resumed run; the task of each step.
     findings
         What the summary says of forecast and claims; empty until the summary is made.
     """
@@ -73,6 +75,8 @@ class RunRecorder:
         self.leaked: NDArray[np.int64] = np.zeros(0, np.int64)
         self.trainable: list[TrainableCount] = []
         self.optimizer_state: NDArray[np.float64] | None = None
+        self.first_step = 0
+        self.tasks: list[str | None] = []
         self.findings: Mapping[str, Any] = {}
         self._frozen_windows: dict[int, list[tuple[int, int]]] = {}
         self._last_flags: NDArray[np.bool_] | None = None
@@ -144,6 +148,9 @@ class RunRecorder:
         for layer in event.leaked:
             self.leaked[layer] += 1
         self._extend_windows(event)
+        if not self.tasks:
+            self.first_step = event.step
+        self.tasks.append(event.task)
         if event.optimizer_state is not None:
             self.optimizer_state = event.optimizer_state
         self.history.append(event)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from freeze_gui.freezing.verdict import TensorVerdict
 from freeze_gui.runs.claims import judge, scenario_of
+from freeze_gui.runs.forecast_summary import forecast_summary
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.events import NO_GRADIENT, RunEnded
 
@@ -45,7 +46,12 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "trainable_parameters": [asdict(count) for count in recorder.trainable],
         "layers": _layers(recorder, ended),
         "tensors": [_tensor(verdict) for verdict in ended.tensors],
+        "effective_weights": [_tensor(verdict) for verdict in ended.effective_weights],
+        "norm_layers": [asdict(report) for report in ended.norm_reports],
         "side_effects": [{**asdict(e), "layers": list(e.layers)} for e in ended.side_effects],
+        "thaws": [asdict(report) for report in ended.thaws],
+        "optimizer_state": _optimizer_state(recorder, ended),
+        "forecast": _forecast(recorder, ended),
         "cost": _cost(recorder, ended),
     }
     return summary | _claims(recorder.config, summary)
@@ -68,7 +74,8 @@ def _layers(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
     if recorder.history is None:
         return []
     view = recorder.history.view()
-    moved = {layer for tensor in ended.tensors if tensor.moved for layer in tensor.layers}
+    judged = (*ended.tensors, *ended.effective_weights)
+    moved = {layer for tensor in judged if tensor.moved for layer in tensor.layers}
     rows = []
     for index, layer in enumerate(recorder.layers):
         windows = recorder.frozen_windows(index)
@@ -98,6 +105,23 @@ def _tensor(verdict: TensorVerdict) -> dict[str, Any]:
         "causes": list(tensor["causes"]),
         "tied_layers": list(verdict.tied_layers),
     }
+
+
+def _optimizer_state(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
+    """Return step count and norms of the moments of each parameter; null where the optimizer keeps none."""
+    if ended.optimizer_state is None or recorder.started is None:
+        return []
+    keys = ("step", "first_moment_norm", "second_moment_norm")
+    return [
+        {"name": name, **{key: None if np.isnan(value) else value for key, value in zip(keys, row, strict=True)}}
+        for name, row in zip(recorder.started.parameters, ended.optimizer_state.tolist(), strict=True)
+    ]
+
+
+def _forecast(recorder: RunRecorder, ended: RunEnded) -> dict[str, Any] | None:
+    if recorder.started is None or recorder.started.forecast is None:
+        return None
+    return forecast_summary(recorder.started.forecast, ended, recorder.first_step, recorder.tasks)
 
 
 def _cost(recorder: RunRecorder, ended: RunEnded) -> dict[str, Any]:

@@ -1,16 +1,30 @@
-"""What the law and a step on the meta device say about a whole run, before it starts."""
+"""What the law and steps on the meta device say about a whole run, before it starts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from freeze_gui.freezing.advice import ForecastWarning
-from freeze_gui.freezing.forecast import TensorForecast, forecast
+from freeze_gui.freezing.advice import Circumstances, ForecastWarning, advise
+from freeze_gui.freezing.effective import effective_weights
+from freeze_gui.freezing.facts import facts_of
+from freeze_gui.freezing.forecast import Basis, TensorForecast, forecast_steps, pairs_to_try
 from freeze_gui.freezing.plan import FreezePlan
+from freeze_gui.freezing.reach import Reach, reach
+from freeze_gui.freezing.rules import Rule, rule_of, with_cycled_momentum
+from freeze_gui.models.blocks import head
+from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.loaded import LoadedModel
-from freeze_gui.training.config import RunConfig
+from freeze_gui.training.config import OptimizerSettings, RunConfig
 from freeze_gui.training.cost_forecast import CostForecast, forecast_cost
 from freeze_gui.training.optimizers import hyper_parameters
+from freeze_gui.training.schedule import overwrites_zero
+
+_MOST_TRIALS = 12
+"""Steps tried on the meta device for one forecast: one for each set of frozen layers and each task."""
+
+_UNKNOWN_LENGTH = 1000
+"""Steps of a run whose data do not say how long an epoch is."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +39,108 @@ class RunForecast:
         What a person should know, each with its cure.
     cost
         A step with most frozen, against nothing frozen; None where that cannot be told or was not asked for.
+    basis
+        What `tensors` come from, to forecast again the steps that a run has really taken; None without `tensors`.
     """
 
     tensors: tuple[TensorForecast, ...] | None
     warnings: tuple[ForecastWarning, ...]
     cost: CostForecast | None
+    basis: Basis | None = None
 
 
 def forecast_run(
     config: RunConfig, loaded: LoadedModel, plan: FreezePlan, total_steps: int, with_cost: bool = True
 ) -> RunForecast:
-    """Forecast the run of `config` with `plan` for `total_steps` steps; the model may lie on the meta device."""
-    optimizer = config.optimizer
+    """Forecast a run.
+
+    Parameters
+    ----------
+    config
+        Its optimizer and what stands in ``[train]`` decide.
+    loaded
+        The model, with or without values: on the meta device nobody knows which weights are zero.
+    plan
+        What is frozen when.
+    total_steps
+        Length of the run; 0 where the data do not say, which counts as long.
+    with_cost
+        Whether to take a step on the meta device for FLOPs and memory.
+    """
+    steps = total_steps or _UNKNOWN_LENGTH
+    rule = _rule(config.optimizer)
+    basis = _basis(config, loaded, plan, rule or Rule(), steps)
+    tensors = None if rule is None else forecast_steps(basis, steps)
+    seen = _circumstances(config, loaded, basis, tensors, steps)
+    most = max(seen.sets(), key=len, default=frozenset[str]())
+    cost = forecast_cost(loaded, most, plan.method, config.optimizer, config.data.batch_size) if with_cost else None
+    return RunForecast(tensors, advise(seen), cost, None if rule is None else basis)
+
+
+def _rule(optimizer: OptimizerSettings) -> Rule | None:
     hyper = {**hyper_parameters(optimizer.name), **optimizer.hyper}
-    tensors = forecast(loaded.module, plan, optimizer.name, hyper, optimizer.zero_grad, total_steps)
-    modules = frozenset[str]().union(*(phase.modules for phase in plan.phases), *(frozen for _, frozen in plan.tasks))
-    cost = forecast_cost(loaded, modules, plan.method, optimizer, config.data.batch_size) if with_cost else None
-    return RunForecast(tensors, (), cost)
+    if optimizer.scheduler.name == "OneCycleLR":
+        hyper = with_cycled_momentum(hyper, optimizer.scheduler.hyper)
+    rule = rule_of(optimizer.name, hyper)
+    if rule is not None and (optimizer.scheduler.name != "none" or optimizer.layer_decay is not None):
+        return replace(rule, decay_share=None)   # the rate is another at every step, or in every layer
+    return rule
+
+
+def _basis(config: RunConfig, loaded: LoadedModel, plan: FreezePlan, rule: Rule, steps: int) -> Basis:
+    scheduler = config.optimizer.scheduler
+    held_until = None
+    if overwrites_zero(scheduler):
+        held_until = 0 if scheduler.name == "OneCycleLR" else 1   # the others begin at the rate that a group has
+    basis = Basis(
+        plan,
+        rule,
+        config.optimizer.zero_grad,
+        facts_of(loaded.module),
+        tuple(path for path, _ in loaded.module.named_modules()),
+        config.train.accumulate,
+        loaded.tasks or tuple(dict.fromkeys(task for task, _ in plan.tasks)) or (None,),
+        held_until=held_until,
+        lr_is_zero=config.optimizer.hyper.get("lr") == 0.0 and scheduler.name != "OneCycleLR",
+    )
+    pairs = pairs_to_try(basis, steps, _MOST_TRIALS)
+    free = [(frozenset[str](), task) for task in dict.fromkeys(task for _, task in pairs)]
+    tried = {pair: reach(loaded, pair[0], plan.method, plan.norm, pair[1]) for pair in dict.fromkeys((*free, *pairs))}
+    return replace(basis, reaches={pair: found for pair, found in tried.items() if found is not None})
+
+
+def _circumstances(
+    config: RunConfig,
+    loaded: LoadedModel,
+    basis: Basis,
+    tensors: tuple[TensorForecast, ...] | None,
+    steps: int,
+) -> Circumstances:
+    tree = build_tree(loaded.module)
+    optimizer = config.optimizer
+    learns = [facts for facts in basis.tensors if facts.role == "parameter" and facts.learns]
+    learning = {layer for facts in learns for layer in facts.layers}
+    made = dict.fromkeys(layer for w in effective_weights(loaded.module) for layer in (w.layer, *w.tied_layers))
+    return Circumstances(
+        basis,
+        tensors,
+        tuple(layer for layer in _in_forward_order(tree.layers, basis.reaches) if layer in learning),
+        tuple(layer for layer in tree.layers_below(head(tree)) if layer in learning),
+        tuple(made),
+        optimizer.name,
+        optimizer.name != "SGD" or basis.rule.momentum,
+        config.train.clip_grad_norm is not None,
+        steps,
+        loaded.tasks,
+    )
+
+
+def _in_forward_order(
+    layers: tuple[str, ...], reaches: Mapping[tuple[frozenset[str], str | None], Reach]
+) -> tuple[str, ...]:
+    """Return `layers` in the order in which they run, those that were not seen to run after their neighbour."""
+    ran = next((found.ran for found in reaches.values()), ())
+    if not set(layers) <= set(ran):
+        return layers
+    order = {path: place for place, path in enumerate(ran)}
+    return tuple(sorted(layers, key=lambda layer: order[layer]))

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from freeze_gui.freezing.forecast import forecast, rule_of
+from freeze_gui.freezing.forecast import forecast
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.plan import FreezePlan, Phase
+from freeze_gui.freezing.rules import rule_of
 from freeze_gui.training.optimizers import hyper_parameters, optimizer_names
 from tests.freezing.law import RULES, expected_causes, gradient_classes
 from tests.freezing.test_law import CELLS, MOMENTS, STEPS

@@ -1,0 +1,56 @@
+"""What a run's summary says of its forecast, and of how far it came true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from freeze_gui.freezing.agreement import Disagreement, disagreements
+from freeze_gui.freezing.forecast import forecast_steps
+from freeze_gui.training.events import RunEnded
+from freeze_gui.training.run_forecast import RunForecast
+
+_MOST_STEPS = 5000
+"""Up to so many steps a run with tasks is forecast again in the order in which its tasks came."""
+
+
+def forecast_summary(
+    forecast: RunForecast, ended: RunEnded, first_step: int, tasks: Sequence[str | None]
+) -> dict[str, Any]:
+    """Return the ``forecast`` of a summary.
+
+    Parameters
+    ----------
+    forecast, ended
+        What was said before the run, and how it ended.
+    first_step
+        The first step that this run took: not 0 where it was gone on with.
+    tasks
+        The task of each step taken.
+    """
+    compared = forecast.basis is not None and not ended.plan_changed and ended.steps > first_step
+    return {
+        "known": forecast.tensors is not None,
+        "tensors": [
+            {"name": t.name, "role": t.role, "layer": t.layer, "causes": sorted(t.causes)}
+            for t in forecast.tensors or ()
+        ],
+        "warnings": [{**asdict(warning), "layers": list(warning.layers)} for warning in forecast.warnings],
+        "cost": None if forecast.cost is None else asdict(forecast.cost),
+        "disagreements": [
+            {**asdict(found), "forecast": list(found.forecast), "seen": list(found.seen)}
+            for found in (_compare(forecast, ended, first_step, tasks) if compared else ())
+        ],
+        "compared": compared,
+    }
+
+
+def _compare(
+    forecast: RunForecast, ended: RunEnded, first_step: int, tasks: Sequence[str | None]
+) -> tuple[Disagreement, ...]:
+    """Compare with the forecast of the steps that were taken: a run may end early, and tasks come as they like."""
+    assert forecast.basis is not None
+    seen_all = first_step == 0 and any(tasks) and forecast.basis.accumulate == 1 and len(tasks) <= _MOST_STEPS
+    expected = forecast_steps(forecast.basis, ended.steps, first_step, tasks if seen_all else None)
+    return disagreements(expected, ended.tensors)
