@@ -148,12 +148,16 @@ def restore_optimizer(
     gradients: Mapping[str, Tensor],
 ) -> None:
     """Give every parameter its optimizer state and its gradient, those outside every group included."""
+    on_device = any(group.get("fused") or group.get("capturable") for group in optimizer.param_groups)
     for name, parameter in model.named_parameters():
         gradient = gradients.get(name)
         parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
         if name in state:
             optimizer.state[parameter] = {
-                key: _placed(value, parameter) if isinstance(value, Tensor) else value
+                # as torch's own load_state_dict: most optimizers count their steps on the CPU
+                key: value.to(parameter.device if key != "step" or on_device else value.device, copy=True)
+                if isinstance(value, Tensor)
+                else value
                 for key, value in state[name].items()
             }
         else:
@@ -167,11 +171,6 @@ def copied_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str
         for name, parameter in model.named_parameters()
         if (found := optimizer.state.get(parameter))
     }
-
-
-def _placed(value: Tensor, parameter: nn.Parameter) -> Tensor:
-    """Copy a part of an optimizer's state to where it is kept: step counts stay on the CPU, as torch has it."""
-    return value.clone() if value.dim() == 0 else value.to(parameter.device, copy=True)
 
 
 def _plain(value: Any) -> Any:

@@ -9,8 +9,12 @@ import pytest
 import torch
 
 from freeze_gui.freezing.methods import METHODS
+from freeze_gui.training.config import load_config
+from freeze_gui.training.events import StepDone
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
+from freeze_gui.training.trainer import Trainer
 from tests.support.plain import LAYERS, plain_run
+from tests.support.plain_amp import STEPS, plain_amp_run
 from tests.support.runs import network_config, run_watched, same_bits
 
 pytestmark = [
@@ -58,6 +62,31 @@ def test_the_same_configuration_gives_the_same_bits_twice(method: str) -> None:
     }
     first, second = run_watched(config)[0], run_watched(config)[0]
     assert all(same_bits(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+@pytest.mark.parametrize("clip", [None, 0.2])
+def test_mixed_precision_has_the_bits_of_the_plain_loop(amp: str, clip: float | None) -> None:
+    train: dict[str, Any] = {"amp": amp, "steps": STEPS} | ({} if clip is None else {"clip_grad_norm": clip})
+    states, _, recorder = run_watched(on_cuda("grad_none", {"name": "SGD", "lr": 0.1}, {}, **train))
+    assert recorder.status == "completed", recorder.ended
+    plain = plain_amp_run(amp, clip, drop_frozen=True, device="cuda")
+    assert all(same_bits(ours, theirs) for ours, theirs in zip(states, plain, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", [{"name": "Adam"}, {"name": "AdamW", "fused": True}, {"name": "SGD", "lr": 0.1}])
+def test_a_resumed_run_has_the_bits_of_one_that_was_never_left(optimizer: dict[str, Any]) -> None:
+    config = load_config(on_cuda("exclude", optimizer, {"from_step": 3, "to_step": 11}, amp="fp16", steps=14))
+    trainer = Trainer(config)
+    checkpoints = [trainer.checkpoint() for event in trainer.events() if isinstance(event, StepDone)]
+    for checkpoint in checkpoints[:-1]:
+        resumed = Trainer(config, None, checkpoint)
+        steps = [event.step for event in resumed.events() if isinstance(event, StepDone)]
+        assert steps[-1] == 13
+        ended, last = resumed.checkpoint(), checkpoints[-1]
+        assert ended is not None
+        assert last is not None
+        assert all(torch.equal(value, last.tensors[name]) for name, value in ended.tensors.items())
 
 
 def test_norms_of_a_large_layer_are_within_a_millionth_of_float64() -> None:

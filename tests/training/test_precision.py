@@ -4,45 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from freeze_gui.errors import UserError
 from freeze_gui.training.config import load_config
 from freeze_gui.training.precision import Precision
-from tests.support.network import batches, build
+from tests.support.network import build
+from tests.support.plain_amp import STEPS, plain_amp_run
 from tests.support.runs import network_config, run_watched, same_bits
-
-STEPS = 12
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def plain_loop(amp: str, clip: float | None, drop_frozen: bool) -> list[dict[str, Tensor]]:
-    """Write mixed precision out as PyTorch's own pages do; the frozen gradients are dropped, or left in place."""
-    torch.manual_seed(0)
-    model, data = build(), batches()
-    frozen = [p for name, p in model.named_parameters() if not name.startswith("last")]
-    trained = [p for name, p in model.named_parameters() if name.startswith("last")]
-    torch.manual_seed(0)
-    optimizer = torch.optim.SGD(trained, lr=0.1)
-    scaler = torch.amp.GradScaler("cpu", enabled=amp == "fp16")
-    states = []
-    for step in range(STEPS):
-        optimizer.zero_grad()
-        x, y = data[step % len(data)]
-        with torch.autocast("cpu", DTYPES[amp]):
-            loss = F.cross_entropy(model(x), y)
-        scaler.scale(loss).backward()   # type: ignore[no-untyped-call]
-        if drop_frozen:
-            for p in frozen:
-                p.grad = None
-        scaler.unscale_(optimizer)
-        if clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-        scaler.step(optimizer)
-        scaler.update()
-        states.append({name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
-    return states
 
 
 def ours(method: str, amp: str, clip: float | None) -> tuple[list[dict[str, Tensor]], Any]:
@@ -56,8 +25,8 @@ def ours(method: str, amp: str, clip: float | None) -> tuple[list[dict[str, Tens
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 @pytest.mark.parametrize("clip", [None, 0.2])
-def test_mixed_precision_has_the_bits_of_the_plain_loop(amp: str, clip: float | None) -> None:
-    expected = plain_loop(amp, clip, drop_frozen=True)
+def test_mixed_precision_has_the_bits_of_the_plain_amp_run(amp: str, clip: float | None) -> None:
+    expected = plain_amp_run(amp, clip, drop_frozen=True)
     states, summary = ours("grad_none", amp, clip)
     assert all(same_bits(state, plain) for state, plain in zip(states, expected, strict=True))
     assert all(state["last.weight"].dtype == torch.float32 for state in states)
@@ -69,7 +38,7 @@ def test_mixed_precision_has_the_bits_of_the_plain_loop(amp: str, clip: float | 
 
 def test_a_scaler_does_not_unscale_an_excluded_gradient_and_clipping_throttles_everyone() -> None:
     """In fp16 the gradients of parameters outside the optimizer stay 65,536 times too large, and clipping sees them."""
-    expected = plain_loop("fp16", 0.2, drop_frozen=False)
+    expected = plain_amp_run("fp16", 0.2, drop_frozen=False)
     states, summary = ours("exclude", "fp16", 0.2)
     assert all(same_bits(state, plain) for state, plain in zip(states, expected, strict=True))
     dropped, _ = ours("grad_none", "fp16", 0.2)

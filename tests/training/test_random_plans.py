@@ -30,7 +30,7 @@ OPTIMIZERS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def random_phases(draw: random.Random) -> list[Phase]:
     """Draw up to three windows for each child but the last one, which keeps on training."""
-    phases = []
+    phases: list[Phase] = []
     for name in ("first", "norm", "middle"):
         for _ in range(draw.randint(0, 3)):
             start = draw.randrange(STEPS)
