@@ -1,45 +1,71 @@
-"""What the ticks will do and save, worked out beside the window a moment after the last change."""
+"""What ticks, phases and settings will do and save, worked out beside the window a moment after the last change."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from freeze_gui.freezing.forecast import forecast
-from freeze_gui.freezing.plan import FreezePlan, Phase
+from freeze_gui.freezing.advice import ForecastWarning
+from freeze_gui.freezing.explain import EXPLANATIONS
+from freeze_gui.freezing.forecast import TensorForecast
+from freeze_gui.freezing.plan import resolve
 from freeze_gui.gui.background import Job
-from freeze_gui.gui.verdict_text import CAUSES, cause_name
+from freeze_gui.gui.verdict_text import cause_name
+from freeze_gui.models.layer_tree import LayerTree
 from freeze_gui.models.loaded import LoadedModel
+from freeze_gui.runs.words import counted
 from freeze_gui.training.config import RunConfig
-from freeze_gui.training.cost_forecast import CostForecast, forecast_cost
-from freeze_gui.training.optimizers import hyper_parameters
+from freeze_gui.training.cost_forecast import CostForecast
+from freeze_gui.training.run_forecast import forecast_run
 
 DELAY_MS = 250
+SOME_EPOCH = 100
+"""Steps that an epoch is taken to have before a run has told."""
+MOST_LINES = 2
 
 
 @dataclass(frozen=True)
 class ForecastText:
-    """What a freeze costs and saves, in one line, and the leaks that the law foresees, one sentence each."""
+    """What is forecast for the next run.
+
+    Attributes
+    ----------
+    cost
+        What a step holds and saves, in one line.
+    leaks
+        Lines for the tree's panel: what weighs most, and how much more there is.
+    causes, warnings
+        All of it, for the verdict pane: (cause, layers that it will move), and warnings, the gravest first.
+    """
 
     cost: str = ""
     leaks: tuple[str, ...] = ()
+    causes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    warnings: tuple[ForecastWarning, ...] = ()
 
 
 @dataclass(frozen=True)
 class Forecasting:
-    """The work of one forecast, to be called in a thread."""
+    """The work of one forecast, to be called in a thread; `epoch_steps` None where nobody knows it yet."""
 
     loaded: LoadedModel
-    modules: frozenset[str]
+    tree: LayerTree
     config: RunConfig
+    epoch_steps: int | None = None
 
     def __call__(self) -> ForecastText:
         """Do it."""
-        config, optimizer = self.config, self.config.optimizer
-        cost = forecast_cost(self.loaded, self.modules, config.freeze.method, optimizer, config.data.batch_size)
-        return ForecastText(cost_text(cost, optimizer.name), leak_sentences(self.loaded, self.modules, config))
+        train = self.config.train
+        epoch_steps = self.epoch_steps or SOME_EPOCH
+        plan = resolve(self.config.freeze, self.tree, epoch_steps)
+        steps = train.steps if train.steps is not None else (train.epochs or 1) * epoch_steps
+        found = forecast_run(self.config, self.loaded, plan, steps)
+        causes = causes_ahead(found.tensors or ())
+        lines = (*(leak_sentence(cause, layers) for cause, layers in causes), *(w.text for w in found.warnings))
+        cost = cost_text(found.cost, self.config.optimizer.name)
+        return ForecastText(cost, shortened(lines), causes, found.warnings)
 
 
 class Forecaster(QObject):
@@ -106,20 +132,28 @@ class Forecaster(QObject):
             self._timer.start()
 
 
-def leak_sentences(loaded: LoadedModel, modules: frozenset[str], config: RunConfig) -> tuple[str, ...]:
-    """Return a sentence for each cause that will move frozen layers in the next run."""
-    optimizer, freeze = config.optimizer, config.freeze
-    plan = FreezePlan((Phase(modules),), (), freeze.method, freeze.norm, freeze.moment, freeze.thaw)
-    hyper = {**hyper_parameters(optimizer.name), **optimizer.hyper}
-    steps = config.train.steps or 1000   # epochs are many steps
-    found = forecast(loaded.module, plan, optimizer.name, hyper, optimizer.zero_grad, steps)
-    layers = Counter[str]()
-    for cause, _ in {(cause, tensor.layer) for tensor in found or () for cause in tensor.causes}:
-        layers[cause] += 1
-    return tuple(
-        f"Will leak: {count} frozen layer{'s' * (count != 1)}, by {cause_name(cause)}. {CAUSES[cause][2]}"
-        for cause, count in sorted(layers.items())
-    )
+def causes_ahead(tensors: Iterable[TensorForecast]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each cause that will move frozen tensors, with the layers concerned; the one with most layers first."""
+    layers: dict[str, dict[str, None]] = {}
+    for tensor in tensors:
+        for cause in sorted(tensor.causes):
+            layers.setdefault(cause, {})[tensor.layer] = None
+    ordered = sorted(layers, key=lambda cause: -len(layers[cause]))
+    return tuple((cause, tuple(layers[cause])) for cause in ordered)
+
+
+def leak_sentence(cause: str, layers: Sequence[str]) -> str:
+    """Return a sentence on what will leak, and one with the cure."""
+    cure = f" {EXPLANATIONS[cause].cure}" if cause in EXPLANATIONS else ""
+    return f"Will leak: {counted(len(layers), 'frozen layer')}, by {cause_name(cause)}.{cure}"
+
+
+def shortened(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the first lines and how many more there are."""
+    if len(lines) <= MOST_LINES:
+        return tuple(lines)
+    more = len(lines) - MOST_LINES
+    return (*lines[:MOST_LINES], f"{counted(more, 'more warning')}: see the verdict pane")
 
 
 def cost_text(cost: CostForecast | None, optimizer: str) -> str:

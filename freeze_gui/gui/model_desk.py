@@ -10,7 +10,6 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezePlan, FreezeSettings
-from freeze_gui.gui import ticks
 from freeze_gui.gui.configuration import Configuration, plan_of
 from freeze_gui.gui.file_trust import TrustGate
 from freeze_gui.gui.forecaster import Forecaster, Forecasting
@@ -208,9 +207,8 @@ class ModelDesk(QObject):
             self._forecaster.ask(None)   # half-typed, or no model yet
             return
         assert self.opened is not None
-        layers = self._tree_panel.model.layers
-        modules = ticks.modules_to_freeze(self.opened.tree, layers)
-        self._forecaster.ask(Forecasting(self.opened.loaded, modules, config))
+        known = self._epoch_steps.get(_epoch_key(config))
+        self._forecaster.ask(Forecasting(self.opened.loaded, self.opened.tree, config, known))
 
     def open_path(self, path: Path) -> None:
         """Open what a person dropped or chose: a configuration or a Python file."""
@@ -249,8 +247,10 @@ class ModelDesk(QObject):
         panel.policy_changed.connect(self.on_policy_changed)
         self._form.optimizer_changed.connect(self.forecast)
         self._form.steps_edit.valueChanged.connect(self.show_span)
+        self._form.steps_edit.valueChanged.connect(self.forecast)
         self._tree_panel.model.plan.plan_changed.connect(self.forecast)
         self._forecaster.forecast_made.connect(self._tree_panel.set_forecast)
+        self._forecaster.forecast_made.connect(self._window.verdict_panel.set_forecast)
         self.on_policy_changed("requires_grad", "leave")
 
     def plan(self, freeze: FreezeSettings, epoch_steps: int | None) -> FreezePlan:

@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QSizePolicy, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, QUrl, Slot
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QProgressBar,
+    QSizePolicy,
+    QStackedWidget,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
 
-from freeze_gui.gui.theme import Theme, current_theme, theme_manager
-from freeze_gui.gui.verdict_text import VerdictText, cause_name, verdict_text
+from freeze_gui.freezing.explain import explain
+from freeze_gui.gui.explanations import ExplanationView, case_for
+from freeze_gui.gui.forecaster import ForecastText
+from freeze_gui.gui.theme import current_theme, theme_manager
+from freeze_gui.gui.verdict_html import headline_html, sections_html
+from freeze_gui.gui.verdict_sections import next_run_section, sections_of
+from freeze_gui.gui.verdict_text import VerdictText, verdict_text
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
-_MARKS = {"held": "✓", "leaked": "✗", "warning": "!", "muted": "·"}
-
 
 class VerdictPanel(QWidget):
-    """Shows what is known of one run; call `refresh` to take in what has arrived since."""
+    """Shows what is known of one run; call `refresh` to take in what has arrived since.
+
+    Causes, side effects and warnings are links: each opens its explanation in place of the verdict.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        title = QLabel("Verdict", self)
-        title.setProperty("title", True)
-        self.label = QLabel(self)
-        self.label.setObjectName("verdictLabel")
-        self.label.setAccessibleName("Verdict")
-        self.label.setTextFormat(Qt.TextFormat.RichText)
-        self.label.setWordWrap(True)
-        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        self.sub_label = QLabel(self)
-        self.sub_label.setProperty("muted", True)
-        self.sub_label.setWordWrap(True)
-        self.progress = QProgressBar(self)
-        self.progress.setTextVisible(False)
-        self.progress.setMaximumHeight(4)
-        self.progress.hide()
-        self.details = QTextBrowser(self)
-        self.details.setObjectName("verdictDetails")
-        self.details.setAccessibleName("Tensors that held and leaked")
-        self.details.setOpenLinks(False)
-        self.details.setFrameShape(QFrame.Shape.NoFrame)
-        self.details.setStyleSheet("QTextBrowser { border: none; padding: 0; }")
-        self.details.document().setDocumentMargin(0)
+        self._recorder: RunRecorder | None = None
+        self._ahead = ForecastText()
+        self._shown: VerdictText | None = None
+        self._make_verdict()
+        self.explanation = ExplanationView(self)
+        self.pages = QStackedWidget(self)
+        self.pages.addWidget(self._verdict)
+        self.pages.addWidget(self.explanation)
         card = QFrame(self)
         card.setProperty("card", True)
         around = QVBoxLayout(self)
@@ -52,14 +52,9 @@ class VerdictPanel(QWidget):
         around.addWidget(card)
         layout = QVBoxLayout(card)
         layout.setContentsMargins(12, 10, 12, 10)
-        layout.setSpacing(6)
-        layout.addWidget(title)
-        layout.addWidget(self.label)
-        layout.addWidget(self.sub_label)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.details, 1)
-        self._recorder: RunRecorder | None = None
-        self._shown: VerdictText | None = None
+        layout.addWidget(self.pages)
+        self.details.anchorClicked.connect(self.on_link)
+        self.explanation.closed.connect(self.show_verdict)
         theme_manager().changed.connect(self.on_theme_changed)
         self.refresh()
 
@@ -69,27 +64,97 @@ class VerdictPanel(QWidget):
 
     def set_run(self, recorder: RunRecorder | None) -> None:
         """Show another run, or none."""
+        if recorder is not self._recorder:
+            self.pages.setCurrentWidget(self._verdict)
         self._recorder = recorder
+        self.refresh()
+
+    @Slot(object)
+    def set_forecast(self, text: ForecastText) -> None:
+        """Take what is forecast for the next run."""
+        self._ahead = text
         self.refresh()
 
     def refresh(self) -> None:
         """Show what is known now."""
         self._show_progress()
-        text = verdict_text(self._recorder)
+        text = self._text()
         if text == self._shown:
             return
         before, self._shown = self._shown, text
         theme = current_theme()
         self.label.setText(headline_html(text, theme))
         self.sub_label.setText(text.sub)
-        if before is None or (before.lines, before.advice) != (text.lines, text.advice):
-            self.details.setHtml(details_html(text, theme))
+        if before is None or before.sections != text.sections:
+            self.details.setHtml(sections_html(text.sections, theme))
+
+    def show_explanation(self, kind: str) -> None:
+        """Explain a cause, a side effect or a warning, with what is known of it in this run."""
+        explanation = explain(kind, case_for(kind, self._recorder, self._ahead))
+        if explanation is not None:
+            self.explanation.show_explanation(explanation)
+            self.pages.setCurrentWidget(self.explanation)
+            self.explanation.back_button.setFocus()
+
+    @Slot()
+    def show_verdict(self) -> None:
+        """Go back from an explanation."""
+        self.pages.setCurrentWidget(self._verdict)
+        self.details.setFocus()
+
+    @Slot(QUrl)
+    def on_link(self, url: QUrl) -> None:
+        """Open the explanation that a link names."""
+        self.show_explanation(url.path())
 
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:
         """Write again in the new colours."""
         self._shown = None
         self.refresh()
+
+    def _text(self) -> VerdictText:
+        """Return the verdict with all its sections; what leaked stands first, what held last."""
+        recorder, text = self._recorder, verdict_text(self._recorder)
+        if recorder is not None and recorder.ended is None:
+            return text
+        held = tuple(section for section in text.sections if section.title == "Held")
+        first = tuple(section for section in text.sections if section.title != "Held")
+        further = tuple(sections_of(recorder)) if recorder is not None else ()
+        ahead = next_run_section(self._ahead)
+        return replace(text, sections=(*first, *further, *held, *(() if ahead is None else (ahead,))))
+
+    def _make_verdict(self) -> None:
+        self._verdict = QWidget(self)
+        title = QLabel("Verdict", self._verdict)
+        title.setProperty("title", True)
+        self.label = QLabel(self._verdict)
+        self.label.setObjectName("verdictLabel")
+        self.label.setAccessibleName("Verdict")
+        self.label.setTextFormat(Qt.TextFormat.RichText)
+        self.label.setWordWrap(True)
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.sub_label = QLabel(self._verdict)
+        self.sub_label.setProperty("muted", True)
+        self.sub_label.setWordWrap(True)
+        self.progress = QProgressBar(self._verdict)
+        self.progress.setTextVisible(False)
+        self.progress.setMaximumHeight(4)
+        self.progress.hide()
+        self.details = QTextBrowser(self._verdict)
+        self.details.setObjectName("verdictDetails")
+        self.details.setAccessibleName("What held and leaked, and why; Tab and Enter open explanations")
+        self.details.setOpenLinks(False)
+        self.details.setFrameShape(QFrame.Shape.NoFrame)
+        self.details.setStyleSheet("QTextBrowser { border: none; padding: 0; }")
+        self.details.document().setDocumentMargin(0)
+        layout = QVBoxLayout(self._verdict)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        for widget in (title, self.label, self.sub_label, self.progress):
+            layout.addWidget(widget)
+        layout.addWidget(self.details, 1)
 
     def _show_progress(self) -> None:
         recorder = self._recorder
@@ -105,33 +170,3 @@ class VerdictPanel(QWidget):
         thousandths = 1000 * done // total if total else 0   # bytes would overflow the bar's 32 bits
         self.progress.setRange(0, 1000 if total else 0)
         self.progress.setValue(thousandths)
-
-
-def headline_html(text: VerdictText, theme: Theme) -> str:
-    """Return the headlines, and the error in full, as HTML in the colours of a theme."""
-    parts = [
-        f'<div style="color: {getattr(theme, tone)}; font-weight: 600;">{escape(words)}</div>'
-        for tone, words in text.headlines
-    ]
-    if text.error:
-        parts.append(f'<div style="margin-top: 4px;">{escape(text.error)}</div>')
-    return "".join(parts)
-
-
-def details_html(text: VerdictText, theme: Theme) -> str:
-    """Return the lines and the advice as HTML in the colours of a theme."""
-    parts = [
-        f'<p style="margin: 4px 0 0 0;"><b>Why: {escape(cause_name(cause))}.</b> {escape(why)}</p>'
-        f'<p style="margin: 2px 0 6px 0;"><b>Cure:</b> {escape(cure)}</p>'
-        for cause, why, cure in text.advice
-    ]
-    for line in text.lines:
-        color = getattr(theme, line.tone)
-        parts.append(
-            f'<p style="margin: 6px 0 0 0;"><span style="color: {color}; font-weight: 600;">'
-            f"{_MARKS.get(line.tone, '')}</span> {escape(line.head)}</p>"
-        )
-        parts += [
-            f'<p style="margin: 1px 0 0 14px; color: {theme.muted};">{escape(detail)}</p>' for detail in line.details
-        ]
-    return "".join(parts)
