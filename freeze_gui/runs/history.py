@@ -30,7 +30,7 @@ class HistoryView:
         Shape (rows, layers). In `grad_norm`, `NO_GRADIENT` (-1) stands for "no gradient".
     frozen, leaked
         Shape (rows, layers): frozen at that step; moved although frozen at, or since the row before, that step.
-    loss_step, loss, step_s, overhead_s
+    loss_step, loss, step_s, overhead_s, learning_rate
         Every step, measured or not; shape (steps,).
     state_step, optimizer_state
         Steps at which the optimizer's state was read, shape (reads,), and what it was, shape (reads, parameters, 3).
@@ -46,6 +46,7 @@ class HistoryView:
     loss: Floats
     step_s: Floats
     overhead_s: Floats
+    learning_rate: Floats
     state_step: NDArray[np.int64]
     optimizer_state: NDArray[np.float32]
 
@@ -91,6 +92,7 @@ class History:
             "loss": np.zeros(256),
             "step_s": np.zeros(256),
             "overhead_s": np.zeros(256),
+            "learning_rate": np.zeros(256),
         }
         # by read; as wide as the first one that comes, and nothing in runs that read none
         self._by_read: dict[str, NDArray[np.generic]] = {
@@ -146,6 +148,7 @@ class History:
         arrays["loss"][at] = event.loss
         arrays["step_s"][at] = event.step_s
         arrays["overhead_s"][at] = event.overhead_s
+        arrays["learning_rate"][at] = event.learning_rate
         self._steps = at + 1
 
     def _append_state(self, step: int, state: Floats) -> None:

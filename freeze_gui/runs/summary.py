@@ -41,6 +41,7 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "environment": dict(recorder.started.environment) if recorder.started else {},
         "steps": ended.steps,
         "loss": view.loss.tolist() if view else [],
+        "learning_rate": view.learning_rate.tolist() if view else [],
         "measured_steps": view.step.tolist() if view else [],
         "evaluations": [{"step": step, "loss": loss, "accuracy": accuracy} for step, loss, accuracy in evaluations],
         "trainable_parameters": [asdict(count) for count in recorder.trainable],

@@ -102,6 +102,8 @@ class StepDone:
         Layers (row numbers) whose bits moved at this step although they are frozen.
     step_s, overhead_s
         Wall time of the whole step, and the part of it that measuring took.
+    learning_rate
+        Of layers without a factor of their own.
     optimizer_state
         Per parameter (rows as `RunStarted.parameters`) its step count and the norms of its first and second moment, NaN
         where the optimizer keeps none; at measured steps of runs with tasks, else None.
@@ -117,6 +119,7 @@ class StepDone:
     leaked: tuple[int, ...]
     step_s: float
     overhead_s: float
+    learning_rate: float
     optimizer_state: NDArray[np.float64] | None = None   # (parameters, 3)
 
 

@@ -100,6 +100,7 @@ class Loop:
         freezer, train = self.freezer, self._config.train
         freezer.begin_step(step, group[0].task)
         self.schedule.apply(freezer.optimizer)
+        rate = self.schedule.rate
         applied = self._plan_applied(step)
         measured = step % (train.measure_every or 1) == 0
         if measured and self._measured_step != step - 1:
@@ -133,6 +134,7 @@ class Loop:
             tuple(self._row_of[path] for path in leaked),
             done - began,
             done - measuring + watched - watching,
+            rate,
             state,
         )
 

@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from freeze_gui.errors import UserError
-from freeze_gui.training.optimizers import check_like
+from freeze_gui.training.optimizers import check_like, hyper_parameters
 
 SCHEDULERS = ("none", "StepLR", "CosineAnnealingLR", "OneCycleLR", "ReduceLROnPlateau", "LambdaLR")
 """Names that ``[optimizer] scheduler`` takes."""
@@ -137,21 +137,26 @@ class Schedule:
         total_steps: int,
     ) -> None:
         self._name = settings.name
+        self._base = {**hyper_parameters(optimizer), **hyper}["lr"]
         self.metrics: list[float] = []
         self._scheduler: Any = None
         if settings.name == "none":
             return
         make = getattr(torch.optim, optimizer)
-        base = make([nn.Parameter(torch.zeros(1, 1))], **hyper).param_groups[0]["lr"]
         # one more weight at rate 0: what a scheduler makes of a layer that is held by its learning rate
         self._factors = tuple(dict.fromkeys((1.0, *factors, 0.0)))
-        groups = [{"params": [nn.Parameter(torch.zeros(1, 1))], "lr": base * factor} for factor in self._factors]
+        groups = [{"params": [nn.Parameter(torch.zeros(1, 1))], "lr": self._base * factor} for factor in self._factors]
         self._stand_in: torch.optim.Optimizer = make(groups, **hyper)
         try:
-            self._scheduler = _make(settings, self._stand_in, max(total_steps, 1), base, self._factors)
+            self._scheduler = _make(settings, self._stand_in, max(total_steps, 1), self._base, self._factors)
         except (ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
             raise UserError(f"optimizer.scheduler: {settings.name} does not take these values: {error}") from None
         self._keys = ("lr", *(_CYCLED if settings.name == "OneCycleLR" else ()))
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the coming step, for layers without a factor of their own."""
+        return float(self._base if self._scheduler is None else self._stand_in.param_groups[0]["lr"])
 
     def apply(self, optimizer: torch.optim.Optimizer) -> None:
         """Give every group the rate of the coming step."""

@@ -47,7 +47,8 @@ def add_steps(
     start = run.history.steps
     run.handle(PlanApplied(start, flags, 40))
     for step in range(start, start + count):
-        run.handle(StepDone(step, 1.0 / (step + 1), None, numbers, numbers, numbers, flags, tuple(leaked), 0.01, 0.001))
+        norms = (numbers, numbers, numbers)
+        run.handle(StepDone(step, 1.0 / (step + 1), None, *norms, flags, tuple(leaked), 0.01, 0.001, 0.1))
 
 
 def end_run(run: RunRecorder, moved: Sequence[str] = (), status: str = "completed") -> None:

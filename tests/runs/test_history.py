@@ -18,7 +18,7 @@ def step(number: int, *, measured: bool = True, leaked: tuple[int, ...] = (), **
     values: dict[str, Any] = {
         "step": number, "loss": float(-number), "task": None, "grad_norm": norms, "update_norm": norms,
         "weight_delta": norms, "frozen": np.array([True, False, False]), "leaked": leaked,
-        "step_s": 0.5, "overhead_s": 0.1,
+        "step_s": 0.5, "learning_rate": 0.1, "overhead_s": 0.1,
     }
     return StepDone(**(values | changed))
 

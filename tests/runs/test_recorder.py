@@ -28,7 +28,8 @@ STARTED = RunStarted((LayerRecord("a", "Linear", 6), LayerRecord("b", "Linear", 
 
 def step(number: int, frozen: np.ndarray, leaked: tuple[int, ...] = ()) -> StepDone:
     norms = np.array([NO_GRADIENT if frozen[0] else 1.0, 2.0])
-    return StepDone(number, 1.0 / (number + 1), None, norms, np.abs(norms), np.abs(norms), frozen, leaked, 0.01, 0.001)
+    loss, times = 1.0 / (number + 1), (0.01, 0.001)
+    return StepDone(number, loss, None, norms, np.abs(norms), np.abs(norms), frozen, leaked, *times, learning_rate=0.1)
 
 
 def recorded(*events: object) -> RunRecorder:

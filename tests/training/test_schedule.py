@@ -160,3 +160,11 @@ def test_a_wrong_scheduler_is_named(scheduler: object, words: list[str]) -> None
     with pytest.raises(UserError) as caught:
         load_config({"model": {"source": "builtin:digits-cnn"}, "optimizer": {"scheduler": scheduler}})
     assert all(word in str(caught.value) for word in words)
+
+
+def test_the_summary_says_the_learning_rate_of_every_step() -> None:
+    settings = {"name": "SGD", "lr": 0.1, "scheduler": {"name": "StepLR", "step_size": 2, "gamma": 0.5}}
+    summary = run_watched(network_config("exclude", settings, {"to_step": 3}, steps=6))[2].summary()
+    assert summary["learning_rate"] == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+    constant = run_watched(network_config("exclude", {"name": "Adam"}, None, steps=2))[2].summary()
+    assert constant["learning_rate"] == [0.001, 0.001]
