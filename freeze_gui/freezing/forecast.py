@@ -193,6 +193,7 @@ class _Life:
         self._gradient = Gradient.NONE
         self._shifted = False          # its gradient is nothing but round-off
         self._has_moment = False
+        self._sure_moment = False      # there is more than round-off in it
         self._stepped = False          # the last step had a learning rate: ASGD goes on with it once
         self._is_zero = facts.is_zero
         self._ever_moved = False
@@ -203,7 +204,7 @@ class _Life:
         basis, method = self._basis, self._basis.plan.method
         before, now = self._owned(moment.in_forward), self._owned(moment.frozen)
         if basis.plan.thaw == "reset_state" and not before and self._owned(moment.thawed):
-            self._has_moment = self._stepped = False
+            self._has_moment = self._sure_moment = self._stepped = False
         if now and counts:
             self.was_frozen = True
             self.frozen_at.add(moment.step)
@@ -224,7 +225,7 @@ class _Life:
             self._gradient = Gradient.ZERO
         self.leaves_gradient |= now and self._gradient in (Gradient.LIVE, Gradient.STALE)
         if not (now and out_of_group) and self._gradient is not Gradient.NONE:
-            self._step(moment.step, now, counts)
+            self._step(moment, now, counts)
 
     def _owned(self, modules: frozenset[str]) -> bool:
         return any(layer in modules for layer in self.facts.layers)
@@ -257,14 +258,18 @@ class _Life:
     def _learns(self, moment: Moment) -> bool:
         """Tell whether this step's backward writes a gradient; note whether it is nothing but round-off."""
         found = False
+        shifted = self._gradient is not Gradient.STALE or self._shifted
         for task in moment.tasks:
             reach = self._basis.reaches.get((moment.in_forward, task))
-            if reach is not None:
-                learns = self.facts.name in reach.learning
-                self._shifted = self.facts.name in reach.shifted if learns else self._shifted
-            else:
+            if reach is None:
                 learns = self.facts.learns and not self._is_held(moment.in_forward)
-            found = found or learns
+            else:
+                learns = self.facts.name in reach.learning
+            if learns:
+                found = True
+                shifted = shifted and reach is not None and self.facts.name in reach.shifted
+        if found:
+            self._shifted = shifted
         return found
 
     def _is_held(self, frozen: frozenset[str]) -> bool:
@@ -279,11 +284,14 @@ class _Life:
             self._wholly[frozen] = all(layer in wrapped for layer in self.facts.layers)
         return self._wholly[frozen]
 
-    def _step(self, step: int, is_frozen: bool, counts: bool) -> None:
+    def _step(self, moment: Moment, is_frozen: bool, counts: bool) -> None:
         """Let the optimizer take its step with a gradient that is not None."""
+        step = moment.step
         basis, rule = self._basis, self._basis.rule
         self.state_evolves |= is_frozen and rule.momentum
-        held = basis.held_until is None or step < basis.held_until
+        # the scheduler sets the rates before the forward, so a rate that becomes 0 after backward lasts one step
+        set_since = is_frozen and not self._owned(moment.in_forward)
+        held = basis.held_until is None or step < basis.held_until or set_since
         lr_is_zero = basis.lr_is_zero or (is_frozen and basis.plan.method == "lr_zero" and held)
         able = not lr_is_zero or (rule.at_lr_zero == "once" and self._stepped)
         causes: set[str] = set()
@@ -292,8 +300,10 @@ class _Life:
             if rule.decay and able and not self._is_zero:
                 self._decay(causes, unsure)
             if rule.momentum and self._has_moment and able:
-                (unsure if self._shifted else causes).add("momentum")
-            self._has_moment |= rule.decay_fills_momentum and not self._is_zero
+                (causes if self._sure_moment else unsure).add("momentum")
+            filled = rule.decay_fills_momentum and not self._is_zero
+            self._has_moment |= filled
+            self._sure_moment |= filled
         else:
             cause = "gradient" if self._gradient is Gradient.LIVE else "stale_gradient"
             if able or rule.at_lr_zero == "always":
@@ -302,6 +312,7 @@ class _Life:
                     unsure |= {"weight_decay"} if rule.decay else set()
                     unsure |= {"momentum"} if rule.momentum and self._has_moment else set()
             self._has_moment = True
+            self._sure_moment |= not self._shifted or (rule.decay_fills_momentum and not self._is_zero)
         self._stepped = not lr_is_zero
         moves = bool(causes or unsure) and not (is_frozen and basis.plan.method == "restore")
         if moves:
