@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTab
 
 from freeze_gui.gui.code_panel import CodePanel
 from freeze_gui.gui.compare_view import CompareView
+from freeze_gui.gui.gallery import GalleryView
+from freeze_gui.gui.gallery_desk import GalleryDesk
 from freeze_gui.gui.garbage import GarbageGuard
 from freeze_gui.gui.indicators import indicator_sheet
 from freeze_gui.gui.layer_panel import LayerPanel
@@ -35,7 +37,7 @@ class MainWindow(QMainWindow):
 
     Attributes
     ----------
-    run_panel, layer_panel, run_plots, compare_view, timeline_panel, verdict_panel, code_panel, runs_table
+    run_panel, layer_panel, run_plots, compare_view, timeline_panel, gallery, verdict_panel, code_panel, runs_table
         Its parts.
     workbench
         Connects them.
@@ -59,14 +61,18 @@ class MainWindow(QMainWindow):
         self.verdict_panel = VerdictPanel(self)
         self.code_panel = CodePanel(self)
         self.runs_table = RunsTable(self)
+        self.gallery = GalleryView(self)
         self._lay_out()
         self.workbench = Workbench(self, settings)
         self.controller = self.workbench.controller
+        self.gallery_desk = GalleryDesk(self)
         self.menus = Menus(self)
         self.workbench.said.connect(self.say)
         self._restore_layout()
         theme_manager().changed.connect(self.on_theme_changed)
         self.on_theme_changed(current_theme())
+        if settings.last_config is None:
+            self.show_gallery_tab()   # a first start: the form is ready to run all the same
         self.workbench.desk.begin()
         self.run_panel.run_button.setFocus()
 
@@ -74,6 +80,7 @@ class MainWindow(QMainWindow):
         """Enable what can be done now."""
         self.run_panel.show_state(running=running, paused=paused, comparing=comparing, loading=loading)
         self.menus.show_state(running=running, loading=loading)
+        self.gallery.set_idle(not running and not loading)
 
     @Slot()
     def show_run_tab(self) -> None:
@@ -89,6 +96,11 @@ class MainWindow(QMainWindow):
     def show_timeline_tab(self) -> None:
         """Show what is frozen when."""
         self.tabs.setCurrentWidget(self.timeline_panel)
+
+    @Slot()
+    def show_gallery_tab(self) -> None:
+        """Show what there is to try."""
+        self.tabs.setCurrentWidget(self.gallery)
 
     @Slot(str)
     def say(self, text: str) -> None:
@@ -147,6 +159,7 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.run_plots, "Run")
         self.tabs.addTab(self.compare_view, "Compare")
         self.tabs.addTab(self.timeline_panel, "Timeline")
+        self.tabs.addTab(self.gallery, "Scenarios")
         self.right = QSplitter(Qt.Orientation.Vertical, self)
         self.right.addWidget(self.verdict_panel)
         self.right.addWidget(self.code_panel)

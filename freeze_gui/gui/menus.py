@@ -103,6 +103,7 @@ class Menus(QObject):
         self._add(menu, "One run", "Ctrl+1", window.show_run_tab)
         self._add(menu, "Runs side by side", "Ctrl+2", window.show_compare_tab)
         self._add(menu, "Timeline of phases", "Ctrl+3", window.show_timeline_tab)
+        self._add(menu, "Scenarios", "Ctrl+4", window.show_gallery_tab)
         self._add(menu, "Find layers", "Ctrl+F", self.focus_find)
         menu.addSeparator()
         group = QActionGroup(self)
@@ -117,6 +118,7 @@ class Menus(QObject):
 
     def _help_menu(self) -> None:
         menu = self._window.menuBar().addMenu("&Help")
+        self._add(menu, "Scenarios", "", self._window.show_gallery_tab)
         self._add(menu, "Keyboard shortcuts", "F1", self.show_keyboard)
         self._add(menu, "About Freeze GUI", "", self.show_about).setMenuRole(QAction.MenuRole.AboutRole)
 

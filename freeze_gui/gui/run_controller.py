@@ -89,9 +89,9 @@ class RunController(QObject):
         """Start a run; False when one is going on already."""
         return self._start([config], [label], comparing=False)
 
-    def compare(self, configs: Sequence[RunConfig]) -> bool:
+    def compare(self, configs: Sequence[RunConfig], labels: Sequence[str] | None = None) -> bool:
         """Start runs one after another, each from the same start; False when a run is going on already."""
-        return bool(configs) and self._start(configs, [None] * len(configs), comparing=True)
+        return bool(configs) and self._start(configs, labels or [None] * len(configs), comparing=True)
 
     def submit_plan(self, plan: FreezePlan) -> None:
         """Ask the run that is going on to freeze by another plan from its next step on."""

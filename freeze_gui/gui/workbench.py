@@ -12,8 +12,10 @@ from freeze_gui.gui.model_desk import ModelDesk
 from freeze_gui.gui.run_controller import RunController
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.timeline_state import Timeline
+from freeze_gui.runs.claims import scenario_of
 from freeze_gui.runs.comparison import configs_for_methods
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.runs.scenario_cards import label_of
 from freeze_gui.training.config import RunConfig
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ class Workbench(QObject):
     def on_comparison_ended(self, summary: dict[str, Any]) -> None:
         """Say that all runs are done."""
         self.last_summary = summary
-        self.said.emit(f"compared {len(summary['runs'])} methods")
+        self.said.emit(f"compared {len(summary['runs'])} runs")
 
     @Slot()
     def on_ticked(self) -> None:
@@ -240,8 +242,10 @@ class Workbench(QObject):
     def _start(self) -> None:
         config = self.desk.config()
         self._settings.last_config = config.to_dict()
-        same = sum(recorder.config.freeze.method == config.freeze.method for recorder in self.runs)
-        self.controller.start(config, f"{config.freeze.method} #{same + 1}" if same else None)
+        scenario = scenario_of(config)
+        label = config.freeze.method if scenario is None else label_of(scenario)
+        same = sum(recorder.label.partition(" #")[0] == label for recorder in self.runs)
+        self.controller.start(config, f"{label} #{same + 1}" if same else label)
 
     def _start_comparison(self) -> None:
         self.controller.compare(configs_for_methods(self.desk.config(), self._methods))

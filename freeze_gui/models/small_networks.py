@@ -100,7 +100,7 @@ class TinyTransformer(nn.Module):
         self.token_embedding = nn.Embedding(VOCABULARY, 32)
         self.position_embedding = nn.Embedding(TOKENS, 32)
         layer = nn.TransformerEncoderLayer(32, nhead=4, dim_feedforward=64, dropout=0.1, batch_first=True)
-        layer.self_attn.dropout = 0.0  # drawn in a function and not by a module that could be put in eval mode by itself
+        layer.self_attn.dropout = 0.0  # drawn in a function: no module of its own that could be put in eval mode
         self.encoder = nn.TransformerEncoder(layer, num_layers=4, enable_nested_tensor=False)
         self.head = nn.Linear(32, 4)
 

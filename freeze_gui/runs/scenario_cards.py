@@ -57,6 +57,12 @@ def list_cards() -> tuple[Card, ...]:
     )
 
 
+def label_of(scenario: Scenario) -> str:
+    """Return what a scenario is called on its card."""
+    variants = (variant for card in list_cards() for variant in card.variants)
+    return next((variant.label for variant in variants if variant.scenario is scenario), scenario.title)
+
+
 def thumbnail_path(card: Card, theme: str) -> Path | None:
     """Return the picture of a card in the theme ``light`` or ``dark``, None where there is none."""
     try:

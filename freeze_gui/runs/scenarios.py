@@ -47,6 +47,8 @@ class Scenario:
         The file.
     claims
         What is said about it, true or not.
+    model
+        Source of the model that it trains.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Scenario:
     expect: str
     path: Path
     claims: tuple[Claim, ...] = ()
+    model: str = ""
 
 
 @functools.cache   # they ship with the program and do not change under it
@@ -84,6 +87,8 @@ def config_path(name_or_path: str) -> Path:
 
 
 def _read(path: Path) -> Scenario:
-    table = tomllib.loads(path.read_text(encoding="utf-8"))["scenario"]
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    table = content["scenario"]
     claims = tuple(Claim(claim["says"], claim["true"], claim["check"]) for claim in table.get("claim", ()))
-    return Scenario(path.stem, table["title"], table["look_at"], table["expect"], path, claims)
+    model = content["model"]["source"]
+    return Scenario(path.stem, table["title"], table["look_at"], table["expect"], path, claims, model)

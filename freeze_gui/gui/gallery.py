@@ -1,0 +1,96 @@
+"""The start page: a card for every situation that ships with the program, as many side by side as there is room for."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from freeze_gui.gui.gallery_card import ScenarioCard
+from freeze_gui.runs.scenario_cards import list_cards
+
+LEAST_CARD_PX = 260
+_GAP = 12
+
+_WORDS = (
+    "Each card is a situation that people meet when they freeze layers, with what is often claimed of it. Run one, and "
+    "the verdict says what was seen. Or press Run above: the form is ready."
+)
+
+
+class GalleryView(QScrollArea):
+    """Shows all cards and passes on what is wanted of them.
+
+    Signals
+    -------
+    open_wanted(object), run_wanted(object)
+        A `Variant` is to be put into the form, or run.
+    comparison_wanted(object)
+        These variants are to be run one after another.
+    """
+
+    open_wanted = Signal(object)
+    run_wanted = Signal(object)
+    comparison_wanted = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("galleryView")
+        self.setAccessibleName("Scenarios")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        page = QWidget(self)
+        page.setObjectName("galleryPage")
+        heading = QLabel(_WORDS, page)
+        heading.setProperty("muted", True)
+        heading.setWordWrap(True)
+        self.cards = [ScenarioCard(card, page) for card in list_cards()]
+        self._grid = QGridLayout()
+        self._grid.setSpacing(_GAP)
+        self._columns = 0
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(8, 8, 8, 12)
+        layout.setSpacing(10)
+        layout.addWidget(heading)
+        layout.addLayout(self._grid)
+        layout.addStretch(1)
+        self.setWidget(page)
+        for card in self.cards:
+            card.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            card.open_wanted.connect(self.open_wanted)
+            card.run_wanted.connect(self.run_wanted)
+            card.comparison_wanted.connect(self.comparison_wanted)
+        self._arrange(1)
+
+    @property
+    def columns(self) -> int:
+        """How many cards stand side by side."""
+        return self._columns
+
+    @Slot(bool)
+    def set_idle(self, idle: bool) -> None:
+        """Enable what starts something only when nothing is going on."""
+        for card in self.cards:
+            card.set_idle(idle)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put as many cards side by side as have room."""
+        super().resizeEvent(event)
+        self._arrange(columns_for(self.viewport().width()))
+
+    def _arrange(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        for column in range(self._columns):
+            self._grid.setColumnStretch(column, 0)
+        self._columns = columns
+        for position, card in enumerate(self.cards):
+            self._grid.addWidget(card, position // columns, position % columns)
+        for column in range(columns):
+            self._grid.setColumnStretch(column, 1)
+
+
+def columns_for(width_px: int) -> int:
+    """Return how many cards fit side by side into so many pixels."""
+    return max((width_px - 16 + _GAP) // (LEAST_CARD_PX + _GAP), 1)

@@ -1,0 +1,69 @@
+"""What the buttons of the gallery do: a scenario into the form, into a run, or a card's scenarios side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+
+from freeze_gui.runs.scenario_cards import Variant
+from freeze_gui.training.config import load_config
+
+if TYPE_CHECKING:
+    from freeze_gui.gui.main_window import MainWindow
+
+
+class GalleryDesk(QObject):
+    """Carries out the wishes of the gallery of one window; what it starts waits until the model is in the tree."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._then: Callable[[], object] | None = None
+        self._compared: tuple[Variant, ...] = ()
+        gallery, desk = window.gallery, window.workbench.desk
+        gallery.open_wanted.connect(self.open)
+        gallery.run_wanted.connect(self.run)
+        gallery.comparison_wanted.connect(self.compare)
+        desk.model_opened.connect(self.on_model_opened)
+        desk.open_failed.connect(self.on_open_failed)
+
+    @Slot(object)
+    def open(self, variant: Variant) -> None:
+        """Put a scenario into form and tree, ready to run."""
+        self._open(variant, lambda: self._window.say(f"{variant.scenario.title}: press Run"))
+
+    @Slot(object)
+    def run(self, variant: Variant) -> None:
+        """Put a scenario into form and tree, and run it."""
+        self._open(variant, self._window.workbench.run)
+
+    @Slot(object)
+    def compare(self, variants: tuple[Variant, ...]) -> None:
+        """Run these scenarios one after another; the first is in form and tree meanwhile."""
+        self._compared = variants
+        self._open(variants[0], self._compare)
+
+    @Slot()
+    def on_model_opened(self) -> None:
+        """Go on with what waited for the model."""
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+
+    @Slot()
+    def on_open_failed(self) -> None:
+        """Forget what waited for the model."""
+        self._then = None
+
+    def _open(self, variant: Variant, then: Callable[[], object]) -> None:
+        workbench = self._window.workbench
+        if workbench.controller.is_running or workbench.desk.is_loading:
+            return
+        self._then = then
+        workbench.desk.show_config(load_config(variant.scenario.path))
+
+    def _compare(self) -> None:
+        configs = [load_config(variant.scenario.path) for variant in self._compared]
+        self._window.controller.compare(configs, [variant.label for variant in self._compared])
