@@ -21,6 +21,7 @@ from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.gui.runs_table import RunsTable
 from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.state_table import StatePanel
 from freeze_gui.gui.theme import Choice, Theme, apply_theme, current_theme, theme_manager
 from freeze_gui.gui.timeline_panel import TimelinePanel
 from freeze_gui.gui.verdict_panel import VerdictPanel
@@ -37,7 +38,8 @@ class MainWindow(QMainWindow):
 
     Attributes
     ----------
-    run_panel, layer_panel, run_plots, compare_view, timeline_panel, gallery, verdict_panel, code_panel, runs_table
+    run_panel, layer_panel, run_plots, compare_view, timeline_panel, gallery, verdict_panel, code_panel, state_panel,
+    runs_table
         Its parts.
     workbench
         Connects them.
@@ -60,6 +62,7 @@ class MainWindow(QMainWindow):
         self.timeline_panel = TimelinePanel(self.layer_panel.model, self)
         self.verdict_panel = VerdictPanel(self)
         self.code_panel = CodePanel(self)
+        self.state_panel = StatePanel(self)
         self.runs_table = RunsTable(self)
         self.gallery = GalleryView(self)
         self._lay_out()
@@ -162,7 +165,13 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.gallery, "Scenarios")
         self.right = QSplitter(Qt.Orientation.Vertical, self)
         self.right.addWidget(self.verdict_panel)
-        self.right.addWidget(self.code_panel)
+        self.code_tabs = QTabWidget(self)
+        self.code_tabs.setObjectName("codeTabs")
+        self.code_tabs.setDocumentMode(True)
+        self.code_tabs.tabBar().setDrawBase(False)
+        self.code_tabs.addTab(self.code_panel, "Code")
+        self.code_tabs.addTab(self.state_panel, "Optimizer state")
+        self.right.addWidget(self.code_tabs)
         self.columns = QSplitter(Qt.Orientation.Horizontal, self)
         for widget in (self.layer_panel, self.tabs, self.right):
             self.columns.addWidget(widget)

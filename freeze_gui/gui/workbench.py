@@ -125,6 +125,7 @@ class Workbench(QObject):
             if recorder.started is not None:
                 self.desk.learn_epoch(recorder.config, recorder.started.epoch_steps)
         views = (window.run_plots, window.compare_view, window.timeline_panel, window.layer_panel, window.verdict_panel)
+        window.state_panel.refresh()
         for view in views:
             view.refresh()
         window.runs_table.refresh()
@@ -140,6 +141,7 @@ class Workbench(QObject):
         self.shown = recorder
         self._window.run_plots.set_run(recorder, self._number_of(recorder) if recorder else 0)
         self._window.verdict_panel.set_run(recorder)
+        self._window.state_panel.set_run(recorder)
         self._window.layer_panel.set_recorder(recorder)
         self._window.timeline_panel.set_run(recorder)
 
