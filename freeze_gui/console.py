@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -121,7 +121,17 @@ def run_text(summary: Summary) -> str:
     if rows:
         lines += ["", table(("frozen layer", "verdict", "steps", "cause"), rows)]
     lines += [f"{effect['kind']}: {effect['text']}" for effect in summary["side_effects"]]
+    lines += claims_lines(summary.get("claims", ()))
     return "\n".join(lines)
+
+
+def claims_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what a scenario claims, true or not, each with what was seen below it; nothing where it claims nothing."""
+    lines = ["", "claimed, and seen in this run:"] if claims else []
+    for claim in claims:
+        lines.append(f"  {'true ' if claim['claimed_true'] else 'false'}  {claim['claim']}")
+        lines.append(f"         {'seen' if claim['agrees'] else 'SEEN OTHERWISE'}: {claim['seen']}")
+    return lines
 
 
 def comparison_text(runs: Sequence[tuple[str, Summary]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from freeze_gui.gui.theme import current_theme, theme_manager
@@ -11,6 +11,7 @@ from freeze_gui.runs.scenario_cards import Card, Variant, thumbnail_path
 
 PICTURE = QSize(320, 112)
 """Size of a thumbnail in pixels of a plain screen; its file has twice as many each way."""
+_ABOVE = 8
 
 
 class ScenarioCard(QFrame):
@@ -162,14 +163,11 @@ class Picture(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the picture's shape."""
         super().resizeEvent(event)
-        self.setFixedHeight(max(round(self.width() * PICTURE.height() / PICTURE.width()), 1))
+        self.setFixedHeight(round(self.width() * PICTURE.height() / PICTURE.width()) + _ABOVE)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the picture, its upper corners round like the card's."""
+        """Paint the picture, whose background is the card's."""
         painter = QPainter(self)
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        corners = QPainterPath()
-        corners.addRoundedRect(self.rect().adjusted(0, 0, 0, 6), 6, 6)
-        painter.setClipPath(corners)
-        painter.drawPixmap(self.rect(), self._pixmap)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawPixmap(self.rect().adjusted(0, _ABOVE, 0, 0), self._pixmap)
         painter.end()
