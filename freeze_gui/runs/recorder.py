@@ -134,7 +134,7 @@ class RunRecorder:
         first = not self.trainable   # what is frozen from the start is no change, in a resumed run as well
         if first or self.trainable[-1].count != event.trainable_parameters:
             self.trainable.append(TrainableCount(event.step, event.trainable_parameters))
-        if self.history is not None and not first:
+        if self.history is not None and not first and not event.by_task:
             froze = int((event.frozen & ~self.frozen).sum())
             thawed = int((self.frozen & ~event.frozen).sum())
             words = [f"{froze} froze"] * bool(froze) + [f"{thawed} thawed"] * bool(thawed)

@@ -75,11 +75,15 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class PlanApplied:
-    """From `step` on these layers are frozen (`frozen`: one flag a layer), by the plan or by hand."""
+    """From `step` on these layers are frozen (`frozen`: one flag a layer), by the plan or by hand.
+
+    `by_task` where the steps' task alone changed it, as it does at every other step of two tasks.
+    """
 
     step: int
     frozen: NDArray[np.bool_]   # (layers,)
     trainable_parameters: int
+    by_task: bool = False
 
 
 @dataclass(frozen=True)

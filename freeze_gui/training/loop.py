@@ -72,6 +72,7 @@ class Loop:
         self._row_of = {path: row for row, path in enumerate(self._tree.layers)}
         self._masks: dict[frozenset[str], NDArray[np.bool_]] = {}
         self._applied: NDArray[np.bool_] | None = None
+        self._beside_tasks: frozenset[str] | None = None   # what the phases alone froze in the step before
         self._measured_step = -1
         self._activations = SavedActivations(self._model)
         self._plans_counted = 0
@@ -232,6 +233,8 @@ class Loop:
     def _plan_applied(self, step: int) -> PlanApplied | None:
         """Return the record of a change of what is frozen; the first step has one always."""
         mask = self._mask(self.freezer.frozen)
+        beside_tasks, before = self.freezer.plan.frozen_at(step), self._beside_tasks
+        self._beside_tasks = beside_tasks
         if mask is self._applied:
             return None
         self._applied = mask
@@ -242,7 +245,7 @@ class Loop:
             if p is not None
         }
         trainable = sum(p.numel() for p in self._model.parameters() if id(p) in self._trainable - frozen)
-        return PlanApplied(step, mask, trainable)
+        return PlanApplied(step, mask, trainable, by_task=beside_tasks == before)
 
     def _mask(self, frozen: frozenset[str]) -> NDArray[np.bool_]:
         """Return one flag a layer; the same array for the same set."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from freeze_gui.freezing.verdict import Cause, TensorVerdict
+from freeze_gui.runs.execute import execute
 from freeze_gui.runs.recorder import RunRecorder, TrainableCount
 from freeze_gui.training.config import load_config
 from freeze_gui.training.events import (
@@ -135,3 +136,19 @@ def test_findings_are_there_once_the_summary_is_made() -> None:
     assert not recorder.findings
     summary = recorder.summary()
     assert recorder.findings == {key: summary[key] for key in ("forecast", "scenario", "claims") if key in summary}
+
+
+def test_steps_of_tasks_are_no_moments_of_freezing_but_a_phase_beside_them_is() -> None:
+    config = load_config({
+        "model": {"source": "builtin:two-task"},
+        "freeze": {
+            "phase": [{"layers": ["output"], "from": 4, "to": 7}],
+            "task": [
+                {"task": "task1", "layers": ["hidden_task2"]}, {"task": "task2", "layers": ["hidden_task1"]}
+            ],
+        },
+        "train": {"steps": 10, "device": "cpu"},
+    })  # fmt: skip
+    recorder = execute(config)
+    assert recorder.history is not None
+    assert [step for step, _ in recorder.history.markers] == [4, 7]
