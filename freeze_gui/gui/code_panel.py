@@ -1,4 +1,4 @@
-"""The PyTorch code that the chosen freezing method stands for, with light colouring and a button that copies it."""
+"""The PyTorch code that the chosen method and the settings of the loop stand for, coloured, with a copy button."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, 
 from freeze_gui.freezing.methods import METHODS, idiom
 from freeze_gui.gui.form_choices import sentence_of
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.loop_code import loop_code
 
 _TOKENS = re.compile(
     rf"(?P<comment>#.*)|(?P<text>\"[^\"]*\"|'[^']*')|(?P<number>\b\d[\d.e_]*\b)"
@@ -20,11 +22,12 @@ _TOKENS = re.compile(
 
 
 class CodePanel(QWidget):
-    """Shows one method: a sentence and its idiom."""
+    """Shows one method: a sentence, its idiom, and the loop where its settings make it longer."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = QLabel("Code", self)
+        self._method = self._loop = ""
+        self.title = QLabel(self)
         self.title.setProperty("title", True)
         self.copy_button = QToolButton(self)
         self.copy_button.setObjectName("copyCodeButton")
@@ -59,14 +62,27 @@ class CodePanel(QWidget):
     def show_method(self, method: str) -> None:
         """Show the idiom of the method with this id."""
         if method in METHODS:
-            self.title.setText(f"Code · {METHODS[method].label}")
+            self._method = method
+            self.title.setText(METHODS[method].label)
             self.sentence.setText(sentence_of(method))
-            self.view.setPlainText(idiom(METHODS[method]))
+            self._show_code()
+
+    def show_loop(self, config: RunConfig) -> None:
+        """Show the lines of the loop that this run's settings bring, below the idiom."""
+        self._loop = loop_code(config)
+        self._show_code()
 
     @Slot()
     def copy(self) -> None:
         """Put the code on the clipboard."""
         QGuiApplication.clipboard().setText(self.view.toPlainText())
+
+    def _show_code(self) -> None:
+        parts = [idiom(METHODS[self._method])] if self._method else []
+        parts += [f"# the loop with this run's settings\n{self._loop}"] if self._loop else []
+        code = "\n\n".join(parts)
+        if code != self.view.toPlainText():
+            self.view.setPlainText(code)
 
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:

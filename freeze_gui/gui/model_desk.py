@@ -207,6 +207,7 @@ class ModelDesk(QObject):
             self._forecaster.ask(None)   # half-typed, or no model yet
             return
         assert self.opened is not None
+        self._window.code_panel.show_loop(config)
         known = self._epoch_steps.get(_epoch_key(config))
         self._forecaster.ask(Forecasting(self.opened.loaded, self.opened.tree, config, known))
 
