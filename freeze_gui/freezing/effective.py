@@ -27,20 +27,29 @@ def effective_weights(model: nn.Module) -> list[Watched]:
         if parametrize.is_parametrized(module):
             for key, made in module.parametrizations.items():
                 below = f"{path}.parametrizations.{key}" if path else f"parametrizations.{key}"
-                parts = [(f"{below}.{name}" if name else below, part) for name, part in made.named_modules()]
-                layers = [layer for layer, part in parts if own_tensors(part)]
-                found.append(_weight(path, key, layers, _parametrized(made)))
+                owned = {(f"{below}.{n}" if n else below): own_tensors(m) for n, m in made.named_modules()}
+                parts = [f"{layer}.{name}" for layer, tensors in owned.items() for name in tensors]
+                layers = [layer for layer, tensors in owned.items() if tensors]
+                found.append(_weight(path, key, module, layers, parts, _parametrized(made)))
         found += [
-            _weight(path, hook.name, [path], _hooked(module, hook))
+            _weight(path, hook.name, module, [path], _names_of_hooked(path, module, hook.name), _hooked(module, hook))
             for hook in module._forward_pre_hooks.values()
             if isinstance(hook, SpectralNorm | WeightNorm)
         ]
     return found
 
 
-def _weight(path: str, key: str, layers: list[str], read: Callable[[], torch.Tensor]) -> Watched:
+def _weight(
+    path: str, key: str, owner: nn.Module, made_of: list[str], parts: list[str], compute: Callable[[], torch.Tensor]
+) -> Watched:
+    others = [layer for layer in made_of if layer != path]
     name = f"{path}.{key}" if path else key
-    return Watched(name, "effective", layers[0] if layers else path, key, read, layers[1:], needs_all=True)
+    return Watched(name, "effective", path, key, owner, others, compute, tuple(made_of), tuple(parts))
+
+
+def _names_of_hooked(path: str, module: nn.Module, weight: str) -> list[str]:
+    found = [name for name in own_tensors(module) if name in {f"{weight}_{end}" for end in ("orig", "u", "v", "g")}]
+    return [f"{path}.{name}" if path else name for name in found]
 
 
 def _parametrized(made: nn.Module) -> Callable[[], torch.Tensor]:

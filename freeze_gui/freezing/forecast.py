@@ -20,6 +20,7 @@ from typing import Any
 from torch import nn
 
 from freeze_gui.freezing.facts import ANY, FIRST, TRAINING, TensorFacts, facts_of
+from freeze_gui.freezing.norm_layers import is_inside_parametrization
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.freezing.reach import Reach
 from freeze_gui.freezing.rules import Rule, rule_of
@@ -29,6 +30,10 @@ CUTTING = ("no_grad", "detach")
 
 _SETTLED = 3
 """After so many steps (turns, where tasks alternate) under the same plan nothing new can happen."""
+
+
+_RPROP_LEAST = 1e-6
+"""The least step of Rprop by default, which it takes at a learning rate of 0 too."""
 
 
 class Gradient(Enum):
@@ -142,7 +147,6 @@ def forecast_steps(
         The tasks of all steps, where they are known; else they come in turn.
     """
     moments = list(_moments(basis, steps, first, tasks))
-    by_name = {facts.name: facts for facts in basis.tensors}
     lives: dict[str, _Life] = {}
     for facts in basis.tensors:
         life = _Life(facts, basis)
@@ -154,9 +158,10 @@ def forecast_steps(
         if not life.was_frozen:
             continue
         causes = set(life.causes)
-        if any(lives[other].moves_at & life.frozen_at for other in by_name[name].shares_with):
-            causes.add("shared_storage")
         facts = life.facts
+        restored = basis.plan.method == "restore" and facts.role == "parameter"
+        if not restored and any(lives[other].moves_at & life.frozen_at for other in facts.shares_with):
+            causes.add("shared_storage")
         found.append(
             TensorForecast(
                 name,
@@ -235,6 +240,8 @@ class _Life:
         facts = self.facts
         if not facts.written_in or not self._runs(moment):
             return
+        if facts.role == "parameter" and self._basis.plan.method == "restore":
+            return   # it is copied back after the step
         if is_frozen and (facts.written_in != FIRST or self._ever_moved):
             (self.unsure if facts.written_in == FIRST else self.causes).add(facts.written_as)
 
@@ -248,8 +255,9 @@ class _Life:
                 if any(layer in there for layer in facts.layers):
                     return True
             else:
+                is_norm = facts.written_as == "running_statistics" or is_inside_parametrization(facts.layers[0])
                 in_eval = self._owned(moment.in_forward) and (
-                    plan.method == "eval_only" or (plan.norm == "eval" and facts.written_as == "running_statistics")
+                    plan.method == "eval_only" or (plan.norm == "eval" and is_norm)
                 )
                 if facts.written_in in (ANY, FIRST) or not in_eval:
                     return True
@@ -314,6 +322,8 @@ class _Life:
             self._has_moment = True
             self._sure_moment |= not self._shifted or (rule.decay_fills_momentum and not self._is_zero)
         self._stepped = not lr_is_zero
+        if self._is_tiny(lr_is_zero):
+            causes, unsure = set(), causes | unsure
         moves = bool(causes or unsure) and not (is_frozen and basis.plan.method == "restore")
         if moves:
             self._is_zero = False
@@ -323,12 +333,18 @@ class _Life:
                 self.causes |= causes
                 self.unsure |= unsure
 
+    def _is_tiny(self, lr_is_zero: bool) -> bool:
+        """Tell whether rounding may take a whole step: weights of half precision hardly feel a small learning rate."""
+        rule = self._basis.rule
+        lr = _RPROP_LEAST if lr_is_zero and rule.at_lr_zero == "always" else rule.lr
+        return lr is not None and 0 < lr < self.facts.eps / 256
+
     def _decay(self, causes: set[str], unsure: set[str]) -> None:
         """Add decay, unless the part that it takes is lost in the rounding of every element, or may be."""
-        share, eps = self._basis.rule.decay_share, self.facts.eps
-        if share is None or share > eps / 2:
+        rule, eps = self._basis.rule, self.facts.eps
+        if rule.decay_share is None or rule.decay_share > eps / 2:
             causes.add("weight_decay")
-        elif share > eps / 8:
+        elif rule.decay_share * rule.decay_gain > eps / 8:
             unsure.add("weight_decay")
 
 

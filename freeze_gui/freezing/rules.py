@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -21,9 +22,11 @@ class Rule:
         Decay is added to the gradient, so that it fills the state as well.
     at_lr_zero
         ``never``, ``once`` (after a live step) or ``always``.
-    decay_share
-        The part of a weight that decay takes in a step, where it is nothing but such a part; None where the decay is
-        normalised with the gradient, so that its size is that of any step.
+    decay_share, decay_gain
+        The part of a weight that decay takes in a step, where it is nothing but such a part, and how many times of it
+        momentum can pile up; None where the decay is normalised with the gradient, so that it is as large as any step.
+    lr
+        The learning rate, None where it is not known or another at every step.
     """
 
     momentum: bool = False
@@ -31,6 +34,8 @@ class Rule:
     decay_fills_momentum: bool = False
     at_lr_zero: str = "never"
     decay_share: float | None = None
+    decay_gain: float = 1.0
+    lr: float | None = None
 
 
 def rule_of(optimizer: str, hyper: Mapping[str, Any]) -> Rule | None:
@@ -39,12 +44,18 @@ def rule_of(optimizer: str, hyper: Mapping[str, Any]) -> Rule | None:
     `hyper` must hold every hyper-parameter that decides: momentum, betas, weight_decay, lambd; with ``lr`` the size of
     the decay is known too.
     """
-    decay = bool(hyper.get("weight_decay"))
-    share = float(hyper["lr"]) * float(hyper.get("weight_decay") or 0.0) if hyper.get("lr") is not None else None
+    lr, weight_decay = hyper.get("lr"), float(hyper.get("weight_decay") or 0.0)
+    rule = _rule(optimizer, hyper, weight_decay, 0.0 if lr is None else float(lr))
+    return None if rule is None else replace(rule, lr=None if lr is None else float(lr))
+
+
+def _rule(optimizer: str, hyper: Mapping[str, Any], weight_decay: float, lr: float) -> Rule | None:
+    decay, share = weight_decay != 0.0, (lr * weight_decay if lr else None)
     match optimizer:
         case "SGD":
-            momentum = bool(hyper.get("momentum"))
-            return Rule(momentum, decay, momentum and decay, decay_share=None if momentum else share)
+            momentum = float(hyper.get("momentum") or 0.0)
+            gain = 1 / (1 - momentum) if momentum < 1 else float("inf")
+            return Rule(momentum != 0.0, decay, decay and momentum != 0.0, decay_share=share, decay_gain=gain)
         case "RMSprop":
             momentum = bool(hyper.get("momentum"))
             return Rule(momentum, decay, momentum and decay)
@@ -55,12 +66,17 @@ def rule_of(optimizer: str, hyper: Mapping[str, Any]) -> Rule | None:
             return Rule(momentum, decay, fills, decay_share=share if decoupled else None)
         case "Muon":
             return Rule(bool(hyper.get("momentum")), decay, decay_share=share)
-        case "Adagrad" | "Adadelta" | "Adafactor":
+        case "Adagrad":
+            divisor = math.sqrt(hyper.get("initial_accumulator_value") or 0.0)
+            return Rule(decay=decay, decay_share=share / divisor if share and divisor else None)
+        case "Adadelta" | "Adafactor":
             return Rule(decay=decay)
         case "Rprop":
             return Rule(at_lr_zero="always")
         case "ASGD":
-            return Rule(decay=decay or bool(hyper.get("lambd")), at_lr_zero="once")
+            lambd = float(hyper.get("lambd") or 0.0)
+            share = lr * (weight_decay + lambd) if lr else None
+            return Rule(decay=decay or lambd != 0.0, at_lr_zero="once", decay_share=share)
     return None
 
 

@@ -93,7 +93,6 @@ class SideEffectWatch:
         self._thawed: dict[str, bool] = {}       # layers before their first step → did their state change meanwhile
         self._first_steps: dict[str, list[tuple[nn.Parameter, Suspect]]] = {}
         self._thaws: dict[str, list[ThawReport]] = {}
-        self._dead_checked = True
 
     def frozen(self, modules: frozenset[str]) -> None:
         """Note layers that freeze now."""
@@ -104,16 +103,14 @@ class SideEffectWatch:
     def thawed(self, modules: frozenset[str]) -> None:
         """Note layers whose first step after a thaw is still to come."""
         self._thawed |= {path: path in self._evolved for path, _ in self._parameters(modules)}
-        self._dead_checked = False
 
     def before_forward(self) -> None:
         """Listen to the forward in the first step of each set of frozen modules."""
         if self._context.frozen not in self._looked_at:
             self._looked_at.add(self._context.frozen)
             self._structure = Structure(self._context)
-            self._dead_checked = False
 
-    def after_backward(self, had_gradient: Collection[int], fresh: Collection[int]) -> None:
+    def after_backward(self, had_gradient: Collection[int], fresh: set[int]) -> None:
         """Look at the gradients that clipping and the optimizer are going to see.
 
         Parameters
@@ -126,9 +123,8 @@ class SideEffectWatch:
             self._structure.close()
             self._look_at(self._structure, fresh)
             self._structure = None
-        if not self._dead_checked:
-            self._dead_checked = True
-            self._look_for_dead(grouped, fresh)
+        if dead := fresh - grouped:
+            self._look_for_dead(dead)
         for path, p in self._parameters(self._context.frozen):
             if p.grad is not None and id(p) not in grouped and id(p) in had_gradient and id(p) in fresh:
                 self._found["gradients_accumulate"][path] = None
@@ -187,8 +183,9 @@ class SideEffectWatch:
 
     def _look_at(self, structure: Structure, fresh: Collection[int]) -> None:
         frozen = self._context.frozen
+        held = {id(p) for _, p in self._parameters(frozen)}   # a tied tensor may belong to a layer in front as well
         for path in self._context.modules:
-            own = [p for _, p in self._parameters([path]) if p.requires_grad]
+            own = [p for _, p in self._parameters([path]) if p.requires_grad and id(p) not in held]
             cut = any(id(p) in structure.cut_off for p in own)
             if cut and path not in frozen and not any(id(p) in fresh for p in own):
                 self._found["upstream_cut"][path] = None
@@ -196,13 +193,15 @@ class SideEffectWatch:
         if ran_frozen and all(structure.recorded[path] for path in ran_frozen):
             self._found["no_saving"] |= dict.fromkeys(ran_frozen)
 
-    def _look_for_dead(self, grouped: Collection[int], fresh: Collection[int]) -> None:
-        """Look for parameters that learn and never step; the modules are those of now, which a model may replace."""
+    def _look_for_dead(self, dead: Collection[int]) -> None:
+        """Note who owns these parameters, which learn and are in no group, unless a frozen layer does.
+
+        The modules are those of now: a model may put new ones in the place of others.
+        """
         frozen = {id(p) for _, p in self._parameters(self._context.frozen)}
         for path, module in self._context.model.named_modules():
             for p in module._parameters.values():
-                learns = p is not None and p.requires_grad and id(p) in fresh
-                if learns and id(p) not in grouped and id(p) not in frozen and path not in self._context.frozen:
+                if id(p) in dead and id(p) not in frozen and path not in self._context.frozen:
                     self._found["dead_thaw"][path] = None
 
     def _look_at_clipping(self) -> None:

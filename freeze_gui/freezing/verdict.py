@@ -78,6 +78,7 @@ class FrozenWatch:
         self._aliases: dict[int, list[nn.Parameter]] = {}   # watched tensor → other parameters in its memory
         self._written: dict[int, dict[str, None]] = {}      # watched tensor → causes before the step
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._homes = _homes(context.model)
         self._step = 0
 
     def begin(self, modules: frozenset[str], step: int) -> None:
@@ -144,12 +145,11 @@ class FrozenWatch:
         """Compare all frozen tensors; return the layers of those that moved in this step."""
         pairs = [(w.read(), w.last) for w in self._frozen if w.last is not None]
         moved = [w for w, did in zip(self._frozen, differ(pairs), strict=True) if did]
-        causes: dict[str, list[str]] = {}   # layer → why its tensors moved
+        causes: dict[str, list[str]] = {}   # name → why it moved
         for watched in moved:
             found = self._causes(watched)
             watched.moved(step, watched.read(), found)
-            for layer in (watched.layer, *watched.tied_layers):
-                causes.setdefault(layer, []).extend(found)
+            causes[watched.name] = found
         for watched in self._frozen:
             watched.version = version_of(watched.read())
             watched.seen = watched.last
@@ -157,8 +157,8 @@ class FrozenWatch:
         for watched in self._frozen_effective:
             now = watched.read()
             if watched.last is not None and differ([(now, watched.last)])[0]:
-                parts = [cause for layer in (watched.layer, *watched.tied_layers) for cause in causes.get(layer, [])]
-                watched.moved(step, now, dict.fromkeys(parts or ["other_writer"]))
+                why = [cause for part in watched.parts for cause in causes.get(part, [])]
+                watched.moved(step, now, dict.fromkeys(why or ["other_writer"]))
                 moved.append(watched)
         leaked = dict.fromkeys(layer for w in moved for layer in w.owners_in(self._context.frozen))
         return [layer for layer in leaked if layer in self._layers]
@@ -172,10 +172,23 @@ class FrozenWatch:
         return tuple(_verdict(watched, steps) for watched in self._effective)
 
     def _on_forward_begins(self, model: nn.Module, inputs: Any) -> None:
+        self._follow_replaced()
         self._look(lambda w: "other_writer", buffers=False)
 
     def _on_forward_ends(self, model: nn.Module, inputs: Any, output: Any) -> None:
+        self._follow_replaced()
         self._look(lambda w: "forward_write", buffers=False)
+
+    def _follow_replaced(self) -> None:
+        """Look from now on at a module that has taken the place of a watched one."""
+        for path in self._homes.keys() & self._context.frozen:
+            parent, name, module = self._homes[path]
+            now = parent._modules.get(name)
+            if now is not module and now is not None:
+                self._homes[path] = (parent, name, now)
+                for watched in self._all:
+                    if watched.layer == path:
+                        watched.owner = now
 
     def _look(self, cause_of: Any, buffers: bool) -> None:
         """Note which frozen tensors were written since the last look.
@@ -227,6 +240,16 @@ class FrozenWatch:
         if suspect is not None:
             return list(dict.fromkeys(found + causes_of_step(suspect, now)))
         return list(dict.fromkeys([*found, "other_writer"]))
+
+
+def _homes(model: nn.Module) -> dict[str, tuple[nn.Module, str, nn.Module]]:
+    """Return for each layer the module around it, its name there, and the layer itself."""
+    return {
+        f"{path}.{name}" if path else name: (parent, name, module)
+        for path, parent in model.named_modules()
+        for name, module in parent._modules.items()
+        if module is not None and own_tensors(module)
+    }
 
 
 def _buffer_cause(watched: Watched) -> str:

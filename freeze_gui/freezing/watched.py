@@ -31,10 +31,13 @@ class Watched:
         As in `TensorVerdict`.
     key
         Its name in its module.
-    read
-        Returns the tensor as it is now; empty where the module put None in its place.
-    needs_all
-        Whether all of its layers must be frozen for it to be; else one of them is enough.
+    owner
+        The module that owns it; another one where the model has put another in its place.
+    compute
+        Makes it, where it is computed from others.
+    made_of, parts
+        The layers that own what it is computed from, all of which must be frozen for it to be, and the names of those
+        tensors. Any other tensor is frozen with one of its layers.
     reference, last
         Its value when the window began, and after the step before; the same object until it moves first.
     seen
@@ -45,9 +48,11 @@ class Watched:
     role: str
     layer: str
     key: str
-    read: Callable[[], torch.Tensor]
+    owner: nn.Module
     tied_layers: list[str] = field(default_factory=list)
-    needs_all: bool = False
+    compute: Callable[[], torch.Tensor] | None = None
+    made_of: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     reference: torch.Tensor | None = None
     last: torch.Tensor | None = None
     seen: torch.Tensor | None = None
@@ -66,9 +71,17 @@ class Watched:
 
     def owners_in(self, modules: frozenset[str]) -> list[str]:
         """Return those of its layers that are among `modules`; none where too few are for it to be frozen."""
-        layers = [self.layer, *self.tied_layers]
-        found = [layer for layer in layers if layer in modules]
-        return [] if self.needs_all and len(found) < len(layers) else found
+        if self.made_of and not modules.issuperset(self.made_of):
+            return []
+        return [layer for layer in (self.layer, *self.tied_layers) if layer in modules]
+
+    def read(self) -> torch.Tensor:
+        """Return the tensor as it is now: a module may put another one, or None (here: empty), in its place."""
+        if self.compute is not None:
+            return self.compute()
+        found = self.owner._parameters.get(self.key)
+        value = found if found is not None else self.owner._buffers.get(self.key)
+        return torch.empty(0) if value is None else value
 
     def begin(self, step: int) -> None:
         """Take its value as the one that must hold from `step` on."""
@@ -111,7 +124,7 @@ def every_tensor(model: nn.Module) -> list[Watched]:
                 found[id(tensor)].tied_layers.append(path)
             else:
                 role = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
-                found[id(tensor)] = Watched(f"{path}.{key}" if path else key, role, path, key, _reader(module, key))
+                found[id(tensor)] = Watched(f"{path}.{key}" if path else key, role, path, key, module)
     return list(found.values())
 
 
@@ -123,16 +136,6 @@ def is_statistic(key: str) -> bool:
 def version_of(tensor: torch.Tensor) -> tuple[int, int]:
     """Return what changes when something writes into `tensor` in place, or another takes its place."""
     return id(tensor), -1 if tensor.is_inference() else tensor._version
-
-
-def _reader(module: nn.Module, key: str) -> Callable[[], torch.Tensor]:
-    """Return what looks a tensor up each time: a module may put another one, or None, in its place."""
-    def read() -> torch.Tensor:
-        found = module._parameters.get(key)
-        value = found if found is not None else module._buffers.get(key)
-        return torch.empty(0) if value is None else value
-
-    return read
 
 
 def _larger(a: float, b: float) -> float:

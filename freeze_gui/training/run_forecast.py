@@ -83,7 +83,7 @@ def _rule(optimizer: OptimizerSettings) -> Rule | None:
         hyper = with_cycled_momentum(hyper, optimizer.scheduler.hyper)
     rule = rule_of(optimizer.name, hyper)
     if rule is not None and (optimizer.scheduler.name != "none" or optimizer.layer_decay is not None):
-        return replace(rule, decay_share=None)   # the rate is another at every step, or in every layer
+        return replace(rule, decay_share=None, lr=None)   # the rate is another at every step, or in every layer
     return rule
 
 
