@@ -140,7 +140,7 @@ def _row(painter: QPainter, picture: Picture, row: int, bar: Bar, theme: Theme) 
     painter.setBrush(Qt.BrushStyle.NoBrush if empty else QBrush(QColor(theme.ice)))
     painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
     if selected:
-        _grips(painter, box, theme)
+        _grips(painter, box, theme.accent if empty else _ink(theme))
     _bar_words(painter, geometry, bar, box, theme)
     _actual_line(painter, picture, row, theme)
 
@@ -162,11 +162,16 @@ def _label(
     _text(painter, QRectF(at, top, room, ROW_HEIGHT), words, theme.muted if empty else theme.text)
 
 
-def _grips(painter: QPainter, box: QRectF, theme: Theme) -> None:
+def _ink(theme: Theme) -> str:
+    """Return the colour of what is written on ice, which is pale in both themes."""
+    return theme.text if theme.name == "light" else theme.window
+
+
+def _grips(painter: QPainter, box: QRectF, color: str) -> None:
     """Draw the two handles of the selected bar."""
     if box.width() < 24:
         return
-    painter.setPen(QPen(QColor(theme.accent), 2))
+    painter.setPen(QPen(QColor(color), 2))
     for x in (box.left() + 4.5, box.right() - 4.5):
         painter.drawLine(QPointF(x, box.top() + 6), QPointF(x, box.bottom() - 6))
 
@@ -176,12 +181,11 @@ def _bar_words(painter: QPainter, geometry: Geometry, bar: Bar, box: QRectF, the
     metrics = QFontMetricsF(painter.font())
     numbers = f"{bar.start:,}–{stop_words(bar)}"
     factor = factor_words(bar)
-    inside = theme.text if theme.name == "light" else theme.window
     choices = [f"{window_words(bar)} · {factor}", f"{numbers} · {factor}"] if factor else []
     choices += [window_words(bar), numbers]
     fits = next((words for words in choices if metrics.horizontalAdvance(words) + 20 <= box.width()), None)
     if fits is not None:
-        color = inside if bar.layers else theme.muted
+        color = _ink(theme) if bar.layers else theme.muted
         _text(painter, box, fits, color, Qt.AlignmentFlag.AlignHCenter)
         return
     words = choices[0]

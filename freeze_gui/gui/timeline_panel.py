@@ -38,7 +38,8 @@ _PRESETS = (
     ("headFirstButton", "Head first", "head_first", "Half of the run for the head alone, then the last block too"),
     ("wholeRunButton", "Whole run", "whole_run", "One phase: the ticks hold from the first step to the last"),
 )
-_NARROW = 640
+_NARROW = 712
+_LEAST_WIDTH = 460
 
 
 class TimelinePanel(QWidget):
@@ -54,6 +55,7 @@ class TimelinePanel(QWidget):
 
     def __init__(self, layers: LayerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setMinimumWidth(_LEAST_WIDTH)   # the buttons make two lines before the window is too wide for small screens
         self._layers = layers
         self._plan = layers.plan
         self._recorder: RunRecorder | None = None

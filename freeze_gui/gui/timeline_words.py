@@ -6,7 +6,7 @@ from freeze_gui.gui.timeline_state import Bar, Span, Timeline, patterns_of
 from freeze_gui.models.layer_tree import LayerTree
 
 EMPTY = "Nothing is frozen: tick layers in the tree, or choose a preset"
-NO_LAYERS = "no layers: tick some in the tree"
+NO_LAYERS = "no layers ticked"
 COLUMNS = ("Phase", "Frozen", "From", "To", "Unit", "Rate factor", "Really frozen")
 
 
@@ -38,7 +38,8 @@ def ticks_words(timeline: Timeline) -> str:
     """Return which phase the ticks of the tree belong to; nothing where there is but one for the whole run."""
     if not timeline.is_schedule:
         return ""
-    where = f"phase {timeline.selected + 1} of {len(timeline.bars)}" if len(timeline.bars) > 1 else "the one phase"
+    alone = "beside the tasks" if timeline.tasks else "the one phase"
+    where = alone if len(timeline.bars) == 1 else f"phase {timeline.selected + 1} of {len(timeline.bars)}"
     return f"Ticks: {where}, {window_words(timeline.bar)}"
 
 
