@@ -64,6 +64,8 @@ def case_of_cause(cause: str, tensors: Iterable[TensorVerdict], optimizer: str) 
     """
     concerned = [tensor for tensor in tensors if any(found.cause == cause for found in tensor.causes)]
     found = [item for tensor in concerned for item in tensor.causes if item.cause == cause]
+    measured = [tensor for tensor in concerned if not tensor.name.endswith("num_batches_tracked")]   # counts by 1
+    sizes = [item.max_abs_change for tensor in measured or concerned for item in tensor.causes if item.cause == cause]
     alone = all(len(tensor.causes) == 1 for tensor in concerned)
     steps = [tensor.first_moved_step for tensor in concerned if tensor.first_moved_step is not None]
     return Case(
@@ -71,7 +73,7 @@ def case_of_cause(cause: str, tensors: Iterable[TensorVerdict], optimizer: str) 
         optimizer=optimizer,
         first_step=min(steps) if alone and steps else None,
         steps=max((item.steps for item in found), default=0),
-        largest=max((item.max_abs_change for item in found), default=None),
+        largest=max(sizes, default=None),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keyword
 import re
+from html import escape
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QSyntaxHighlighter, QTextCharFormat
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
@@ -27,8 +28,6 @@ class CodePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._method = self._loop = ""
-        self.title = QLabel(self)
-        self.title.setProperty("title", True)
         self.copy_button = QToolButton(self)
         self.copy_button.setObjectName("copyCodeButton")
         self.copy_button.setProperty("flat", True)
@@ -36,7 +35,7 @@ class CodePanel(QWidget):
         self.copy_button.setAccessibleName("Copy the code")
         self.sentence = QLabel(self)
         self.sentence.setWordWrap(True)
-        self.sentence.setProperty("muted", True)
+        self.sentence.setTextFormat(Qt.TextFormat.RichText)
         self.view = QPlainTextEdit(self)
         self.view.setObjectName("codeView")
         self.view.setAccessibleName("Code of the freezing method")
@@ -47,13 +46,12 @@ class CodePanel(QWidget):
         self.view.setFont(font)
         self._colours = PythonColours(self.view.document())
         top = QHBoxLayout()
-        top.addWidget(self.title, 1)
-        top.addWidget(self.copy_button)
+        top.addWidget(self.sentence, 1)
+        top.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 8, 8)
         layout.setSpacing(6)
         layout.addLayout(top)
-        layout.addWidget(self.sentence)
         layout.addWidget(self.view, 1)
         self.copy_button.clicked.connect(self.copy)
         theme_manager().changed.connect(self.on_theme_changed)
@@ -63,8 +61,7 @@ class CodePanel(QWidget):
         """Show the idiom of the method with this id."""
         if method in METHODS:
             self._method = method
-            self.title.setText(METHODS[method].label)
-            self.sentence.setText(sentence_of(method))
+            self.sentence.setText(f"<b>{escape(METHODS[method].label)}</b>: {escape(sentence_of(method))}")
             self._show_code()
 
     def show_loop(self, config: RunConfig) -> None:

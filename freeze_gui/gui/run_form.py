@@ -255,7 +255,7 @@ class RunForm(QWidget):
                 field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
                 grid.addWidget(captioned(caption, field, self), row, column, 1, 1 + (field is self.train_button))
         for column, (stretch, least) in enumerate(
-            ((5, 168), (2, 84), (3, 120), (2, 96), (2, 76), (2, 100), (1, 84), (1, 84))
+            ((5, 168), (2, 84), (3, 120), (2, 96), (2, 76), (2, 100), (2, 76), (2, 104))
         ):
             grid.setColumnStretch(column, stretch)
             grid.setColumnMinimumWidth(column, least)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from freeze_gui.gui.verdict_text import moved_tensors
 from freeze_gui.runs.summary import layer_verdict
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def verdict_of(recorder: RunRecorder) -> Verdict:
         return _live(recorder)
     if recorder.status in _FAILURES:
         return Verdict(_FAILURES[recorder.status], recorder.ended.error or "", "warning")
-    moved = [tensor for tensor in recorder.ended.tensors if tensor.moved]
+    moved = moved_tensors(recorder)
     moved_layers = {layer for tensor in moved for layer in tensor.layers}
     verdicts = Counter(
         layer_verdict(bool(recorder.frozen_windows(at)), layer.path in moved_layers)

@@ -64,7 +64,7 @@ def verdict_text(recorder: RunRecorder | None) -> VerdictText:
     sections = []
     if leaked:
         lines = (_leak_line(layer, [tensor for tensor in moved if layer in tensor.layers]) for layer in leaked)
-        sections += [Section("Leaked", tuple(lines)), _cures(moved)]
+        sections += [_cures(moved), Section("Leaked", tuple(lines))]
     if held:
         line = Line("held", f"{_layers(len(held))}, bit for bit", (", ".join(held),))
         sections.append(Section("Held", (line,)))
@@ -128,18 +128,21 @@ def _leak_line(layer: str, tensors: list[TensorVerdict]) -> Line:
     real = [tensor.max_abs_change for tensor in tensors if not tensor.name.endswith("num_batches_tracked")]
     largest = max(real or [tensor.max_abs_change for tensor in tensors])
     head = f"{layer or 'the model itself'}: {counted(most, 'step')}, by up to {short_number(largest)}"
-    details = tuple(tensor_line(tensor, layer) for tensor in tensors)
+    same = all(tensor.moved_steps == most and not tensor.first_moved_step for tensor in tensors)
+    parts = [tensor_line(tensor, layer, steps=not same) for tensor in tensors]
+    details = (" · ".join(parts),) if same else tuple(parts)
     return Line("leaked", head, details, tuple(cause for cause, _ in causes.most_common()))
 
 
-def tensor_line(tensor: TensorVerdict, layer: str = "") -> str:
-    """Return how far and how often a tensor moved."""
+def tensor_line(tensor: TensorVerdict, layer: str = "", *, steps: bool = True) -> str:
+    """Return how far a tensor moved, and how often."""
     short = tensor.name.removeprefix(f"{layer}.") if layer else tensor.name
-    since = f" from step {tensor.first_moved_step}" if tensor.first_moved_step else ""
     computed = " (computed)" if tensor.role == "effective" else ""
-    return f"{short}{computed}: by up to {short_number(tensor.max_abs_change)}, " + (
-        f"{counted(tensor.moved_steps, 'step')}{since}"
-    )
+    size = f"{short}{computed} {short_number(tensor.max_abs_change)}"
+    if not steps:
+        return size
+    since = f" from step {tensor.first_moved_step:,}" if tensor.first_moved_step else ""
+    return f"{size}, {counted(tensor.moved_steps, 'step')}{since}"
 
 
 def _layers(count: int) -> str:
