@@ -7,7 +7,7 @@ every one that its patterns name; a pattern that names nothing is a mistake in t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,7 +16,16 @@ from freeze_gui.runs.words import bytes_text, counted, joined, number
 
 Summary = Mapping[str, Any]
 
-_MOST_LINES = 3
+_NORM_WORDS = {   # for no and yes
+    "affine_still": ("moved its scale or shift", "held scale and shift"),
+    "statistics_still": ("moved its statistics", "held its statistics"),
+    "same_function": ("normalised by each batch, not as in use", "computed what it computes in use"),
+}
+_COST_WORDS = {
+    "gradient_bytes": "gradients",
+    "optimizer_state_bytes": "optimizer state",
+    "saved_activation_bytes": "saved activations",
+}
 
 
 @dataclass(frozen=True)
@@ -31,17 +40,14 @@ def layers(summary: Summary, *, names: Sequence[str], verdict: str) -> Seen:
     """Every layer has this verdict: ``held``, ``leaked`` or ``trained``."""
     found = [row for row in summary["layers"] if _named(row["path"], names)]
     _something(found, names)
-    groups: dict[str, list[str]] = {}
-    for row in found:
-        groups.setdefault(row["verdict"], []).append(row["path"] or "(model)")
-    words = "; ".join(f"{joined(paths)} {kind}" for kind, paths in groups.items())
+    words = _grouped((row["path"] or "(model)", row["verdict"]) for row in found)
     return Seen(all(row["verdict"] == verdict for row in found), words)
 
 
 def frozen(summary: Summary, *, names: Sequence[str]) -> Seen:
     """Exactly these layers are frozen at some step, and no other."""
     paths = [row["path"] for row in summary["layers"] if row["frozen_steps"]]
-    return Seen(sorted(paths) == sorted(names), f"frozen: {joined(paths) or 'nothing'}")
+    return Seen(sorted(paths) == sorted(names), f"frozen: {joined(paths, most=len(paths)) or 'nothing'}")
 
 
 def tensors(
@@ -65,7 +71,7 @@ def tensors(
             and (steps is None or row["moved_steps"] == steps)
         )
 
-    return Seen(all(fits(row) for row in found), _few([_tensor_words(row) for row in found]))
+    return Seen(all(fits(row) for row in found), _tensor_words(found))
 
 
 def gradient(
@@ -74,7 +80,7 @@ def gradient(
     """In every step of a layer that is ``frozen`` or ``free``, its gradient is ``none``, ``zero`` or ``live``."""
     found = [row for row in summary["layers"] if _named(row["path"], names)]
     _something(found, names)
-    holds, lines = True, []
+    holds, words = True, []
     for row in found:
         counts = {"none": 0, "zero": 0, "live": 0}
         for step, norm in zip(summary["measured_steps"], row["grad_norm"], strict=True):
@@ -83,8 +89,8 @@ def gradient(
                 counts["none" if norm is None else "zero" if norm == 0 else "live"] += 1
         holds = holds and counts[shows] == sum(counts.values()) > 0
         seen = joined([f"{kind} in {counted(count, 'step')}" for kind, count in counts.items() if count])
-        lines.append(f"gradient of {row['path']} while {when}: {seen}")
-    return Seen(holds, _few(lines))
+        words.append((row["path"] or "(model)", f"while {when}: {seen}"))
+    return Seen(holds, f"gradient of {_grouped(words)}")
 
 
 def update(
@@ -148,8 +154,16 @@ def optimizer_state(summary: Summary, *, names: Sequence[str], step: int) -> See
     """At the end the optimizer has counted so many steps for each of these parameters."""
     found = [row for row in summary["optimizer_state"] if _named(row["name"], names)]
     _something(found, names)
-    lines = [f"the optimizer has counted {counted(int(row['step'] or 0), 'step')} for {row['name']}" for row in found]
-    return Seen(all(row["step"] == step for row in found), _few(lines))
+    words = _grouped((row["name"], f"{int(row['step'] or 0)}") for row in found)
+    return Seen(all(row["step"] == step for row in found), f"steps that the optimizer has counted: {words}")
+
+
+def norm_layers(summary: Summary, *, names: Sequence[str], question: str, answer: bool) -> Seen:
+    """Of every frozen norm layer, ``affine_still``, ``statistics_still`` or ``same_function`` is answered so."""
+    found = [row for row in summary["norm_layers"] if _named(row["layer"], names)]
+    _something(found, names)
+    words = _grouped((row["layer"], _NORM_WORDS[question][bool(row[question])]) for row in found)
+    return Seen(all(row[question] is answer for row in found), words)
 
 
 def steps(summary: Summary, *, count: int) -> Seen:
@@ -160,10 +174,10 @@ def steps(summary: Summary, *, count: int) -> Seen:
 def cost(summary: Summary, *, quantity: str, equals: int | None = None, above: int | None = None) -> Seen:
     """The run held so many bytes at its end, or more than so many; time is shown beside and never judged."""
     value = summary["cost"][quantity]
-    words = f"{quantity.removesuffix('_bytes').replace('_', ' ')} {bytes_text(value)}"
+    words = f"{_COST_WORDS[quantity]}: {bytes_text(value)}"
     milliseconds = summary["cost"].get("step_ms_median")
     if milliseconds is not None:
-        words += f", {milliseconds:.2f} ms a step"
+        words += f"; {milliseconds:.2f} ms a step"
     return Seen((equals is None or value == equals) and (above is None or value > above), words)
 
 
@@ -171,7 +185,7 @@ CHECKS: Mapping[str, Callable[..., Seen]] = {
     check.__name__: check
     for check in (
         layers, frozen, tensors, gradient, update, side_effect, trainable, accuracy, loss, same_loss, optimizer_state,
-        steps, cost,
+        norm_layers, steps, cost,
     )
 }
 """Every kind of check by its name."""
@@ -190,18 +204,32 @@ def _between(value: float, above: float | None, below: float | None) -> bool:
     return (above is None or value > above) and (below is None or value < below)
 
 
-def _few(lines: list[str]) -> str:
-    more = len(lines) - _MOST_LINES
-    shown = lines if more <= 1 else [*lines[:_MOST_LINES], f"and {more} more"]
-    return "; ".join(shown)
+def _grouped(seen: Iterable[tuple[str, str]]) -> str:
+    """Return pairs of name and what is said of it, names of which the same is said put together."""
+    groups: dict[str, list[str]] = {}
+    for name, words in seen:
+        groups.setdefault(words, []).append(name)
+    return "; ".join(f"{joined(names)} {words}" for words, names in groups.items())
 
 
-def _tensor_words(row: Mapping[str, Any]) -> str:
+def _tensor_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return when and why tensors moved; tensors that did so alike are put together with the largest change of all."""
+    largest: dict[str, float] = {}
+    seen = []
+    for row in rows:
+        words = _movement(row)
+        largest[words] = max(largest.get(words, 0.0), row["max_abs_change"])
+        seen.append((row["name"], words))
+    text = _grouped(seen)
+    for words, change in largest.items():
+        if change:
+            text = text.replace(words, f"{words}, at most {number(change)}")
+    return text
+
+
+def _movement(row: Mapping[str, Any]) -> str:
     span = sum(stop - start for start, stop in row["frozen_steps"])
     if not row["moved"]:
-        return f"{row['name']} held in all {span} frozen steps"
+        return f"held in all {span} frozen steps"
     names = joined([cause["cause"].replace("_", " ") for cause in row["causes"]])
-    return (
-        f"{row['name']} moved in {row['moved_steps']} of {span} frozen steps, first at step {row['first_moved_step']}, "
-        f"by {names}, at most {number(row['max_abs_change'])}"
-    )
+    return f"moved in {row['moved_steps']} of {span} frozen steps, first at step {row['first_moved_step']}, by {names}"

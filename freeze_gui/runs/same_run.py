@@ -12,6 +12,7 @@ from freeze_gui.models.selection import select
 from freeze_gui.models.sources import open_model
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.optimizers import hyper_parameters
+from freeze_gui.training.schedule import scheduler_parameters
 
 Essence = tuple[Any, ...]
 
@@ -28,21 +29,24 @@ def essence(config: RunConfig) -> Essence:
     model, data, freeze, optimizer, train = config.model, config.data, config.freeze, config.optimizer, config.train
     tasks = tuple((task.task, _layers(tree, task.layers)) for task in freeze.tasks)
     hyper = {**hyper_parameters(optimizer.name), **optimizer.hyper}
+    scheduler = optimizer.scheduler
     return (
         (model.source, model.weights or "default", model.num_classes),
         (data.source or loaded.default_data, data.batch_size),
         (_windows(freeze, tree), tasks, freeze.method, freeze.norm, freeze.moment, freeze.thaw),
         (optimizer.name, optimizer.zero_grad, _sorted(hyper), optimizer.layer_decay),
-        (optimizer.scheduler.name, _sorted(dict(optimizer.scheduler.hyper))),
+        (scheduler.name, _sorted({**scheduler_parameters(scheduler.name), **scheduler.hyper})),
         (train.steps, train.epochs, train.seed, train.loss or loaded.default_loss, train.amp),
         (train.accumulate, train.clip_grad_norm, train.measure_every or 1, train.eval_every),
     )
 
 
-def _windows(freeze: FreezeSettings, tree: LayerTree) -> tuple[tuple[Any, ...], ...]:
-    """Return layers, window, unit and factor of every phase; plain ticks are one phase."""
+def _windows(freeze: FreezeSettings, tree: LayerTree) -> frozenset[tuple[Any, ...]]:
+    """Return each layer with each of its windows, its unit and factor; plain ticks are one phase."""
     phases = freeze.phases or (PhaseSettings(freeze.layers, freeze.from_step, freeze.to_step),) * bool(freeze.layers)
-    return tuple((_layers(tree, p.layers), p.start, p.stop, p.unit, p.lr_factor) for p in phases)
+    return frozenset(
+        (layer, p.start, p.stop, p.unit, p.lr_factor) for p in phases for layer in _layers(tree, p.layers)
+    )
 
 
 def _layers(tree: LayerTree, patterns: tuple[str, ...]) -> frozenset[str]:

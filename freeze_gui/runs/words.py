@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_MOST_NAMES = 8
+_MOST_NAMES = 4
 
 
 def number(value: float) -> str:
@@ -17,10 +17,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def joined(names: Sequence[str]) -> str:
-    """Return names as ``a, b and c``; of many, the first and how many more there are."""
-    if len(names) > _MOST_NAMES:
-        return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
+def joined(names: Sequence[str], most: int = _MOST_NAMES) -> str:
+    """Return names as ``a, b and c``; of more than `most`, the first and how many more there are."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 

@@ -58,6 +58,7 @@ SUMMARY: dict[str, Any] = {
     ],
     "side_effects": [{"kind": "upstream_cut", "layers": ["stem"]}],
     "optimizer_state": [{"name": "body.weight", "step": 4.0}, {"name": "body.bias", "step": None}],
+    "norm_layers": [{"layer": "norm", "affine_still": True, "statistics_still": False, "same_function": False}],
     "cost": {"gradient_bytes": 40, "step_ms_median": 1.5},
 }  # fmt: skip
 
@@ -104,12 +105,17 @@ CASES: tuple[tuple[str, dict[str, Any], dict[str, Any], str], ...] = (
     ("same_loss", {"steps": [0, 2]}, {"steps": [0, 3]}, "loss 2.000000 at step 0, 2.000000 at step 2"),
     (
         "optimizer_state", {"names": ["body.weight"], "step": 4}, {"names": ["body.*"], "step": 4},
-        "the optimizer has counted 4 steps for body.weight",
+        "steps that the optimizer has counted: body.weight 4",
+    ),
+    (
+        "norm_layers", {"names": ["norm"], "question": "same_function", "answer": False},
+        {"names": ["norm"], "question": "affine_still", "answer": False},
+        "norm normalised by each batch, not as in use",
     ),
     ("steps", {"count": 4}, {"count": 5}, "4 optimizer steps"),
     (
         "cost", {"quantity": "gradient_bytes", "equals": 40}, {"quantity": "gradient_bytes", "above": 40},
-        "gradient 40 bytes, 1.50 ms a step",
+        "gradients: 40 bytes; 1.50 ms a step",
     ),
 )  # fmt: skip
 
@@ -168,6 +174,15 @@ def test_a_scenario_is_known_by_its_file_and_with_all_defaults_written_out(name:
     written["train"].setdefault("measure_every", 1)
     assert name_of(load_config(written)) == name
     assert name_of(changed(name, "train", device="cpu", threads=1)) == name
+
+
+def test_phases_in_another_order_and_the_defaults_of_a_scheduler_are_the_same_scenario() -> None:
+    content = config_of("05-head-first").to_dict()
+    content["freeze"]["phase"].reverse()
+    del content["optimizer"]["scheduler"]["gamma"]   # torch's default is 0.1
+    assert name_of(load_config(content)) == "05-head-first"
+    content["optimizer"]["scheduler"]["gamma"] = 0.2
+    assert scenario_of(load_config(content)) is None
 
 
 def test_layers_named_by_other_patterns_are_the_same_scenario() -> None:
