@@ -200,14 +200,13 @@ def _clipping(seen: Circumstances) -> ForecastWarning | None:
 
 
 def _middle(seen: Circumstances) -> ForecastWarning | None:
+    # layers of another task do not run, so that they stand in front of nothing
+    runs = [(modules, [p for p in reach.ran if p in seen.layers]) for modules, reach, _ in seen.reaches()]
+    runs = runs or [(modules, list(seen.layers)) for modules in seen.sets()]
     found: dict[str, None] = {}
-    for modules in seen.sets() if seen.basis.plan.method in FLAGS else ():
-        trains = False
-        for layer in seen.layers:
-            if layer not in modules:
-                trains = True
-            elif trains:
-                found[layer] = None
+    for modules, order in runs if seen.basis.plan.method in FLAGS else ():
+        first_trained = next((place for place, layer in enumerate(order) if layer not in modules), len(order))
+        found |= dict.fromkeys(layer for layer in order[first_trained:] if layer in modules)
     return _warning(
         "frozen_in_the_middle",
         found,
