@@ -29,7 +29,7 @@ from freeze_gui.gui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
 _COLUMNS = [464, 676, 300]
-_RIGHT = [450, 210]
+_RIGHT = [430, 230]
 _ROWS = [680, 148]
 
 

@@ -14,13 +14,12 @@ from freeze_gui.freezing.explain import short_number
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
-CAPTIONS = ("Parameter", "Steps", "‖m‖", "‖v‖", "Frozen")
+CAPTIONS = ("Parameter", "Steps", "‖m‖", "‖v‖")
 TIPS = (
-    "Full name of the parameter",
+    "Full name of the parameter; ❄ is frozen at that step",
     "Optimizer steps that this parameter took, as the optimizer counts them",
     "Norm of the first moment: the running average of gradients, or momentum",
     "Norm of the second moment: the running average of squared gradients",
-    "Whether the parameter was frozen at that step",
 )
 NONE = "none"
 """Missing is not zero: the optimizer keeps nothing of the kind for this parameter."""
@@ -37,10 +36,10 @@ class StateRow:
     frozen: bool
 
     def texts(self) -> tuple[str, ...]:
-        """Return the row as it is shown."""
+        """Return the row as it is shown: a frozen parameter has a snowflake before its name."""
         step = NONE if self.step is None else f"{self.step:,.0f}"
         moments = (NONE if norm is None else _norm(norm) for norm in (self.first_moment_norm, self.second_moment_norm))
-        return (self.name, step, *moments, "frozen" if self.frozen else "")
+        return (f"❄ {self.name}" if self.frozen else self.name, step, *moments)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ class StateView:
     def as_text(self) -> str:
         """Return the table for the clipboard, columns parted by tabs."""
         lines = ["\t".join(("Parameter", "Steps", "First moment norm", "Second moment norm", "Frozen"))]
-        return "\n".join(lines + ["\t".join(row.texts()) for row in self.rows])
+        lines += ["\t".join((row.name, *row.texts()[1:], "frozen" if row.frozen else "")) for row in self.rows]
+        return "\n".join(lines)
 
 
 def state_view(recorder: RunRecorder | None, step: int | None = None) -> StateView:
@@ -83,14 +83,14 @@ def state_view(recorder: RunRecorder | None, step: int | None = None) -> StateVi
 
 
 def note_on(optimizer: str, state: NDArray[np.float64]) -> str:
-    """Return what the optimizer keeps at all."""
+    """Return what the optimizer does not keep at all; empty where it keeps everything."""
     missing = [
         name
         for column, name in ((0, "step count"), (1, "first moment"), (2, "second moment"))
         if len(state) and np.isnan(state[:, column]).all()
     ]
     if not missing:
-        return f"What {optimizer} remembers of each parameter; “{NONE}” where it has nothing yet."
+        return ""
     listed = " and no ".join([", no ".join(missing[:-1]), missing[-1]]) if len(missing) > 1 else missing[0]
     return f"{optimizer} keeps no {listed}."
 

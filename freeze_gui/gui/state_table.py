@@ -50,12 +50,13 @@ class StateModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return text
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{self._texts[index.row()][0]}: {TIPS[index.column()].lower()}" if index.column() else text
+            return f"{self._texts[index.row()][0]}: {text}" if index.column() else text
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _NUMBERS:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.ForegroundRole and (text == NONE or index.column() == len(CAPTIONS) - 1):
-            theme = current_theme()
-            return QColor(theme.muted if text == NONE else theme.frozen)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return text.replace("❄", "frozen:")
+        if role == Qt.ItemDataRole.ForegroundRole and text == NONE:
+            return QColor(current_theme().muted)
         return None
 
     def headerData(
@@ -80,11 +81,14 @@ class StatePanel(QWidget):
         self.note = QLabel(self)
         self.note.setProperty("muted", True)
         self.note.setWordWrap(True)
+        self.note.setMinimumWidth(0)
         self.step_box: QSpinBox = whole_number_box("stateStepBox", 0, 0, 0, self)
-        self.step_box.setPrefix("after step ")
+        self.step_label = QLabel("After step", self)
+        self.step_label.setProperty("muted", True)
+        self.step_label.setBuddy(self.step_box)
+        self.step_box.setMinimumWidth(64)
         self.step_box.setToolTip("Look at an earlier step; the last one follows the run")
         self.step_box.setAccessibleName("Step at which the optimizer's state is shown")
-        self.step_box.setButtonSymbols(QSpinBox.ButtonSymbols.UpDownArrows)
         self.copy_button = QToolButton(self)
         self.copy_button.setObjectName("copyStateButton")
         self.copy_button.setProperty("flat", True)
@@ -148,7 +152,8 @@ class StatePanel(QWidget):
 
     def _show_steps(self) -> None:
         steps = self._view.steps
-        self.step_box.setVisible(steps is not None and steps[0] < steps[1])
+        for part in (self.step_label, self.step_box):
+            part.setVisible(steps is not None and steps[0] < steps[1])
         if steps is None:
             return
         blocked = self.step_box.blockSignals(True)
@@ -166,7 +171,7 @@ class StatePanel(QWidget):
         self.table.setWordWrap(False)
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
-        header.setMinimumSectionSize(36)
+        header.setMinimumSectionSize(40)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         copying = QAction("Copy", self.table)
@@ -175,8 +180,9 @@ class StatePanel(QWidget):
         copying.triggered.connect(self.copy)
         self.table.addAction(copying)
         top = QHBoxLayout()
-        top.addWidget(self.note, 1)
+        top.addWidget(self.step_label)
         top.addWidget(self.step_box)
+        top.addWidget(self.note, 1)
         top.addWidget(self.copy_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 8, 8)

@@ -102,21 +102,32 @@ def effective_section(weights: Sequence[TensorVerdict]) -> Section | None:
 
 
 def thaw_section(thaws: Sequence[ThawReport]) -> Section | None:
-    """Return the first step of each layer after a thaw, the largest first."""
-    ordered = sorted(thaws, key=lambda thaw: -(thaw.over_fresh or 0.0))
-    lines = []
-    for thaw in ordered[:MOST_THAWS]:
-        jumped = thaw.over_fresh is not None and thaw.over_fresh > JUMP
-        sizes = [] if thaw.over_lr is None else [f"{short_number(thaw.over_lr)} × the learning rate"]
-        if thaw.over_fresh is not None:
-            sizes.append(f"{short_number(thaw.over_fresh)} × a fresh optimizer's first step")
-        what = ", ".join(sizes) or f"by up to {short_number(thaw.largest_update)}"
-        links = ("thaw_jump",) if jumped else ()
-        head = f"{thaw.layer or 'the model itself'} at step {thaw.step:,}"
-        lines.append(Line("warning" if jumped else "muted", head, (f"First update: {what}",), links))
+    """Return the largest first step after a thaw of each layer, the largest of all first."""
+    by_layer: dict[str, list[ThawReport]] = {}
+    for thaw in thaws:
+        by_layer.setdefault(thaw.layer, []).append(thaw)
+    ordered = sorted(by_layer.values(), key=lambda found: -_size(found))
+    lines = [_thaw_line(found) for found in ordered[:MOST_THAWS]]
     if len(ordered) > MOST_THAWS:
-        lines.append(Line("muted", f"{len(ordered) - MOST_THAWS:,} more, none larger"))
-    return Section("After the thaw", tuple(lines)) if lines else None
+        lines.append(Line("muted", f"{counted(len(ordered) - MOST_THAWS, 'more layer')}, none larger"))
+    note = "The largest first update of an element."
+    return Section("After the thaw", tuple(lines), note=note) if lines else None
+
+
+def _size(thaws: Sequence[ThawReport]) -> float:
+    return max(thaw.over_fresh or 0.0 for thaw in thaws)
+
+
+def _thaw_line(thaws: Sequence[ThawReport]) -> Line:
+    largest = max(thaws, key=lambda thaw: thaw.over_fresh or 0.0)
+    jumped = largest.over_fresh is not None and largest.over_fresh > JUMP
+    sizes = [] if largest.over_lr is None else [f"{short_number(largest.over_lr)} × lr"]
+    if largest.over_fresh is not None:
+        sizes.append(f"{short_number(largest.over_fresh)} × a fresh optimizer's")
+    what = ", ".join(sizes) or f"by up to {short_number(largest.largest_update)}"
+    often = f" (largest of {len(thaws)} thaws)" if len(thaws) > 1 else ""
+    head = f"{largest.layer or 'the model itself'} at step {largest.step:,}: {what}{often}"
+    return Line("warning" if jumped else "muted", head, (), ("thaw_jump",) if jumped else ())
 
 
 def next_run_section(text: ForecastText) -> Section | None:

@@ -49,13 +49,13 @@ def two_task_run() -> RunRecorder:
 def test_the_newest_state_is_shown_and_missing_is_not_zero() -> None:
     view = state_view(two_task_run())
     assert view.rows == (StateRow("first.weight", 1, 0.5, 0.25, True), StateRow("last.weight", 1, 0.0, 2.0, False))
-    assert view.rows[1].texts() == ("last.weight", "1", "0", "2", "")
+    assert view.rows[1].texts() == ("last.weight", "1", "0", "2")
 
 
 def test_an_earlier_step_shows_what_was_there_then() -> None:
     view = state_view(two_task_run(), 0)
     assert view.rows == (StateRow("first.weight", 1, 0.5, 0.25, False), StateRow("last.weight", None, None, None, True))
-    assert view.rows[1].texts() == ("last.weight", NONE, NONE, NONE, "frozen")
+    assert view.rows[1].texts() == ("❄ last.weight", NONE, NONE, NONE)
     assert view.steps == (0, 1)
 
 
@@ -142,7 +142,7 @@ def test_the_tab_beside_the_code_shows_the_state_of_the_run_on_show(
     table = window.findChild(QTableView, "optimizerStateTable")
     assert table is not None
     steps = {table.model().index(row, 0).data(): table.model().index(row, 1).data() for row in range(3)}
-    assert steps["stem.conv.weight"] == NONE   # frozen from the start: Adam never saw it
+    assert steps["❄ stem.conv.weight"] == NONE   # frozen from the start: Adam never saw it
     run = window.controller.recorders[0].started
     assert run is not None
     assert window.state_panel.model.rowCount() == len(run.parameters)
