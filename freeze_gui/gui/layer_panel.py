@@ -296,7 +296,8 @@ class LayerPanel(QWidget):
         if tree is None:
             return
         self.status_label.setText(ticks.status_line(tree, self.model.layers))
-        found = ticks.warnings(tree, self.model.layers, self._method)
+        alone = not self.model.plan.timeline.is_schedule   # of phases only the forecast can tell
+        found = ticks.warnings(tree, self.model.layers, self._method) if alone else []
         text = "\n".join(found or self._forecast.leaks)
         self.warning_label.setText(text)
         self.warning_label.setVisible(bool(text))

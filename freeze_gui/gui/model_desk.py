@@ -16,6 +16,7 @@ from freeze_gui.gui.forecaster import Forecaster, Forecasting
 from freeze_gui.gui.form_choices import builtin_choices, usual_weights
 from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
 from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.timeline_epochs import EpochLengths
 from freeze_gui.gui.timeline_state import Timeline, span_of
 from freeze_gui.models.loaded import ModelChoice
 from freeze_gui.training.config import RunConfig, load_config
@@ -59,7 +60,7 @@ class ModelDesk(QObject):
         self._gate = TrustGate(settings, window)
         self._configuration = Configuration()
         self._wanted_ticks: Configuration | None = None
-        self._epoch_steps: dict[tuple[object, ...], int | None] = {}
+        self._epochs = EpochLengths(self)
         self._source = ""
         self._listed = False
         self._connect()
@@ -131,8 +132,7 @@ class ModelDesk(QObject):
             panel.show_error(str(error))
             self._configuration, timeline = Configuration(), Timeline()
         tree_panel.set_tree(opened.tree, timeline)
-        self.show_span()
-        self.forecast()
+        self.refresh_plan()
         self.model_opened.emit()
         self.said.emit(f"{opened.loaded.source}: {len(opened.tree.layers)} layers, "
                        f"{opened.tree.root.parameters:,} parameters")
@@ -208,7 +208,7 @@ class ModelDesk(QObject):
             return
         assert self.opened is not None
         self._window.code_panel.show_loop(config)
-        known = self._epoch_steps.get(_epoch_key(config))
+        known = self._epochs.of(config)
         self._forecaster.ask(Forecasting(self.opened.loaded, self.opened.tree, config, known))
 
     def open_path(self, path: Path) -> None:
@@ -236,6 +236,7 @@ class ModelDesk(QObject):
         """Wait for what goes on beside the window."""
         self.opener.close()
         self._forecaster.close()
+        self._epochs.close()
 
     def _connect(self) -> None:
         panel, opener = self._window.run_panel, self.opener
@@ -246,10 +247,10 @@ class ModelDesk(QObject):
         panel.model_chosen.connect(self.show_model)
         panel.data_chosen.connect(self.on_data_chosen)
         panel.policy_changed.connect(self.on_policy_changed)
-        self._form.optimizer_changed.connect(self.forecast)
-        self._form.steps_edit.valueChanged.connect(self.show_span)
-        self._form.steps_edit.valueChanged.connect(self.forecast)
-        self._tree_panel.model.plan.plan_changed.connect(self.forecast)
+        self._form.optimizer_changed.connect(self.refresh_plan)
+        self._form.steps_edit.valueChanged.connect(self.refresh_plan)
+        self._tree_panel.model.plan.plan_changed.connect(self.refresh_plan)
+        self._epochs.found.connect(self.refresh_plan)
         self._forecaster.forecast_made.connect(self._tree_panel.set_forecast)
         self._forecaster.forecast_made.connect(self._window.verdict_panel.set_forecast)
         self.on_policy_changed("requires_grad", "leave")
@@ -267,9 +268,8 @@ class ModelDesk(QObject):
 
     def learn_epoch(self, config: RunConfig, epoch_steps: int | None) -> None:
         """Remember how long an epoch of these data is."""
-        if self._epoch_steps.get(key := _epoch_key(config), 0) != epoch_steps:
-            self._epoch_steps[key] = epoch_steps
-            self.show_span()
+        if self._epochs.learn(config, epoch_steps):
+            self.refresh_plan()
 
     @Slot()
     def show_span(self) -> None:
@@ -280,10 +280,13 @@ class ModelDesk(QObject):
             config = self.config()
         except UserError:
             return   # half-typed
-        known = self._epoch_steps.get(_epoch_key(config))
+        if config.train.epochs is not None or any(phase.unit == "epoch" for phase in config.freeze.phases):
+            self._epochs.look_up(config, self.opened.loaded)
+        known = self._epochs.of(config)
         self._tree_panel.model.plan.set_span(span_of(config.train.steps, config.train.epochs, known))
 
-
-def _epoch_key(config: RunConfig) -> tuple[object, ...]:
-    """Return what the length of an epoch depends on."""
-    return config.model.source, config.data.source, config.data.batch_size, config.train.accumulate
+    @Slot()
+    def refresh_plan(self) -> None:
+        """Lay the phases over the run anew, and forecast it."""
+        self.show_span()
+        self.forecast()

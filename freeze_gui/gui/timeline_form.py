@@ -29,13 +29,11 @@ class PhaseForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bar, self._span = Bar(), Span(1)
-        self.from_edit = _edit("phaseFromEdit", "First step or epoch of the phase, counted from 0", self)
-        self.to_edit = _edit("phaseToEdit", 'Where the phase ends and its layers thaw; "end" is the end of the run', self)
+        self.from_edit = _edit("phaseFromEdit", "First step or epoch, counted from 0", self)
+        self.to_edit = _edit("phaseToEdit", 'Where the layers thaw; "end" is the end of the run', self)
         self.unit_box = choice_box("phaseUnitBox", _UNITS, self)
-        self.factor_edit = _edit(
-            "phaseFactorEdit", "Learning rate of these layers whenever they train, as a factor: 0.1 is ten times slower",
-            self,
-        )  # fmt: skip
+        factor = "Learning rate of these layers whenever they train, as a factor: 0.1 is ten times slower"
+        self.factor_edit = _edit("phaseFactorEdit", factor, self)
         self.error_label = QLabel(self)
         self.error_label.setObjectName("phaseError")
         self.error_label.setProperty("warning", True)

@@ -1,12 +1,16 @@
-"""Where things lie in the drawing of a timeline: steps to pixels and back, what a pointer is over, marks of the axis."""
+"""Where things lie in the drawing of a timeline: steps to pixels and back, and what a pointer is over."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from freeze_gui.gui.timeline_state import Bar, Span, moved, starting_at, stopping_at
+
+Spans = list[tuple[int, int]]
+"""Steps [from, to)."""
 
 Part = Literal["start", "stop", "body", "row"]
 
@@ -96,7 +100,7 @@ def axis_marks(total: int, width: float, least_px: float = 64.0) -> list[int]:
     return list(range(0, total + 1, max(step, 1)))
 
 
-def actual_spans(windows: list[list[tuple[int, int]]], steps: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def actual_spans(windows: list[Spans], steps: int) -> tuple[Spans, Spans]:
     """Return the steps in which all of some layers were frozen, and those in which only some were.
 
     Parameters
@@ -107,16 +111,16 @@ def actual_spans(windows: list[list[tuple[int, int]]], steps: int) -> tuple[list
         Steps done.
     """
     edges = sorted({0, steps, *(min(at, steps) for layer in windows for window in layer for at in window)})
-    every: list[tuple[int, int]] = []
-    some: list[tuple[int, int]] = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    every: Spans = []
+    some: Spans = []
+    for start, stop in pairwise(edges):
         count = sum(any(a <= start < b for a, b in layer) for layer in windows)
         if count:
             _extend(every if count == len(windows) else some, start, stop)
     return every, some
 
 
-def _extend(spans: list[tuple[int, int]], start: int, stop: int) -> None:
+def _extend(spans: Spans, start: int, stop: int) -> None:
     if spans and spans[-1][1] == start:
         spans[-1] = (spans[-1][0], stop)
     else:

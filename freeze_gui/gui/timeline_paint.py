@@ -17,12 +17,11 @@ from freeze_gui.gui.timeline_geometry import (
     BAR_TOP,
     ROW_HEIGHT,
     Geometry,
+    Spans,
     axis_marks,
 )
 from freeze_gui.gui.timeline_state import Bar, Timeline
 from freeze_gui.gui.timeline_words import factor_words, stop_words, window_words
-
-Spans = list[tuple[int, int]]
 
 _PAD = 10.0
 
@@ -127,7 +126,8 @@ def _row(painter: QPainter, picture: Picture, row: int, bar: Bar, theme: Theme) 
     geometry, selected = picture.geometry, row == picture.timeline.selected
     top = geometry.row_top(row)
     if selected:
-        painter.fillRect(QRectF(0, top + 1, geometry.width, ROW_HEIGHT - 1), QColor(mix(theme.panel, theme.accent, 0.1)))
+        ground = QColor(mix(theme.panel, theme.accent, 0.1))
+        painter.fillRect(QRectF(0, top + 1, geometry.width, ROW_HEIGHT - 1), ground)
         painter.fillRect(QRectF(0, top + 1, 3, ROW_HEIGHT - 1), QColor(theme.accent))
     _label(painter, geometry, row, str(row + 1), picture.names[row], not bar.layers, theme)
     left, right = geometry.ends(bar)

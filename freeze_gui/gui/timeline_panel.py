@@ -7,27 +7,24 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QPushButton,
     QScrollArea,
     QStackedWidget,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from freeze_gui.freezing.presets import has_body
 from freeze_gui.gui.timeline_form import PhaseForm
-from freeze_gui.gui.timeline_geometry import actual_spans
+from freeze_gui.gui.timeline_geometry import Spans, actual_spans
 from freeze_gui.gui.timeline_paint import Actual
 from freeze_gui.gui.timeline_state import Bar, Layers, Timeline, adding, removing, selecting, with_bar
+from freeze_gui.gui.timeline_table import PhaseTable
 from freeze_gui.gui.timeline_view import TimelineView
-from freeze_gui.gui.timeline_words import COLUMNS, names_of, table_rows
+from freeze_gui.gui.timeline_words import names_of, table_rows
 
 if TYPE_CHECKING:
     from freeze_gui.gui.layer_model import LayerModel
@@ -55,7 +52,7 @@ class TimelinePanel(QWidget):
 
     def __init__(self, layers: LayerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumWidth(_LEAST_WIDTH)   # the buttons make two lines before the window is too wide for small screens
+        self.setMinimumWidth(_LEAST_WIDTH)   # the buttons make two lines before small screens are too small
         self._layers = layers
         self._plan = layers.plan
         self._recorder: RunRecorder | None = None
@@ -63,9 +60,9 @@ class TimelinePanel(QWidget):
         self._stale = True
         self._seen: object = None
         self.view = TimelineView(self)
+        self.table = PhaseTable(self)
         self.form = PhaseForm(self)
         self._make_buttons()
-        self._make_table()
         self._lay_out()
         self._connect()
 
@@ -135,7 +132,7 @@ class TimelinePanel(QWidget):
         place = {layer: row for row, layer in enumerate(history.layers)}
         steps = history.steps
 
-        def spans(layers: Layers) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        def spans(layers: Layers) -> tuple[Spans, Spans]:
             return actual_spans([list(recorder.frozen_windows(place[layer])) for layer in layers], steps)
 
         rows = [spans(bar.layers) for bar in timeline.bars] + [spans(task.layers) for task in timeline.tasks]
@@ -145,16 +142,7 @@ class TimelinePanel(QWidget):
         if not self.table.isVisible():
             return
         seen = [every for every, _ in actual.rows] if actual is not None else None
-        rows = table_rows(self._plan.timeline, self._all_names(), seen)
-        self.table.setRowCount(len(rows))
-        for at, texts in enumerate(rows):
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                self.table.setItem(at, column, item)
-        blocked = self.table.blockSignals(True)
-        self.table.selectRow(self._plan.timeline.selected)
-        self.table.blockSignals(blocked)
+        self.table.show_rows(table_rows(self._plan.timeline, self._all_names(), seen), self._plan.timeline.selected)
 
     # ---------------------------------------------------------------------------------------------------- edits
 
@@ -173,12 +161,11 @@ class TimelinePanel(QWidget):
         """Let the ticks be those of another bar."""
         self._plan.show(selecting(self._plan.timeline, place))
 
-    @Slot()
-    def on_row_chosen(self) -> None:
+    @Slot(int)
+    def on_row_chosen(self, row: int) -> None:
         """Select the bar of a row of the table."""
-        rows = self.table.selectionModel().selectedRows()
-        if rows and rows[0].row() < len(self._plan.timeline.bars):
-            self.on_selected(rows[0].row())
+        if row < len(self._plan.timeline.bars):
+            self.on_selected(row)
 
     @Slot()
     def add_phase(self) -> None:
@@ -220,22 +207,6 @@ class TimelinePanel(QWidget):
         button.setObjectName(name)
         button.setToolTip(tip)
         return button
-
-    def _make_table(self) -> None:
-        self.table = QTableWidget(0, len(COLUMNS), self)
-        self.table.setObjectName("phaseTable")
-        self.table.setAccessibleName("Phases")
-        self.table.setHorizontalHeaderLabels(list(COLUMNS))
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
     def _lay_out(self) -> None:
         edits, self._presets = QWidget(self), QWidget(self)
@@ -291,6 +262,6 @@ class TimelinePanel(QWidget):
         self.add_button.clicked.connect(self.add_phase)
         self.remove_button.clicked.connect(self.remove_phase)
         self.table_button.toggled.connect(self.show_table)
-        self.table.itemSelectionChanged.connect(self.on_row_chosen)
+        self.table.row_chosen.connect(self.on_row_chosen)
         for button in self.preset_buttons:
             button.clicked.connect(self.choose_preset)

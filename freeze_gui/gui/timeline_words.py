@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from freeze_gui.gui.timeline_geometry import Spans
 from freeze_gui.gui.timeline_state import Bar, Span, Timeline, patterns_of
 from freeze_gui.models.layer_tree import LayerTree
 
@@ -43,13 +44,13 @@ def ticks_words(timeline: Timeline) -> str:
     return f"Ticks: {where}, {window_words(timeline.bar)}"
 
 
-def spans_words(windows: list[tuple[int, int]]) -> str:
+def spans_words(windows: Spans) -> str:
     """Return the steps in which something was frozen, such as ``0–100, 150–300``."""
     return ", ".join(f"{start:,}–{stop:,}" for start, stop in windows)
 
 
 def table_rows(
-    timeline: Timeline, names: list[str], actual: list[list[tuple[int, int]]] | None
+    timeline: Timeline, names: list[str], actual: list[Spans] | None
 ) -> list[tuple[str, ...]]:
     """Return what the drawing shows, one row a phase and a task, in the order of `COLUMNS`.
 
@@ -63,7 +64,7 @@ def table_rows(
         For each row the steps in which all its layers were frozen in the run on show; None without a run.
     """
     seen = [spans_words(windows) or "never" for windows in actual] if actual is not None else [""] * len(names)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (str(at + 1), names[at], f"{bar.start:,}", stop_words(bar), bar.unit, f"{bar.lr_factor:g}", seen[at])
         for at, bar in enumerate(timeline.bars)
     ]

@@ -101,7 +101,8 @@ def test_ticks_change_the_layers_and_nothing_else(tree: LayerTree) -> None:
     merged = configuration.merged(FORM, timeline, tree)["freeze"]
     assert merged == {
         "phase": [
-            {"layers": ["blocks.2"], "from": 0, "unit": "step", "to": 9}, {"layers": ["head"], "from": 0, "unit": "step"},
+            {"layers": ["blocks.2"], "from": 0, "unit": "step", "to": 9},
+            {"layers": ["head"], "from": 0, "unit": "step"},
         ]
     }  # fmt: skip
     again = configuration.with_timeline(timeline, tree).timeline(tree)

@@ -35,7 +35,7 @@ def at(step: float, row: int = 0) -> QPoint:
 
 def drag(view: TimelineView, start: QPoint, stop: QPoint, let_go: bool = True) -> None:
     QTest.mousePress(view, LEFT, pos=start)
-    QTest.mouseMove(view, (start + stop) / 2)
+    QTest.mouseMove(view, QPoint((start.x() + stop.x()) // 2, start.y()))
     QTest.mouseMove(view, stop)
     if let_go:
         QTest.mouseRelease(view, LEFT, pos=stop)

@@ -34,7 +34,8 @@ def test_a_bar_is_named_as_a_person_wrote_it_or_in_the_fewest_names() -> None:
 def test_the_tree_says_which_phase_its_ticks_belong_to_where_there_is_a_choice() -> None:
     assert words.ticks_words(whole_run(A)) == ""
     assert words.ticks_words(Timeline((Bar(A, 0, 4),))) == "Ticks: the one phase, steps 0–4"
-    assert words.ticks_words(Timeline((Bar(), Bar(A, 100, 200), Bar()), selected=1)) == "Ticks: phase 2 of 3, steps 100–200"
+    three = Timeline((Bar(), Bar(A, 100, 200), Bar()), selected=1)
+    assert words.ticks_words(three) == "Ticks: phase 2 of 3, steps 100–200"
     tasks = (TaskBar("t", A, ("0",)),)
     assert words.ticks_words(Timeline(tasks=tasks)) == "Ticks: beside the tasks, the whole run"
 
