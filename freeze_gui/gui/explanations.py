@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from freeze_gui.freezing.explain import Case, case_of_cause, case_of_effect
 from freeze_gui.freezing.explanation import Explanation
+from freeze_gui.freezing.side_effects import JUMP
 from freeze_gui.gui.code_panel import PythonColours
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 from freeze_gui.gui.verdict_text import moved_tensors
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from freeze_gui.gui.forecaster import ForecastText
     from freeze_gui.runs.recorder import RunRecorder
 
-_LINE_PX = 8   # what the frame of the code takes above and below
+_FRAME_PX = 16   # what border and padding of the code take above and below, and a little air
 
 
 def case_for(kind: str, recorder: RunRecorder | None, ahead: ForecastText) -> Case:
@@ -41,8 +42,9 @@ def case_for(kind: str, recorder: RunRecorder | None, ahead: ForecastText) -> Ca
         for effect in recorder.ended.side_effects:
             if effect.kind == kind:
                 return case_of_effect(effect.layers, recorder.ended.thaws, optimizer)
-        if kind == "thaw_jump" and recorder.ended.thaws:
-            return case_of_effect([thaw.layer for thaw in recorder.ended.thaws], recorder.ended.thaws, optimizer)
+        jumps = [thaw for thaw in recorder.ended.thaws if (thaw.over_fresh or 0.0) > JUMP]
+        if kind == "thaw_jump" and jumps:
+            return case_of_effect(list(dict.fromkeys(thaw.layer for thaw in jumps)), jumps, optimizer)
     warned = {warning.kind: warning.layers for warning in ahead.warnings}
     return Case(layers=dict(ahead.causes).get(kind, warned.get(kind, ())))
 
@@ -103,7 +105,7 @@ class ExplanationView(QWidget):
         self.code.setPlainText(explanation.code)
         lines = explanation.code.count("\n") + 1
         bar = self.code.horizontalScrollBar().sizeHint().height()
-        margins = 2 * round(self.code.document().documentMargin()) + _LINE_PX
+        margins = 2 * round(self.code.document().documentMargin()) + _FRAME_PX
         self.code.setFixedHeight(lines * self.code.fontMetrics().lineSpacing() + margins + bar)
         self._scroll.verticalScrollBar().setValue(0)
 

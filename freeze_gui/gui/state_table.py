@@ -164,14 +164,19 @@ class StatePanel(QWidget):
 
     def _lay_out(self) -> None:
         self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(22)
+        self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.setShowGrid(False)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setWordWrap(False)
+        small = self.table.font()   # four columns stand in a narrow pane
+        small.setPointSizeF(small.pointSizeF() * 0.88)
+        self.table.setFont(small)
+        self.table.horizontalHeader().setFont(small)
+        self.table.setStyleSheet("QTableView::item, QHeaderView::section { padding: 0 4px; }")
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
-        header.setMinimumSectionSize(40)
+        header.setMinimumSectionSize(32)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         copying = QAction("Copy", self.table)

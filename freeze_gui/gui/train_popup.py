@@ -163,9 +163,11 @@ class TrainDialog(QDialog):
         self.moment_box = choice_box("momentBox", MOMENT_TIPS, self)
         self.thaw_box = choice_box("thawBox", THAW_TIPS, self)
         self.eval_every_edit = whole_number_box("evalEveryEdit", 1, 2**31 - 1, _DEFAULTS.eval_every, self)
+        self.eval_every_edit.setSuffix(" steps")
         self.eval_every_edit.setToolTip("Steps between two looks at the validation data")
         self.measure_every_edit = whole_number_box("measureEveryEdit", 0, 2**31 - 1, 0, self)
         self.measure_every_edit.setSpecialValueText("automatic")
+        self.measure_every_edit.setSuffix(" steps")
         self.measure_every_edit.setToolTip("Steps between two measurements of norms; frozen layers are always watched")
         self.error_label = QLabel(self)
         self.error_label.setObjectName("trainSettingsError")
@@ -175,6 +177,8 @@ class TrainDialog(QDialog):
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         self.reset_button = self.buttons.addButton("Reset", QDialogButtonBox.ButtonRole.ResetRole)
         self.reset_button.setObjectName("trainSettingsReset")
+        self.reset_button.setAutoDefault(False)
+        self.buttons.button(QDialogButtonBox.StandardButton.Close).setDefault(True)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -183,8 +187,8 @@ class TrainDialog(QDialog):
         for caption, field in (
             ("Scheduler", self.scheduler_box), ("", self._scheduler_part), ("Layer decay", self.layer_decay_edit),
             ("Mixed precision", self.amp_box), ("Clip gradient norm", self.clip_edit),
-            ("Accumulate batches", self.accumulate_edit), ("A freeze begins", self.moment_box),
-            ("A thaw", self.thaw_box), ("Evaluate every", self.eval_every_edit),
+            ("Accumulate batches", self.accumulate_edit), ("A freeze takes hold", self.moment_box),
+            ("A thawed layer", self.thaw_box), ("Evaluate every", self.eval_every_edit),
             ("Measure every", self.measure_every_edit),
         ):  # fmt: skip
             if caption:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QSpinBox, QToolButton
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QSpinBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.form_choices import builtin_choices, fill_models
@@ -86,7 +86,7 @@ def test_a_configuration_without_them_puts_all_settings_back(panel: RunPanel) ->
 @pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "none"])
 def test_each_scheduler_has_fields_for_all_that_it_takes(panel: RunPanel, name: str) -> None:
     box(panel, "schedulerBox").setCurrentText(name)
-    fields = {key for key in scheduler_parameters(name) if panel.findChild(object, f"scheduler_{key}") is not None}
+    fields = {key for key in scheduler_parameters(name) if panel.findChild(QWidget, f"scheduler_{key}") is not None}
     assert fields == set(scheduler_parameters(name))
     assert panel.form.values()["optimizer"]["scheduler"] == name   # nothing but the name: all is at its default
     load_config(panel.form.values() | {"model": {"source": "builtin:digits-cnn"}})
