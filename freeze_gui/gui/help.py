@@ -14,6 +14,8 @@ _ELSEWHERE = (
     ("Tick or untick the selected layer", "Space"),
     ("Open or close a block in the tree", "Right, Left"),
     ("Next match, previous match in the find box", "Down, Up"),
+    ("Move the selected phase; move its end", "Left, Right; with Shift"),
+    ("Exact numbers of a phase; remove it", "Enter; Delete"),
     ("Show all steps again in a plot", "A, double click"),
 )
 

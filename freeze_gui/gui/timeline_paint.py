@@ -240,15 +240,14 @@ def _playhead(painter: QPainter, picture: Picture, bottom: float, theme: Theme) 
 
 
 def _bubble(painter: QPainter, picture: Picture, theme: Theme) -> None:
-    """Show the numbers of the bar that is being dragged, below it or above it."""
-    geometry, bar, row = picture.geometry, picture.timeline.bar, picture.timeline.selected
+    """Show the numbers of the bar that is being dragged beside it, or on it where neither side has room."""
+    geometry, bar = picture.geometry, picture.timeline.bar
     words = window_words(bar)
     width = QFontMetricsF(painter.font()).horizontalAdvance(words) + 20
     left, right = geometry.ends(bar)
-    x = min(max((left + right - width) / 2, geometry.left), geometry.width - width - 2)
-    top = geometry.row_top(row) + BAR_TOP
-    above = top - 30 >= picture.top + AXIS_HEIGHT
-    box = QRectF(x, top - 28 if above else top + BAR_HEIGHT + 4, width, 24)
+    sides = (right + 10, left - 10 - width, (left + right - width) / 2)
+    x = next((at for at in sides if at >= geometry.left and at + width <= geometry.width - 2), sides[2])
+    box = QRectF(x, geometry.row_top(picture.timeline.selected) + BAR_TOP - 1, width, BAR_HEIGHT + 2)
     painter.setPen(QPen(QColor(theme.accent), 1))
     painter.setBrush(QColor(theme.raised))
     painter.drawRoundedRect(box, 5, 5)

@@ -13,6 +13,10 @@ from freeze_gui.gui.main_window import MainWindow
 from tests.gui.conftest import RUN_MS, run_and_wait
 
 ACTIONS = 500
+LEFT = Qt.MouseButton.LeftButton
+MODIFIERS = (
+    Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier,
+)  # fmt: skip
 KEYS = (
     Qt.Key.Key_Space, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return,
     Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_A, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Backspace,
@@ -79,9 +83,23 @@ def _change_ticks(qtbot: QtBot, window: MainWindow, choice: random.Random) -> No
 
 
 def _choose_view(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    window.tabs.setCurrentIndex(choice.randrange(2))
+    window.tabs.setCurrentIndex(choice.randrange(3))
     heatmap = window.run_plots.heatmap
     QTest.mouseClick(heatmap, Qt.MouseButton.LeftButton, pos=QPoint(choice.randrange(400), choice.randrange(150)))
+
+
+def _edit_timeline(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
+    view, panel = window.timeline_panel.view, window.timeline_panel
+    window.show_timeline_tab()
+    if choice.random() < 0.3:
+        QTest.mouseClick(choice.choice([panel.add_button, panel.remove_button, *panel.preset_buttons]), LEFT)
+    elif choice.random() < 0.4:
+        QTest.keyClick(view, choice.choice((*KEYS, Qt.Key.Key_Delete)), choice.choice(MODIFIERS))
+    else:
+        start, stop = (QPoint(choice.randrange(max(view.width(), 1)), choice.randrange(150)) for _ in range(2))
+        QTest.mousePress(view, LEFT, pos=start)
+        QTest.mouseMove(view, stop)
+        QTest.mouseRelease(view, LEFT, pos=stop)
 
 
 @pytest.mark.timeout(120)
@@ -89,7 +107,7 @@ def test_five_hundred_random_clicks_and_keys_leave_a_usable_window(qtbot: QtBot,
     choice = random.Random(20261121)
     actions: list[Callable[[QtBot, MainWindow, random.Random], None]] = [
         _tick, _tick, _click_tree, _click_tree, _press_key, _press_key, _type_find, _choose, _press_button,
-        _change_ticks, _choose_view,
+        _change_ticks, _choose_view, _edit_timeline,
     ]  # fmt: skip
     window.run_panel.form.steps_edit.setValue(100)
     window.run_panel.run_button.click()
@@ -107,6 +125,7 @@ def test_five_hundred_random_clicks_and_keys_leave_a_usable_window(qtbot: QtBot,
     assert len(window.workbench.runs) > 3   # it did run, over and over
     form = window.run_panel.form
     window.layer_panel.find_edit.clear()
+    window.layer_panel.actions_.choose_schedule("whole_run")
     window.layer_panel.model.change(frozenset({"stem.conv"}), "stem")
     form.optimizer_box.setCurrentIndex(form.optimizer_box.findText("Adam"))
     form.method_box.setCurrentIndex(form.method_box.findText("requires_grad"))
