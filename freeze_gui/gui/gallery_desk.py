@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Qt, Slot
 
 from freeze_gui.runs.scenario_cards import Variant
 from freeze_gui.training.config import load_config
@@ -26,7 +26,8 @@ class GalleryDesk(QObject):
         gallery.open_wanted.connect(self.open)
         gallery.run_wanted.connect(self.run)
         gallery.comparison_wanted.connect(self.compare)
-        desk.model_opened.connect(self.on_model_opened)
+        # after the desk has said what it opened, and everybody else has taken it in
+        desk.model_opened.connect(self.on_model_opened, Qt.ConnectionType.QueuedConnection)
         desk.open_failed.connect(self.on_open_failed)
 
     @Slot(object)

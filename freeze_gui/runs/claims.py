@@ -41,9 +41,9 @@ class ClaimResult:
 def judge(scenario: Scenario, summary: Summary) -> tuple[ClaimResult, ...]:
     """Return every claim of `scenario` beside what the run of this summary showed.
 
-    A run that was cut short has shown nothing: the result is empty.
+    A run that was cut short, or that went on from a checkpoint, has shown a part only: the result is empty.
     """
-    if summary["status"] != "completed":
+    if summary["status"] != "completed" or summary["measured_steps"][:1] != [0]:
         return ()
     return tuple(_judge(claim, summary) for claim in scenario.claims)
 

@@ -55,7 +55,7 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "forecast": _forecast(recorder, ended),
         "cost": _cost(recorder, ended),
     }
-    return summary | _claims(recorder.config, summary)
+    return summary | _claims(recorder.config, ended, summary)
 
 
 def layer_verdict(frozen: bool, moved: bool) -> str:
@@ -63,9 +63,12 @@ def layer_verdict(frozen: bool, moved: bool) -> str:
     return "trained" if not frozen else "leaked" if moved else "held"
 
 
-def _claims(config: RunConfig, summary: dict[str, Any]) -> dict[str, Any]:
-    """Return the claims of the scenario whose run this is, beside what was seen; nothing for a person's own run."""
-    scenario = scenario_of(config)
+def _claims(config: RunConfig, ended: RunEnded, summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the claims of the scenario whose run this is, beside what was seen; nothing for a person's own run.
+
+    A plan that was changed while the run went on makes it a person's own.
+    """
+    scenario = None if ended.plan_changed else scenario_of(config)
     if scenario is None:
         return {}
     return {"scenario": scenario.name, "claims": [asdict(result) for result in judge(scenario, summary)]}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from freeze_gui.runs import claims
 from freeze_gui.runs.claim_checks import CHECKS
 from freeze_gui.runs.claims import judge, scenario_of
+from freeze_gui.runs.execute import execute
 from freeze_gui.runs.scenarios import Claim, Scenario, list_scenarios
 from freeze_gui.training.config import RunConfig, load_config
 
@@ -158,6 +160,18 @@ def test_a_true_claim_agrees_when_it_is_borne_out_and_a_false_one_when_it_is_not
     assert (right.claim, right.seen) == ("Four steps.", "4 optimizer steps")
     assert (right.claimed_true, right.agrees) == (True, True)
     assert (wrong.claimed_true, wrong.agrees) == (False, False)
+
+
+def test_a_run_that_went_on_from_a_checkpoint_has_shown_a_part_only() -> None:
+    assert judge(scenario_with(True), SUMMARY | {"measured_steps": [2, 3]}) == ()
+
+
+@pytest.mark.parametrize("plan_changed", [False, True])
+def test_a_scenario_whose_plan_was_changed_by_hand_is_judged_no_more(plan_changed: bool) -> None:
+    recorder = execute(config_of("10-names"))
+    assert recorder.ended is not None
+    recorder.ended = dataclasses.replace(recorder.ended, plan_changed=plan_changed)
+    assert ("claims" in recorder.summary()) is not plan_changed
 
 
 @pytest.mark.parametrize("status", ["stopped", "diverged", "failed", "out_of_memory"])

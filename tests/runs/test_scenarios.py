@@ -226,7 +226,7 @@ def test_scenario_9_counts_the_bytes_that_plain_pytorch_keeps() -> None:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = cross_entropy(module(torch.randn(32, 1, 8, 8)), torch.zeros(32, dtype=torch.long))
+            loss = cross_entropy(module(torch.randn(128, 1, 8, 8)), torch.zeros(128, dtype=torch.long))
         saved = sum(kept.values())
         loss.backward()   # type: ignore[no-untyped-call]
         trained = [p for p in module.parameters() if p.requires_grad]
