@@ -7,7 +7,7 @@ what the rule does with a zero gradient decide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 NO_GRADIENT, ZERO, STALE, LIVE, NOT_IN_GROUP = "none", "zero", "stale", "live", "excluded"
@@ -88,3 +88,40 @@ def expected_causes(method: str, rule: Rule, classes: list[str], frozen_from: in
             if rule.momentum and (live_before or (step > 0 and rule.name in ("SGD", "Adam") and rule.decay)):
                 causes.add("momentum")
     return causes
+
+
+def expected_in_windows(
+    method: str, rule: Rule, zero_grad: str, windows: list[tuple[int, int]], after_backward: bool
+) -> set[str]:
+    """Return why a weight moves that is frozen in several windows and trained in between: for the reasons of each."""
+    causes: set[str] = set()
+    for start, stop in windows:
+        classes = gradient_classes(method, zero_grad, stop, start, after_backward)
+        causes |= expected_causes(method, rule, classes, start)
+    return causes
+
+
+def under_one_cycle(rule: Rule, method: str) -> Rule:
+    """Return what OneCycleLR makes of a rule: it sets momentum, or the first beta, and every learning rate."""
+    has_momentum = rule.name in ("SGD", "RMSprop", "Adam", "AdamW", "NAdam", "RAdam", "Adamax")
+    at_lr_0 = "always" if method == "lr_zero" else rule.moves_at_lr_0   # there is no rate of 0 any more
+    return replace(rule, momentum=rule.momentum or has_momentum, moves_at_lr_0=at_lr_0)
+
+
+def expected_in_tasks(method: str, rule: Rule, zero_grad: str) -> set[str]:
+    """Return why the layer of one task moves in the steps of the other, whose forward passes it by.
+
+    The step sees what zero_grad has left of the layer's own last step, under whatever method.
+    """
+    seen = {"none": NO_GRADIENT, "zero": ZERO, "never": STALE}[zero_grad]
+    if method in ("grad_none", "exclude", "filter", "restore"):
+        return set()
+    if method == "grad_zero" and seen == STALE:
+        seen = ZERO
+    at_lr_0 = method == "lr_zero"
+    goes_on = not at_lr_0 or rule.moves_at_lr_0 == "once"   # each turn follows a live step
+    if seen == STALE:
+        return {"stale_gradient"} if goes_on or rule.moves_at_lr_0 == "always" else set()
+    if seen == ZERO and goes_on:
+        return {cause for cause, does in (("momentum", rule.momentum), ("weight_decay", rule.decay)) if does}
+    return set()

@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import METHODS
-from freeze_gui.freezing.side_effects import SideEffectWatch
+from freeze_gui.freezing.side_effects import SideEffectWatch, ThawReport
+from tests.freezing.drive import drive, plan
+from tests.freezing.drive import effects as drive_effects
 from tests.support.runs import network_config, run_watched
 
 CUTTING = {"no_grad", "detach"}
@@ -97,3 +100,185 @@ def test_a_trainable_layer_in_no_group_is_a_dead_thaw() -> None:
 
 def test_nothing_frozen_has_no_side_effects() -> None:
     assert effects("requires_grad", []) == {}
+
+
+class Paths(nn.Module):
+    """Three layers, with something done to what lies between them."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.front, self.middle, self.side, self.last = (nn.Linear(4, 4) for _ in range(4))
+        self.what = what
+
+    def forward(self, x: Tensor) -> Tensor:
+        front: Tensor = self.front(x)
+        if self.what == "detached in front":
+            front = front.detach()
+        if self.what == "checkpointed":
+            middle: Tensor = checkpoint(self.middle, front, use_reentrant=False)
+        elif self.what == "the model's own no_grad":
+            with torch.no_grad():
+                middle = self.middle(front)
+        else:
+            middle = self.middle(front)
+        if self.what == "residual":
+            middle = middle + front
+        if self.what == "a branch that learns nothing by itself":
+            middle = middle + self.side(x).detach()
+        found: Tensor = self.last(middle)
+        return found
+
+
+INPUTS = torch.randn(8, 4, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("method", ["requires_grad", "no_grad", "detach", "grad_none"])
+@pytest.mark.parametrize(
+    ("what", "cut_by_wrapping"),
+    [
+        ("nothing", True),
+        ("checkpointed", True),
+        ("a branch that learns nothing by itself", True),
+        ("residual", False),             # the gradient goes around the frozen layer
+        ("detached in front", False),    # the model cuts by itself, with or without the freeze
+    ],
+)
+def test_only_layers_that_the_freeze_itself_cuts_off_are_named(what: str, cut_by_wrapping: bool, method: str) -> None:
+    if what == "checkpointed" and method == "no_grad":
+        pytest.skip("torch refuses to checkpoint what needs no gradient")
+    model = Paths(what)
+    found = drive_effects(drive(model, torch.optim.Adam(model.parameters()), plan(["middle"], method=method), INPUTS))
+    cut = cut_by_wrapping and method in CUTTING
+    assert found.get("upstream_cut") == (("front",) if cut else None)
+
+
+def test_a_model_that_runs_its_middle_under_no_grad_is_not_blamed_on_a_freeze_by_flags() -> None:
+    model = Paths("the model's own no_grad")
+    found = drive_effects(drive(model, torch.optim.Adam(model.parameters()), plan(["middle"]), INPUTS))
+    assert "upstream_cut" not in found
+
+
+def test_a_tied_tensor_that_a_frozen_layer_holds_is_not_cut_off_elsewhere() -> None:
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Tanh(), nn.Linear(4, 4, bias=False), nn.Linear(4, 2))
+    model[2].weight = model[0].weight
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    found = drive_effects(drive(model, optimizer, plan(["2"], method="detach"), INPUTS))
+    assert "upstream_cut" not in found
+
+
+@pytest.mark.parametrize(("zero_grad", "enters"), [("none", False), ("zero", False), ("never", True)])
+def test_a_stale_gradient_enters_the_clipping_norm_and_zeros_do_not(zero_grad: str, enters: bool) -> None:
+    optimizer = {"name": "SGD", "lr": 0.1, "zero_grad": zero_grad}
+    found = effects("requires_grad", ["middle"], optimizer, clip_grad_norm=0.1, from_step=3)
+    assert found.get("clip_inflated") == (["middle.0"] if enters else None)
+
+
+def test_a_module_that_a_model_puts_in_mid_run_is_in_no_group_and_dead() -> None:
+    model = Paths("nothing")
+
+    def swap(step: int) -> None:
+        if step == 2:
+            model.last = nn.Linear(4, 4)
+
+    freezer = drive(model, torch.optim.SGD(model.parameters(), lr=0.1), plan(["front"]), INPUTS, after=swap)
+    assert drive_effects(freezer)["dead_thaw"] == ("last",)
+
+
+def test_a_parameter_that_somebody_lets_learn_again_by_hand_is_in_its_group_and_not_dead() -> None:
+    model = Paths("nothing")
+    model.front.weight.requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def let_go(step: int) -> None:
+        model.front.weight.requires_grad_(True)
+
+    freezer = drive(model, optimizer, plan(["middle"]), INPUTS, after=let_go)
+    assert "dead_thaw" not in drive_effects(freezer)
+
+
+def test_a_thawed_layer_that_was_left_out_of_every_group_is_dead_when_nothing_is_frozen_any_more() -> None:
+    model = Paths("nothing")
+    optimizer = torch.optim.SGD([*model.front.parameters(), *model.last.parameters()], lr=0.1)
+    freezer = drive(model, optimizer, plan(["middle"], 0, 3), INPUTS)
+    assert drive_effects(freezer)["dead_thaw"] == ("middle",)
+
+
+def test_a_tied_tensor_that_is_excluded_under_one_name_is_not_dead_under_the_other() -> None:
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Tanh(), nn.Linear(4, 4, bias=False), nn.Linear(4, 2))
+    model[2].weight = model[0].weight
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    found = drive_effects(drive(model, optimizer, plan(["2"], method="exclude"), INPUTS))
+    assert "dead_thaw" not in found
+    assert found["gradients_accumulate"] == ("2",)
+
+
+class OneWeight(nn.Module):
+    """The loss is (w·c)² with a gradient of 1 at every step: the weight learns nothing from its own steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held, self.other = nn.Module(), nn.Linear(1, 1)
+        self.held.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # squared and summed by the loop: d/dw of (sqrt(1 + w − w₀))² is 1 wherever w is
+        here = self.held.weight
+        return torch.sqrt(1 + here - here.detach()) + 0 * self.other(x)
+
+
+def thaw_of(
+    method: str, optimizer: torch.optim.Optimizer, model: OneWeight, frozen: tuple[int, int], **more: str
+) -> tuple[ThawReport, dict[str, tuple[str, ...]]]:
+    window = plan(["held"], *frozen, method=method, **more)
+    freezer = drive(model, optimizer, window, torch.ones(1, 1), steps=frozen[1] + 1, zero_grad="zero")
+    (report,) = (r for r in freezer.thaws() if r.layer == "held")
+    return report, drive_effects(freezer)
+
+
+@pytest.mark.parametrize("method", ["restore", "lr_zero"])
+@pytest.mark.parametrize("held_steps", [2, 5, 20])
+def test_the_first_step_after_restored_steps_carries_their_whole_momentum(method: str, held_steps: int) -> None:
+    model = OneWeight()
+    report, found = thaw_of(method, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), model, (0, held_steps))
+    # momentum of n + 1 gradients of 1: the sum of the powers of 0.9
+    expected = (1 - 0.9 ** (held_steps + 1)) / 0.1
+    assert (report.step, report.layer, report.lr) == (held_steps, "held", 0.01)
+    assert report.over_fresh == pytest.approx(expected, rel=1e-4)
+    assert report.over_lr == pytest.approx(expected, rel=1e-4)
+    assert report.largest_update == pytest.approx(0.01 * expected, rel=1e-4)
+    assert found["thaw_jump"] == ("held",)
+
+
+def test_zeros_fed_to_adam_make_the_first_live_step_as_large_as_the_root_of_ten() -> None:
+    model = OneWeight()
+    report, found = thaw_of("grad_zero", torch.optim.Adam(model.parameters(), lr=0.01), model, (0, 3000))
+    # m = 0.1 and v = 0.001 with both corrections at 1 by then … 1 − 0.999³⁰⁰¹ = 0.9503
+    assert report.over_lr == pytest.approx(0.1 / (0.001 / (1 - 0.999**3001)) ** 0.5, rel=1e-3)
+    assert report.over_fresh == pytest.approx(report.over_lr, rel=1e-3)   # a fresh first step of Adam is lr
+    assert found["thaw_jump"] == ("held",)
+
+
+@pytest.mark.parametrize("method", ["restore", "lr_zero", "grad_zero"])
+def test_a_fresh_state_makes_the_first_step_one_step(method: str) -> None:
+    model = OneWeight()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    report, found = thaw_of(method, optimizer, model, (2, 30), thaw="reset_state")
+    assert report.over_fresh == pytest.approx(1.0, rel=1e-6)
+    assert "thaw_jump" not in found
+
+
+def test_momentum_from_before_the_freeze_is_no_jump() -> None:
+    model = OneWeight()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    report, found = thaw_of("grad_none", optimizer, model, (10, 15))
+    assert report.over_fresh == pytest.approx((1 - 0.9**11) / 0.1, rel=1e-4)   # it goes on as if it had paused
+    assert "thaw_jump" not in found
+
+
+def test_of_a_layer_that_thaws_again_and_again_the_first_reports_are_kept() -> None:
+    phases = [{"layers": ["middle"], "from": 2 * n, "to": 2 * n + 1} for n in range(12)]
+    config = network_config("grad_none", {"name": "SGD", "lr": 0.1}, {"phase": phases}, steps=30)
+    del config["freeze"]["layers"]
+    thaws = run_watched(config)[2].summary()["thaws"]
+    assert [report["step"] for report in thaws][:8] == [1, 3, 5, 7, 9, 11, 13, 15]
+    assert all(report["over_fresh"] == pytest.approx(1.0) for report in thaws)   # plain SGD: every step is a fresh one

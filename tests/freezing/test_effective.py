@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize
+
+from freeze_gui.freezing.effective import effective_weights
+from tests.freezing.drive import STEPS, drive, plan
+
+INPUTS = torch.randn(8, 4, generator=torch.Generator().manual_seed(1))
+MAKERS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "spectral norm": parametrizations.spectral_norm,
+    "weight norm": parametrizations.weight_norm,
+    "older spectral norm": nn.utils.spectral_norm,
+    "older weight norm": nn.utils.weight_norm,
+    "orthogonal": parametrizations.orthogonal,
+}
+ALL = pytest.mark.parametrize("kind", MAKERS)
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning")
+
+
+def made(kind: str) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(MAKERS[kind](nn.Linear(4, 4)), nn.Tanh(), nn.Linear(4, 2))
+
+
+def all_of(model: nn.Module, path: str) -> list[str]:
+    return [name for name, _ in model.named_modules() if name == path or name.startswith(f"{path}.")]
+
+
+@ALL
+def test_reading_an_effective_weight_gives_what_the_layer_computes_with_and_changes_nothing(kind: str) -> None:
+    model = made(kind)
+    model(INPUTS)
+    (weight,) = effective_weights(model)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    versions = [tensor._version for tensor in (*model.parameters(), *model.buffers())]
+    first, second = weight.read(), weight.read()
+    assert torch.equal(first, second)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert versions == [tensor._version for tensor in (*model.parameters(), *model.buffers())]
+    assert all(module.training for module in model.modules())
+    model.eval()
+    x = torch.eye(4)
+    expected = model[0](x) - model[0].bias
+    torch.testing.assert_close(expected, x @ first.t())
+    assert weight.name == "0.weight"
+
+
+@ALL
+def test_the_effective_weight_of_a_frozen_layer_moves_exactly_where_its_vectors_advance(kind: str) -> None:
+    model = made(kind)
+    freezer = drive(model, torch.optim.Adam(model.parameters()), plan(all_of(model, "0")), INPUTS)
+    (verdict,) = freezer.effective_weights(STEPS)
+    moves = "spectral" in kind
+    assert (verdict.name, verdict.role, verdict.layer) == ("0.weight", "effective", "0")
+    assert verdict.frozen_steps == ((0, STEPS),)
+    assert verdict.moved == moves
+    assert {cause.cause for cause in verdict.causes} == ({"forward_write"} if moves else set())
+    assert not any(v.moved for v in freezer.verdicts(STEPS) if v.role == "parameter" and v.layer.startswith("0"))
+
+
+@ALL
+def test_an_effective_weight_moves_for_the_reasons_of_the_tensors_that_it_is_made_of(kind: str) -> None:
+    model = made(kind)
+    wanted = plan(all_of(model, "0"), 2, method="grad_zero")
+    freezer = drive(model, torch.optim.Adam(model.parameters()), wanted, INPUTS)
+    (verdict,) = freezer.effective_weights(STEPS)
+    expected = {"momentum"} | ({"forward_write"} if "spectral" in kind else set())
+    assert {cause.cause for cause in verdict.causes} == expected
+
+
+def test_the_vectors_of_spectral_norm_rest_under_the_policy_eval() -> None:
+    model = made("spectral norm")
+    wanted = plan(all_of(model, "0"), norm="eval")
+    (verdict,) = drive(model, torch.optim.Adam(model.parameters()), wanted, INPUTS).effective_weights(STEPS)
+    assert not verdict.moved
+
+
+def test_a_weight_is_frozen_where_all_that_it_is_made_of_is() -> None:
+    model = made("weight norm")
+    (verdict,) = drive(model, torch.optim.SGD(model.parameters(), lr=0.1), plan(["0"]), INPUTS).effective_weights(STEPS)
+    assert verdict.frozen_steps == ()   # "0" alone owns the bias and no part of the weight
+
+
+def test_a_persons_own_parametrization_may_have_a_state_that_reading_does_not_touch() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("count", torch.zeros(1))
+
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            self.count += 1
+            return weight * 2
+
+    layer = nn.Linear(2, 2)
+    parametrize.register_parametrization(layer, "weight", Counting())
+    (weight,) = effective_weights(nn.Sequential(layer))
+    before = float(layer.parametrizations.weight[0].count)
+    weight.read()
+    assert float(layer.parametrizations.weight[0].count) == before
+
+
+def test_a_model_without_parametrizations_has_none() -> None:
+    assert effective_weights(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))) == []
