@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 _NUMBERS = (1, 2, 3)
+LEAST_NAME_PX = 104
+"""Names keep this width in a narrow pane; the last column is scrolled to."""
 
 
 class StateModel(QAbstractTableModel):
@@ -129,6 +131,11 @@ class StatePanel(QWidget):
         self.table.setVisible(bool(self._view.rows))
         self.copy_button.setVisible(bool(self._view.rows))
         self._show_steps()
+        self._fit_names()
+
+    def resizeEvent(self, event: object) -> None:
+        """Give the names what room the numbers leave."""
+        self._fit_names()
 
     def showEvent(self, event: object) -> None:
         """Take in what arrived while the table was hidden."""
@@ -150,10 +157,17 @@ class StatePanel(QWidget):
         """Take the new colours."""
         self.copy_button.setIcon(icon("copy"))
 
+    def _fit_names(self) -> None:
+        header = self.table.horizontalHeader()
+        numbers = sum(header.sectionSize(column) for column in _NUMBERS)
+        header.resizeSection(0, max(self.table.viewport().width() - numbers, LEAST_NAME_PX))
+
     def _show_steps(self) -> None:
         steps = self._view.steps
-        for part in (self.step_label, self.step_box):
-            part.setVisible(steps is not None and steps[0] < steps[1])
+        back_in_time = steps is not None and steps[0] < steps[1]
+        self.step_label.setText("After step" if back_in_time else "After the last step")
+        self.step_label.setVisible(bool(self._view.rows))
+        self.step_box.setVisible(back_in_time)
         if steps is None:
             return
         blocked = self.step_box.blockSignals(True)
@@ -178,7 +192,7 @@ class StatePanel(QWidget):
         header.setHighlightSections(False)
         header.setMinimumSectionSize(32)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
         copying = QAction("Copy", self.table)
         copying.setShortcut(QKeySequence.StandardKey.Copy)
         copying.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)

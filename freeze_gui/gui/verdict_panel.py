@@ -22,7 +22,7 @@ from freeze_gui.gui.explanations import ExplanationView, case_for
 from freeze_gui.gui.forecaster import ForecastText
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.gui.verdict_html import headline_html, sections_html
-from freeze_gui.gui.verdict_sections import next_run_section, sections_of
+from freeze_gui.gui.verdict_sections import claims_section, next_run_section, sections_of
 from freeze_gui.gui.verdict_text import VerdictText, verdict_text
 
 if TYPE_CHECKING:
@@ -114,15 +114,16 @@ class VerdictPanel(QWidget):
         self.refresh()
 
     def _text(self) -> VerdictText:
-        """Return the verdict with all its sections; what leaked stands first, what held last."""
+        """Return the verdict with all its sections: a scenario's claims, what leaked and why, the rest, what held."""
         recorder, text = self._recorder, verdict_text(self._recorder)
         if recorder is not None and recorder.ended is None:
             return text
-        held = tuple(section for section in text.sections if section.title == "Held")
-        first = tuple(section for section in text.sections if section.title != "Held")
-        further = tuple(sections_of(recorder)) if recorder is not None else ()
-        ahead = next_run_section(self._ahead)
-        return replace(text, sections=(*first, *further, *held, *(() if ahead is None else (ahead,))))
+        claims = claims_section(recorder.findings.get("claims", ())) if recorder is not None else None
+        leaks = [section for section in text.sections if section.title != "Held"]
+        held = [section for section in text.sections if section.title == "Held"]
+        further = sections_of(recorder) if recorder is not None else []
+        found = [claims, *leaks, *further, *held, next_run_section(self._ahead)]
+        return replace(text, sections=tuple(section for section in found if section is not None))
 
     def _make_verdict(self) -> None:
         self._verdict = QWidget(self)

@@ -21,12 +21,11 @@ _ANSWERS = {True: "✓ yes", False: "✗ no", None: "– none"}
 
 
 def sections_of(recorder: RunRecorder) -> list[Section]:
-    """Return the further sections of a run that has ended, the most important first; empty ones are left out."""
+    """Return the further sections of a run that has ended, claims aside; the most important first, no empty ones."""
     ended = recorder.ended
     if ended is None:
         return []
     found = [
-        claims_section(recorder.findings.get("claims", ())),
         forecast_section(recorder.findings.get("forecast")),
         effects_section(ended.side_effects),
         norm_section(ended.norm_reports),
@@ -41,9 +40,9 @@ def claims_section(claims: Sequence[Mapping[str, Any]]) -> Section | None:
     lines = []
     for claim in claims:
         truth = "True" if claim["claimed_true"] else "False under today's PyTorch"
-        end = "as the scenario says" if claim["agrees"] else "this is not what the scenario says"
+        end = "" if claim["agrees"] else " This is not what the scenario says."
         tone = ("held" if claim["claimed_true"] else "leaked") if claim["agrees"] else "warning"
-        lines.append(Line(tone, f"“{claim['claim']}”", (f"{truth}. Seen: {claim['seen']} ({end}).",)))
+        lines.append(Line(tone, f"“{claim['claim']}”", (f"{truth}. Seen: {claim['seen']}.{end}",)))
     return Section("Claimed and seen", tuple(lines)) if lines else None
 
 

@@ -57,10 +57,10 @@ def forecast(**changed: Any) -> dict[str, Any]:
     return {"forecast": found | changed}
 
 
-def test_the_why_stands_before_the_leaks_and_what_held_comes_last(panel: VerdictPanel) -> None:
+def test_claims_stand_first_then_why_and_leaks_and_what_held_comes_last(panel: VerdictPanel) -> None:
     effect = SideEffect("state_evolving", ("stem",), "What happened. The cure")
-    words = said(panel, ended(forecast(), ("stem",), side_effects=(effect,)))
-    places = [words.index(title) for title in ("Why", "Leaked", "Forecast", "Side effects", "Held")]
+    words = said(panel, ended({**forecast(), "claims": [CLAIM]}, ("stem",), side_effects=(effect,)))
+    places = [words.index(title) for title in ("Claimed and seen", "Why", "Leaked", "Forecast", "Side effects", "Held")]
     assert places == sorted(places)
     assert EXPLANATIONS["momentum"].cure in words
     assert "blocks.0, blocks.1" in words
@@ -94,9 +94,9 @@ def test_a_false_claim_is_marked_as_false_and_a_claim_that_was_not_borne_out_too
     other = CLAIM | {"claim": "It holds", "claimed_true": True, "agrees": False}
     words = said(panel, ended({"claims": [CLAIM, other]}))
     assert "✗ “It leaks”" in words
-    assert "False under today's PyTorch. Seen: head held (as the scenario says)" in words
+    assert "False under today's PyTorch. Seen: head held." in words
     assert "! “It holds”" in words
-    assert "this is not what the scenario says" in words
+    assert "True. Seen: head held. This is not what the scenario says" in words
 
 
 def test_the_three_questions_of_norm_layers_are_answered_in_words_and_alike_layers_share_a_row(
