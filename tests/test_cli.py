@@ -15,6 +15,7 @@ from torch import nn
 
 from freeze_gui import __version__
 from freeze_gui.cli import main
+from freeze_gui.console import claims_lines
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.models.builtin import build_builtin
 from freeze_gui.runs.scenarios import list_scenarios
@@ -332,6 +333,21 @@ def test_scenarios_are_listed_one_a_line(capsys: Capture) -> None:
 def test_a_scenarios_name_stands_for_its_file(capsys: Capture) -> None:
     assert main(["run", "01-two-tasks-adam-zeroed", "--device", "cpu"]) == 0
     assert "momentum (10 steps)" in capsys.readouterr().out
+
+
+def test_a_scenarios_run_ends_with_what_is_claimed_and_what_was_seen(capsys: Capture) -> None:
+    assert main(["run", "10-names", "--device", "cpu"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    told = lines[lines.index("claimed, and seen in this run:") + 1 :]
+    assert told[0].startswith("false  “id” is a part of the name text_id")
+    assert told[1] == "seen: frozen: id"
+    assert len(told) == 2 * 4   # four claims, each with what was seen
+
+
+def test_a_run_that_shows_something_else_than_its_scenario_says_is_told_aloud() -> None:
+    claim = {"claim": "It holds.", "claimed_true": True, "seen": "it moved", "agrees": False}
+    assert claims_lines([claim])[-1].strip() == "SEEN OTHERWISE: it moved"
+    assert claims_lines([]) == []
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
