@@ -90,7 +90,9 @@ def test_whoever_writes_after_the_optimizer_is_another_writer_also_where_the_opt
         model = two_layers()
         optimizer = torch.optim.Adam(model.parameters())
 
-        def meddle(*_: object, weight: Tensor = model[0].weight) -> None:
+        weight = next(model.parameters())
+
+        def meddle(*_: object, weight: Tensor = weight) -> None:
             weight.data.add_(1e-3)
 
         optimizer.register_step_post_hook(meddle)
@@ -113,7 +115,7 @@ def test_a_replay_does_not_call_the_hooks_of_other_optimizers() -> None:
 @pytest.mark.parametrize("method", ["requires_grad", "grad_none", "exclude", "lr_zero", "grad_zero", "restore"])
 def test_two_parameters_in_one_memory_are_replayed_together(method: str, optimizer: str) -> None:
     model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Tanh(), nn.Linear(4, 4, bias=False))
-    model[2].weight = nn.Parameter(model[0].weight.data)
+    model[2].weight = nn.Parameter(next(model.parameters()).data)
     made = getattr(torch.optim, optimizer)(model.parameters(), lr=0.01)
     found = causes(drive(model, made, plan(["0"], 2, method=method), INPUTS))["0.weight"]
     own = {"momentum": 4} if (method, optimizer) == ("grad_zero", "Adam") else {}   # its own zeros move it as well
@@ -206,7 +208,7 @@ class Writer(nn.Module):
         self.a, self.out = nn.Linear(4, 4), nn.Linear(4, 2)
         self.where, self.left = where, since
         if where == "backward":
-            self.out.weight.register_hook(self.write)
+            self.out.weight.register_hook(self.write)   # type: ignore[no-untyped-call]
 
     def write(self, _: object) -> None:
         self.left -= 1
@@ -268,12 +270,14 @@ def test_a_module_that_takes_the_place_of_a_frozen_one_has_moved_the_layer() -> 
 def test_a_nan_that_stays_the_same_nan_holds() -> None:
     model = two_layers()
     with torch.no_grad():
-        model[0].weight[0, 0] = float("nan")
+        next(model.parameters())[0, 0] = float("nan")
     assert not any(causes(drive(model, torch.optim.Adam(model.parameters()), plan(["0"]), INPUTS)).values())
 
 
 def test_an_infinite_gradient_that_clipping_turns_into_nan_does_not_reach_what_has_none() -> None:
     model = two_layers()
-    model[2].weight.register_hook(lambda gradient: gradient * float("inf"))
+    list(model.parameters())[2].register_hook(   # type: ignore[no-untyped-call]
+        lambda gradient: gradient * float("inf")
+    )
     found = causes(drive(model, torch.optim.SGD(model.parameters(), lr=0.1), plan(["0"]), INPUTS, clip=1.0))
     assert not any(found.values())

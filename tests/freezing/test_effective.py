@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -73,6 +74,22 @@ def test_an_effective_weight_moves_for_the_reasons_of_the_tensors_that_it_is_mad
     assert {cause.cause for cause in verdict.causes} == expected
 
 
+@pytest.mark.parametrize("kind", ["spectral norm", "older spectral norm"])
+def test_an_effective_weight_moves_in_the_steps_in_which_a_plain_forward_computes_with_another(kind: str) -> None:
+    plain = made(kind)
+    weights = []
+    for _ in range(STEPS + 1):   # what a linear layer with these weights makes of the unit vectors, without its bias
+        layer = plain[0].eval()
+        weights.append(layer(torch.eye(4)) - layer(torch.zeros(4)))
+        plain.train()(INPUTS)
+    changes = sum(not torch.equal(a, b) for a, b in pairwise(weights))
+    model = made(kind)
+    wanted = plan(all_of(model, "0"))
+    (verdict,) = drive(model, torch.optim.SGD(model.parameters(), lr=0.01), wanted, INPUTS).effective_weights(STEPS)
+    assert abs(verdict.moved_steps - changes) <= 1   # taking the bias off rounds once more
+    assert verdict.moved_steps > 1
+
+
 def test_the_vectors_of_spectral_norm_rest_under_the_policy_eval() -> None:
     model = made("spectral norm")
     wanted = plan(all_of(model, "0"), norm="eval")
@@ -88,20 +105,22 @@ def test_a_weight_is_frozen_where_all_that_it_is_made_of_is() -> None:
 
 def test_a_persons_own_parametrization_may_have_a_state_that_reading_does_not_touch() -> None:
     class Counting(nn.Module):
+        count: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("count", torch.zeros(1))
 
         def forward(self, weight: torch.Tensor) -> torch.Tensor:
-            self.count += 1
+            self.count.add_(1)
             return weight * 2
 
-    layer = nn.Linear(2, 2)
-    parametrize.register_parametrization(layer, "weight", Counting())
+    layer, counting = nn.Linear(2, 2), Counting()
+    parametrize.register_parametrization(layer, "weight", counting)
     (weight,) = effective_weights(nn.Sequential(layer))
-    before = float(layer.parametrizations.weight[0].count)
+    before = float(counting.count)
     weight.read()
-    assert float(layer.parametrizations.weight[0].count) == before
+    assert float(counting.count) == before
 
 
 def test_a_model_without_parametrizations_has_none() -> None:

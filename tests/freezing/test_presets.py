@@ -30,8 +30,10 @@ def test_stages_that_do_not_come_out_even_end_at_whole_steps(digits: LayerTree) 
     assert stops(gradual_unfreezing(digits, 7)) == {"stem": 5, "blocks.0": 4, "blocks.1": 2, "blocks.2": 1}
 
 
-def test_a_block_that_would_thaw_at_once_has_no_phase(digits: LayerTree) -> None:
-    assert stops(gradual_unfreezing(digits, 3)) == {"stem": 2, "blocks.0": 1, "blocks.1": 1}
+def test_in_a_short_run_blocks_share_a_phase_and_one_that_would_thaw_at_once_has_none(digits: LayerTree) -> None:
+    assert gradual_unfreezing(digits, 3) == (
+        PhaseSettings(("stem",), 0, 2), PhaseSettings(("blocks.0", "blocks.1"), 0, 1),
+    )  # fmt: skip
 
 
 def test_head_first_thaws_the_last_block_at_half_of_the_run_at_a_tenth_of_the_rate(digits: LayerTree) -> None:

@@ -217,19 +217,19 @@ class OneWeight(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.held, self.other = nn.Module(), nn.Linear(1, 1)
-        self.held.weight = nn.Parameter(torch.zeros(1))
+        self.held, self.other = nn.Linear(1, 1, bias=False), nn.Linear(1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         # squared and summed by the loop: d/dw of (sqrt(1 + w − w₀))² is 1 wherever w is
         here = self.held.weight
-        return torch.sqrt(1 + here - here.detach()) + 0 * self.other(x)
+        found: Tensor = torch.sqrt(1 + here - here.detach()) + 0 * self.other(x)
+        return found
 
 
 def thaw_of(
-    method: str, optimizer: torch.optim.Optimizer, model: OneWeight, frozen: tuple[int, int], **more: str
+    method: str, optimizer: torch.optim.Optimizer, model: OneWeight, frozen: tuple[int, int], thaw: str = "keep_state"
 ) -> tuple[ThawReport, dict[str, tuple[str, ...]]]:
-    window = plan(["held"], *frozen, method=method, **more)
+    window = plan(["held"], *frozen, method=method, thaw=thaw)
     freezer = drive(model, optimizer, window, torch.ones(1, 1), steps=frozen[1] + 1, zero_grad="zero")
     (report,) = (r for r in freezer.thaws() if r.layer == "held")
     return report, drive_effects(freezer)

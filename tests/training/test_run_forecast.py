@@ -184,9 +184,9 @@ def test_one_cycle_gives_sgd_a_momentum_that_it_was_not_given() -> None:
 
 def test_a_weight_of_zeros_cannot_decay_where_its_values_are_known() -> None:
     def net() -> nn.Sequential:
-        model = nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 3))
-        nn.init.zeros_(model[0].bias)
-        return model
+        front = nn.Linear(6, 6)
+        nn.init.zeros_(front.bias)
+        return nn.Sequential(front, nn.Linear(6, 3))
 
     decaying = {"name": "AdamW", "zero_grad": "zero"}
     assert causes(forecast(loaded(net()), "grad_zero", ["0"], decaying))["0.bias"] == set()
