@@ -43,7 +43,8 @@ class TrainDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("trainSettingsDialog")
         self.setWindowTitle("More settings of the run")
-        self._scheduler_fields: dict[str, QWidget] = {}
+        self._scheduler_fields: dict[str, QCheckBox | QLineEdit] = {}
+        self._given: frozenset[str] = frozenset()   # written in the configuration, at its default or not
         self._make_fields()
         self._lay_out()
         self._connect()
@@ -118,17 +119,16 @@ class TrainDialog(QDialog):
         defaults = scheduler_parameters(self.scheduler_box.currentText())
         found: dict[str, Any] = {}
         for key, field in self._scheduler_fields.items():
-            if isinstance(field, QCheckBox):
-                _put(found, key, field.isChecked(), defaults[key])
-            elif isinstance(field, QLineEdit):
-                _put(found, key, typed(field.text(), defaults[key]), defaults[key])
+            value = field.isChecked() if isinstance(field, QCheckBox) else typed(field.text(), defaults[key])
+            if value != defaults[key] or key in self._given:
+                found[key] = value
         return found
 
     def _show_scheduler_fields(self, hyper: Mapping[str, Any]) -> None:
         """Make the fields of the chosen scheduler anew."""
         while self._scheduler_form.rowCount():
             self._scheduler_form.removeRow(0)
-        self._scheduler_fields = {}
+        self._scheduler_fields, self._given = {}, frozenset(hyper)
         for key, default in scheduler_parameters(self.scheduler_box.currentText()).items():
             field: QCheckBox | QLineEdit
             if isinstance(default, bool):

@@ -6,12 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from freeze_gui.freezing.explain import EXPLANATIONS, short_number
+from freeze_gui.freezing.explain import EXPLANATIONS, layer_names, short_number
 from freeze_gui.freezing.verdict import TensorVerdict
 from freeze_gui.runs.words import counted
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
+
+MOST_LEAKS = 12
+MOST_NAMES = 40
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,12 @@ def verdict_text(recorder: RunRecorder | None) -> VerdictText:
     moved = moved_tensors(recorder)
     frozen = [layer.path for row, layer in enumerate(recorder.layers) if recorder.frozen_windows(row)]
     leaked = [layer for layer in frozen if any(layer in tensor.layers for tensor in moved)]
-    held = tuple(layer or "the model itself" for layer in frozen if layer not in leaked)
+    held = [layer for layer in frozen if layer not in leaked]
     sections = []
     if leaked:
-        lines = (_leak_line(layer, [tensor for tensor in moved if layer in tensor.layers]) for layer in leaked)
-        sections += [_cures(moved), Section("Leaked", tuple(lines))]
+        sections += [_cures(moved), Section("Leaked", _leak_lines(leaked, moved))]
     if held:
-        line = Line("held", f"{_layers(len(held))}, bit for bit", (", ".join(held),))
+        line = Line("held", f"{_layers(len(held))}, bit for bit", (layer_names(held, MOST_NAMES),))
         sections.append(Section("Held", (line,)))
     sub = f"{recorder.label} · {counted(recorder.ended.steps, 'step')}"
     if recorder.status in _ENDS:
@@ -119,15 +121,32 @@ def _cures(moved: list[TensorVerdict]) -> Section:
     return Section("Why", lines)
 
 
+def _leak_lines(leaked: list[str], moved: list[TensorVerdict]) -> tuple[Line, ...]:
+    """Return a line a layer in the model's order; of very many, the furthest moved, and how many more there are."""
+    tensors = {layer: [tensor for tensor in moved if layer in tensor.layers] for layer in leaked}
+    if len(leaked) <= MOST_LEAKS:
+        return tuple(_leak_line(layer, tensors[layer]) for layer in leaked)
+    ordered = sorted(leaked, key=lambda layer: -_largest(tensors[layer]))
+    rest = ordered[MOST_LEAKS:]
+    causes = dict.fromkeys(cause.cause for layer in rest for tensor in tensors[layer] for cause in tensor.causes)
+    more = f"{counted(len(rest), 'more layer')}, by up to {short_number(_largest(tensors[rest[0]]))}"
+    lines = [_leak_line(layer, tensors[layer]) for layer in ordered[:MOST_LEAKS]]
+    return (*lines, Line("leaked", more, (), tuple(causes)))
+
+
+def _largest(tensors: list[TensorVerdict]) -> float:
+    """Return the largest change; a count of batches is no size of a change where there are others."""
+    real = [tensor.max_abs_change for tensor in tensors if not tensor.name.endswith("num_batches_tracked")]
+    return max(real or [tensor.max_abs_change for tensor in tensors])
+
+
 def _leak_line(layer: str, tensors: list[TensorVerdict]) -> Line:
     causes = Counter[str]()
     for tensor in tensors:
         for cause in tensor.causes:
             causes[cause.cause] = max(causes[cause.cause], cause.steps)
     most = max(tensor.moved_steps for tensor in tensors)
-    real = [tensor.max_abs_change for tensor in tensors if not tensor.name.endswith("num_batches_tracked")]
-    largest = max(real or [tensor.max_abs_change for tensor in tensors])
-    head = f"{layer or 'the model itself'}: {counted(most, 'step')}, by up to {short_number(largest)}"
+    head = f"{layer or 'the model itself'}: {counted(most, 'step')}, by up to {short_number(_largest(tensors))}"
     same = all(tensor.moved_steps == most and not tensor.first_moved_step for tensor in tensors)
     parts = [tensor_line(tensor, layer, steps=not same) for tensor in tensors]
     details = (" · ".join(parts),) if same else tuple(parts)

@@ -20,7 +20,7 @@ SET: dict[str, Any] = {
     "freeze": {"method": "grad_none", "norm": "leave", "moment": "after_backward", "thaw": "reset_state"},
     "optimizer": {
         "name": "SGD", "zero_grad": "none", "lr": 0.05, "layer_decay": 0.8,
-        "scheduler": {"name": "StepLR", "step_size": 7, "gamma": 0.5},
+        "scheduler": {"name": "StepLR", "step_size": 7, "gamma": 0.1},
     },
     "train": {
         "steps": 12, "seed": 7, "device": "cpu", "amp": "bf16", "clip_grad_norm": 0.5, "accumulate": 4,

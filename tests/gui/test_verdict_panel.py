@@ -21,6 +21,7 @@ from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.verdict_panel import VerdictPanel
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import RunEnded
 from tests.gui.conftest import run_and_wait
 from tests.gui.recorded_runs import LAYERS, add_steps, end_run, started_run
 
@@ -63,7 +64,23 @@ def test_claims_stand_first_then_why_and_leaks_and_what_held_comes_last(panel: V
     places = [words.index(title) for title in ("Claimed and seen", "Why", "Leaked", "Forecast", "Side effects", "Held")]
     assert places == sorted(places)
     assert EXPLANATIONS["momentum"].cure in words
-    assert "blocks.0, blocks.1" in words
+    assert "blocks.0 and blocks.1" in words
+
+
+def test_of_very_many_leaks_the_furthest_are_told_and_the_others_counted(panel: VerdictPanel) -> None:
+    names = [f"layer{number}" for number in range(20)]
+    run = started_run(layers=names)
+    add_steps(run, 2, [0.1] * 20, frozen=range(20), leaked=range(20))
+    tensors = tuple(
+        TensorVerdict(f"{name}.weight", "parameter", name, ((0, 2),), True, 2, 0, size, (Cause("momentum", 2, size),))
+        for size, name in enumerate(names, 1)
+    )
+    run.handle(RunEnded("completed", None, 2, tensors))
+    words = said(panel, run)
+    assert "leaked: 20 layers" in panel.label.text()
+    assert "layer19: 2 steps, by up to 20" in words
+    assert "8 more layers, by up to 8 — momentum" in words
+    assert "layer7:" not in words
 
 
 def test_a_forecast_that_came_true_is_one_line(panel: VerdictPanel) -> None:
