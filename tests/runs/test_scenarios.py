@@ -194,6 +194,14 @@ def test_every_claim_of_a_scenario_is_as_true_as_it_says_within_20_seconds(name:
     assert [(claim["claim"], claim["seen"]) for claim in summary["claims"] if not claim["agrees"]] == []
 
 
+@pytest.mark.parametrize("name", [scenario.name for scenario in list_scenarios()])
+def test_what_the_law_forecasts_of_a_scenario_is_what_happens(name: str) -> None:
+    forecast = result(name)["forecast"]
+    assert forecast["known"]
+    assert forecast["compared"]
+    assert forecast["disagreements"] == []
+
+
 def test_a_scenario_whose_run_shows_something_else_disagrees_with_its_claims() -> None:
     """Judge the leaking run by the claims of the holding one, and the other way round."""
     scenarios = {scenario.name: scenario for scenario in list_scenarios()}
