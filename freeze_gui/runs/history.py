@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from freeze_gui.runs.step_block import StepBlock
 from freeze_gui.training.events import NO_GRADIENT, StepDone
 
 METRICS = ("weight_delta", "update_norm", "grad_norm")
@@ -130,6 +131,20 @@ class History:
         self._pending_leaks[:] = False
         self._rows = row + 1
 
+    def extend(self, block: StepBlock) -> None:
+        """Add many steps at once; called by one thread only, as `append` is."""
+        self._extend_steps(block)
+        self._extend_states(block)
+        leaked, self._pending_leaks = block.leaked_by_row(self._pending_leaks)
+        at, end = self._rows, self._rows + len(block.norms)
+        self._by_row = arrays = _with_room(self._by_row, end)
+        arrays["step"][at:end] = block.step[block.measured]
+        for place, name in enumerate(("grad_norm", "update_norm", "weight_delta")):
+            arrays[name][at:end] = block.norms[:, place]
+        arrays["frozen"][at:end] = block.frozen[block.measured]
+        arrays["leaked"][at:end] = leaked
+        self._rows = end
+
     def view(self) -> HistoryView:
         """Return a snapshot of all that is there now."""
         rows, steps, reads = self._rows, self._steps, self._states   # before the arrays: what they count is in them
@@ -150,6 +165,28 @@ class History:
         arrays["overhead_s"][at] = event.overhead_s
         arrays["learning_rate"][at] = event.learning_rate
         self._steps = at + 1
+
+    def _extend_steps(self, block: StepBlock) -> None:
+        at, end = self._steps, self._steps + len(block.step)
+        self._by_step = arrays = _with_room(self._by_step, end)
+        arrays["loss_step"][at:end] = block.step
+        for name in ("loss", "step_s", "overhead_s", "learning_rate"):
+            arrays[name][at:end] = getattr(block, name)
+        self._steps = end
+
+    def _extend_states(self, block: StepBlock) -> None:
+        at, end = self._states, self._states + len(block.state_step)
+        if end == at:
+            return
+        if at == 0:
+            self._by_read = {
+                "state_step": np.zeros(end, np.int64),
+                "optimizer_state": np.zeros((end, *block.optimizer_state.shape[1:]), np.float32),
+            }
+        self._by_read = arrays = _with_room(self._by_read, end)
+        arrays["state_step"][at:end] = block.state_step
+        arrays["optimizer_state"][at:end] = block.optimizer_state
+        self._states = end
 
     def _append_state(self, step: int, state: Floats) -> None:
         at = self._states
@@ -194,6 +231,13 @@ def reduce_columns(values: Floats, width: int) -> tuple[Floats, Floats]:
 def bin_starts(rows: int, width: int) -> NDArray[np.int64]:
     """Return the first row of each of `width` equal bins over `rows` rows."""
     return np.arange(width, dtype=np.int64) * rows // width
+
+
+def _with_room(arrays: dict[str, NDArray[np.generic]], count: int) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays, doubled as often as it takes to hold `count` entries."""
+    while len(next(iter(arrays.values()))) < count:
+        arrays = {name: _doubled(array) for name, array in arrays.items()}
+    return arrays
 
 
 def _doubled(array: NDArray[np.generic]) -> NDArray[np.generic]:

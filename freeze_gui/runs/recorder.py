@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeze_gui.runs.history import History
+from freeze_gui.runs.step_block import StepBlock
 from freeze_gui.runs.summary import summarise
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.events import (
@@ -106,6 +107,20 @@ class RunRecorder:
                     self.optimizer_state = event.optimizer_state
                 self.ended, self.status = event, event.status
 
+    def extend(self, block: StepBlock) -> None:
+        """Take in many steps of a run that started, as `handle` would one by one."""
+        if self.history is None or not len(block.step):
+            return
+        self.leaked += block.leaked.sum(axis=0)
+        for layer, start, stop in block.frozen_windows():
+            self._add_window(layer, start, stop)
+        if not self.tasks:
+            self.first_step = int(block.step[0])
+        self.tasks += block.task
+        if len(block.state_step):
+            self.optimizer_state = block.optimizer_state[-1].astype(np.float64)
+        self.history.extend(block)
+
     def summary(self) -> dict[str, Any]:
         """Return the run's summary as specified for JSON.
 
@@ -160,8 +175,11 @@ class RunRecorder:
         if event.frozen is not self._last_flags:
             self._last_flags, self._frozen_layers = event.frozen, np.flatnonzero(event.frozen).tolist()
         for layer in self._frozen_layers:
-            windows = self._frozen_windows.setdefault(layer, [])
-            if windows and windows[-1][1] == event.step:
-                windows[-1] = (windows[-1][0], event.step + 1)
-            else:
-                windows.append((event.step, event.step + 1))
+            self._add_window(layer, event.step, event.step + 1)
+
+    def _add_window(self, layer: int, start: int, stop: int) -> None:
+        windows = self._frozen_windows.setdefault(layer, [])
+        if windows and windows[-1][1] == start:
+            windows[-1] = (windows[-1][0], stop)
+        else:
+            windows.append((start, stop))
