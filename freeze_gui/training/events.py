@@ -157,6 +157,26 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What shows that two runs began alike, saw the same, and came to the same: digests, equal for equal bits.
+
+    Attributes
+    ----------
+    start, end
+        Path → digest of a layer's parameters and buffers, in front of the first step that was taken and after the last.
+    batches
+        Digest of the inputs, targets and tasks of all batches in order.
+    batches_by_step
+        The same after each step that was taken, cut to 64 bits, so that runs of different length can be compared.
+    """
+
+    start: Mapping[str, str]
+    end: Mapping[str, str]
+    batches: str
+    batches_by_step: NDArray[np.uint64]   # (steps,)
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The last record of every run.
 
@@ -182,6 +202,8 @@ class RunEnded:
         As in `StepDone`, after the last step of every run.
     plan_changed
         Whether somebody changed the plan during the run, so that it is not the run that was forecast.
+    proof
+        None where no step was taken.
     """
 
     status: str
@@ -195,6 +217,7 @@ class RunEnded:
     thaws: tuple[ThawReport, ...] = ()
     optimizer_state: NDArray[np.float64] | None = None   # (parameters, 3)
     plan_changed: bool = False
+    proof: Proof | None = None
 
 
 RunEvent = Progress | RunStarted | PlanApplied | StepDone | Evaluated | RunEnded

@@ -15,6 +15,7 @@ from freeze_gui.data.sources import Batch
 from freeze_gui.freezing.freezer import Freezer
 from freeze_gui.freezing.plan import resolve
 from freeze_gui.models.layer_tree import LayerTree, build_tree
+from freeze_gui.training.batch_hash import BatchHash
 from freeze_gui.training.batches import Batches, epoch_steps, forward, loss_of
 from freeze_gui.training.checkpoint import (
     Checkpoint,
@@ -27,8 +28,9 @@ from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
 from freeze_gui.training.device import environment
+from freeze_gui.training.digests import layer_digests
 from freeze_gui.training.evaluation import evaluate
-from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, RunStarted, StepDone
+from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, Proof, RunStarted, StepDone
 from freeze_gui.training.failures import nothing_to_train
 from freeze_gui.training.loading import Loaded
 from freeze_gui.training.optimizers import make_optimizer
@@ -77,6 +79,8 @@ class Loop:
         self._activations = SavedActivations(self._model)
         self._plans_counted = 0
         self._gradient_bytes = 0
+        self._start_digests: dict[str, str] = {}
+        self._batch_hash = BatchHash()
 
     def started(self) -> RunStarted:
         """Return the record of the start."""
@@ -98,6 +102,11 @@ class Loop:
     def step(self, step: int, group: tuple[Batch, ...]) -> tuple[PlanApplied | None, StepDone]:
         """Take one optimizer step."""
         began = time.perf_counter()
+        if not self._start_digests:
+            self._start_digests = layer_digests(self._model, self._tree.layers)
+            began = time.perf_counter()   # once a run is no part of a step
+        self._batch_hash.add(group)
+        hashed = time.perf_counter()
         freezer, train = self.freezer, self._config.train
         freezer.begin_step(step, group[0].task)
         self.schedule.apply(freezer.optimizer)
@@ -134,7 +143,7 @@ class Loop:
             self._mask(freezer.frozen),
             tuple(self._row_of[path] for path in leaked),
             done - began,
-            done - measuring + watched - watching,
+            done - measuring + watched - watching + hashed - began,
             rate,
             state,
         )
@@ -158,6 +167,18 @@ class Loop:
     def optimizer_state(self) -> NDArray[np.float64]:
         """Return what the optimizer keeps of each parameter, as in `StepDone`."""
         return self._states.measure(self.freezer.optimizer)
+
+    def proof(self) -> Proof | None:
+        """Return what shows how the run began, what it saw and where it is now; None before the first step."""
+        if not self._start_digests:
+            return None
+        end = layer_digests(self._model, self._tree.layers)
+        batches = self._batch_hash.result()
+        return Proof(self._start_digests, end, batches, np.array(self._batch_hash.steps, np.uint64))
+
+    def close(self) -> None:
+        """End what runs beside the loop."""
+        self._batch_hash.close()
 
     def checkpoint(self, steps: int, evaluated: int, random: dict[str, Tensor] | None) -> Checkpoint:
         """Return all that is needed to go on after `steps` steps.

@@ -68,6 +68,8 @@ class Trainer:
             status, error = describe_failure(caught, device)
         finally:
             torch.set_rng_state(callers_random)   # whoever called goes on with the numbers that it had
+            if self._loop is not None:
+                self._loop.close()
         yield self._ended(status, error)
 
     def checkpoint(self) -> Checkpoint | None:
@@ -130,6 +132,7 @@ class Trainer:
                 freezer.thaws(),
                 loop.optimizer_state(),
                 self._plan_changed,
+                loop.proof(),
             )
         except Exception as late:   # a device that failed may refuse to be read; the run must end all the same
             return RunEnded("failed", error or describe_failure(late, "the device")[1], self._steps)
