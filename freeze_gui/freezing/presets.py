@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from freeze_gui.freezing.plan import PhaseSettings
 from freeze_gui.models.blocks import blocks, head
-from freeze_gui.models.layer_tree import LayerNode, LayerTree
+from freeze_gui.models.layer_tree import OWN, LayerNode, LayerTree
 from freeze_gui.models.selection import describe
 
 THAWED_LR_FACTOR = 0.1
@@ -29,16 +29,14 @@ def gradual_unfreezing(tree: LayerTree, total_steps: int) -> tuple[PhaseSettings
     Returns
     -------
     tuple
-        One phase a block, in the order of the model; empty where nothing lies below the head, and without the blocks
-        that would thaw at step 0 in a run shorter than its stages.
+        One phase a block, in the order of the model. In a run shorter than its stages the blocks that thaw at the same
+        step share a phase, and those that would thaw at step 0 have none. Empty where nothing lies below the head.
     """
     body = _body(tree)
-    found = []
+    names: dict[int, list[str]] = {}
     for place, block in enumerate(body):
-        stop = total_steps * (len(body) - place) // (len(body) + 1)
-        if stop:
-            found.append(PhaseSettings(_patterns(tree, [block]), 0, stop))
-    return tuple(found)
+        names.setdefault(total_steps * (len(body) - place) // (len(body) + 1), []).append(_name(block))
+    return tuple(PhaseSettings(tuple(patterns), 0, stop) for stop, patterns in names.items() if stop)
 
 
 def head_first(tree: LayerTree, total_steps: int) -> tuple[PhaseSettings, ...]:
@@ -52,15 +50,21 @@ def head_first(tree: LayerTree, total_steps: int) -> tuple[PhaseSettings, ...]:
     body = _body(tree)
     if not body:
         return ()
-    last = PhaseSettings(_patterns(tree, body[-1:]), 0, total_steps // 2, lr_factor=THAWED_LR_FACTOR)
-    return (PhaseSettings(_patterns(tree, body[:-1])), last) if body[1:] else (last,)
+    last = PhaseSettings((_name(body[-1]),), 0, total_steps // 2, lr_factor=THAWED_LR_FACTOR)
+    before = describe(tree, frozenset[str]().union(*(_layers(tree, block) for block in body[:-1])))
+    return (PhaseSettings(before), last) if before else (last,)
 
 
 def _body(tree: LayerTree) -> list[LayerNode]:
     """Return the blocks below the head, in order."""
-    above = frozenset(tree.layers_below(head(tree)))
-    return [block for block in blocks(tree) if above.isdisjoint(tree.layers_below(block))]
+    above = _layers(tree, head(tree))
+    return [block for block in blocks(tree) if above.isdisjoint(_layers(tree, block))]
 
 
-def _patterns(tree: LayerTree, nodes: list[LayerNode]) -> tuple[str, ...]:
-    return describe(tree, frozenset(layer for node in nodes for layer in tree.layers_below(node)))
+def _layers(tree: LayerTree, node: LayerNode) -> frozenset[str]:
+    return frozenset(path for path in tree.modules_below(node) if path in tree.row_of_layer)
+
+
+def _name(node: LayerNode) -> str:
+    """Return the pattern of a row and all below it."""
+    return f"{node.path}.{OWN}".lstrip(".") if node.is_own_row else node.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from freeze_gui.gui.form_choices import builtin_choices, usual_weights
 from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.timeline_epochs import EpochLengths
-from freeze_gui.gui.timeline_state import Timeline, span_of
+from freeze_gui.gui.timeline_state import Timeline, phases_of, span_of
 from freeze_gui.models.loaded import ModelChoice
 from freeze_gui.training.config import RunConfig, load_config
+from freeze_gui.training.rates import rate_factors
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
@@ -265,6 +267,13 @@ class ModelDesk(QObject):
         """
         assert self.opened is not None
         return plan_of(freeze, self._tree_panel.model.plan.timeline, self.opened.tree, epoch_steps)
+
+    def changes_rates(self, running: RunConfig) -> bool:
+        """Tell whether the phases of now ask for other learning rates than a run that goes on began with."""
+        assert self.opened is not None
+        tree = self.opened.tree
+        freeze = replace(running.freeze, phases=phases_of(self._tree_panel.model.plan.timeline, tree))
+        return rate_factors(running.optimizer, freeze, tree) != rate_factors(running.optimizer, running.freeze, tree)
 
     def learn_epoch(self, config: RunConfig, epoch_steps: int | None) -> None:
         """Remember how long an epoch of these data is."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from freeze_gui.gui.timeline_state import Bar, Span, moved, starting_at, stopping_at
 
@@ -110,18 +112,18 @@ def actual_spans(windows: list[Spans], steps: int) -> tuple[Spans, Spans]:
     steps
         Steps done.
     """
-    edges = sorted({0, steps, *(min(at, steps) for layer in windows for window in layer for at in window)})
-    every: Spans = []
-    some: Spans = []
-    for start, stop in pairwise(edges):
-        count = sum(any(a <= start < b for a, b in layer) for layer in windows)
-        if count:
-            _extend(every if count == len(windows) else some, start, stop)
-    return every, some
+    found = [np.array(layer, dtype=np.int64).reshape(-1, 2) for layer in windows]
+    pairs = np.minimum(np.concatenate([*found, np.zeros((0, 2), np.int64)]), steps)   # (windows, from and to)
+    edges = np.unique(np.append(pairs, [0, steps]))
+    change = np.zeros(len(edges), np.int64)
+    np.add.at(change, np.searchsorted(edges, pairs[:, 0]), 1)
+    np.add.at(change, np.searchsorted(edges, pairs[:, 1]), -1)
+    frozen = np.cumsum(change)[:-1]   # layers frozen between each edge and the next
+    every = frozen == max(len(windows), 1)
+    return _spans(every, edges), _spans((frozen > 0) & ~every, edges)
 
 
-def _extend(spans: Spans, start: int, stop: int) -> None:
-    if spans and spans[-1][1] == start:
-        spans[-1] = (spans[-1][0], stop)
-    else:
-        spans.append((start, stop))
+def _spans(flags: NDArray[np.bool_], edges: NDArray[np.int64]) -> Spans:
+    """Join the flagged intervals between edges where they touch."""
+    ends = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges[ends].reshape(-1, 2)]

@@ -222,9 +222,12 @@ def _actual_line(painter: QPainter, picture: Picture, row: int, theme: Theme) ->
     every, some = picture.actual.rows[row]
     for spans, style in ((every, Qt.BrushStyle.SolidPattern), (some, Qt.BrushStyle.Dense4Pattern)):
         painter.setBrush(QBrush(QColor(theme.frozen), style))
+        drawn = -1.0
         for start, stop in spans:
             left, right = geometry.x_of(start), geometry.x_of(stop)
-            painter.drawRect(QRectF(left, top, max(right - left, 1), ACTUAL_HEIGHT))
+            if right > drawn:   # of thousands of steps by turns, one a pixel is enough
+                drawn = max(right, left + 1)
+                painter.drawRect(QRectF(left, top, drawn - left, ACTUAL_HEIGHT))
 
 
 def _playhead(painter: QPainter, picture: Picture, bottom: float, theme: Theme) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -28,6 +29,7 @@ from freeze_gui.gui.timeline_words import names_of, table_rows
 
 if TYPE_CHECKING:
     from freeze_gui.gui.layer_model import LayerModel
+    from freeze_gui.models.layer_tree import LayerTree
     from freeze_gui.runs.recorder import RunRecorder
 
 _PRESETS = (
@@ -35,6 +37,7 @@ _PRESETS = (
     ("headFirstButton", "Head first", "head_first", "Half of the run for the head alone, then the last block too"),
     ("wholeRunButton", "Whole run", "whole_run", "One phase: the ticks hold from the first step to the last"),
 )
+ACTUAL_PERIOD_S = 0.25
 _NARROW = 712
 _LEAST_WIDTH = 460
 
@@ -57,6 +60,10 @@ class TimelinePanel(QWidget):
         self._plan = layers.plan
         self._recorder: RunRecorder | None = None
         self._names: dict[Bar, str] = {}
+        self._named: LayerTree | None = None   # whose names these are
+        self._has_body = False
+        self._rows_at = 0.0
+        self._rows: list[tuple[Spans, Spans]] = []
         self._stale = True
         self._seen: object = None
         self.view = TimelineView(self)
@@ -87,8 +94,9 @@ class TimelinePanel(QWidget):
         history = recorder.history if recorder is not None else None
         seen = (id(recorder), recorder.status, history.steps) if recorder and history else None
         if seen != self._seen or self._stale:
+            stale = self._stale or self._seen is None or (recorder is not None and recorder.ended is not None)
             self._seen, self._stale = seen, False
-            actual = self._actual()
+            actual = self._actual(at_once=stale)
             self.view.set_actual(actual)
             self._fill_table(actual)
 
@@ -106,12 +114,15 @@ class TimelinePanel(QWidget):
     # -------------------------------------------------------------------------------------------------- content
 
     def _show_bars(self) -> None:
+        tree = self._layers.tree
+        if tree is not self._named:
+            self._named, self._names = tree, {}
+            self._has_body = tree is not None and has_body(tree)
         timeline, span = self._plan.timeline, self._plan.span
         self.view.set_content(timeline, self._all_names(), span)
         self.form.show_bar(timeline.bar, span)
-        tree = self._layers.tree
         for button in self.preset_buttons[:2]:
-            button.setEnabled(tree is not None and has_body(tree))
+            button.setEnabled(self._has_body)
         self.remove_button.setEnabled(not (len(timeline.bars) == 1 and timeline.bar == Bar()))
 
     def _all_names(self) -> list[str]:
@@ -122,8 +133,11 @@ class TimelinePanel(QWidget):
         self._names = {bar: kept[bar] if bar in kept else names_of(bar, tree) for bar in timeline.bars}
         return [self._names[bar] for bar in timeline.bars] + [", ".join(task.patterns) for task in timeline.tasks]
 
-    def _actual(self) -> Actual | None:
-        """Return what the run on show froze of the layers of each row; None where it is another model's."""
+    def _actual(self, at_once: bool) -> Actual | None:
+        """Return what the run on show froze of the layers of each row; None where it is another model's.
+
+        The playhead goes with every step; the rest is worked out anew four times a second, or at once.
+        """
         recorder, timeline = self._recorder, self._plan.timeline
         history = recorder.history if recorder is not None else None
         tree = self._layers.tree
@@ -135,8 +149,10 @@ class TimelinePanel(QWidget):
         def spans(layers: Layers) -> tuple[Spans, Spans]:
             return actual_spans([list(recorder.frozen_windows(place[layer])) for layer in layers], steps)
 
-        rows = [spans(bar.layers) for bar in timeline.bars] + [spans(task.layers) for task in timeline.tasks]
-        return Actual(rows, steps, recorder.ended is None)
+        if at_once or time.perf_counter() - self._rows_at >= ACTUAL_PERIOD_S:
+            self._rows_at = time.perf_counter()
+            self._rows = [spans(row.layers) for row in (*timeline.bars, *timeline.tasks)]
+        return Actual(self._rows, steps, recorder.ended is None)
 
     def _fill_table(self, actual: Actual | None) -> None:
         if not self.table.isVisible():

@@ -232,4 +232,4 @@ def _bar(tree: LayerTree, phase: PhaseSettings) -> Bar:
 
 
 def _layers(tree: LayerTree, patterns: tuple[str, ...]) -> Layers:
-    return select(tree, patterns) & frozenset(tree.layers)
+    return frozenset(path for path in select(tree, patterns) if path in tree.row_of_layer)

@@ -171,6 +171,8 @@ class Workbench(QObject):
             return
         self._plan_waits = False
         self.controller.submit_plan(plan)
+        if self.desk.changes_rates(recorder.config):
+            self.said.emit("Learning rates are set when a run begins: the new factors count from the next run on")
 
     def close(self) -> None:
         """End everything that goes on beside the window."""

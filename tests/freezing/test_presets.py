@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from torch import nn
 
@@ -97,3 +99,13 @@ def test_a_gradual_run_trains_more_parameters_stage_by_stage(digits: LayerTree) 
     assert held["blocks.2.conv"] == [[0, 6]]
     assert held["stem.norm"] == [[0, 24]]
     assert held["head"] == []
+
+
+def test_the_schedules_of_twenty_thousand_modules_are_there_at_once() -> None:
+    rows = [nn.Sequential(*(nn.Linear(1, 1, device="meta") for _ in range(9))) for _ in range(2000)]
+    tree = build_tree(nn.Sequential(*rows))
+    began = time.perf_counter()
+    assert has_body(tree)
+    assert len(gradual_unfreezing(tree, 300)) < 300   # blocks that thaw at the same step share a phase
+    assert len(head_first(tree, 300)) == 2
+    assert time.perf_counter() - began < 2.0   # some 0.3 s here: a bound against quadratic work, not a benchmark

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from freeze_gui.gui.timeline_geometry import AXIS_HEIGHT, ROW_HEIGHT, Geometry, actual_spans, axis_marks
@@ -62,3 +64,11 @@ def test_what_was_frozen_is_told_apart_for_all_layers_and_for_some() -> None:
     assert every == [(5, 10), (20, 25)]
     assert some == [(0, 5), (10, 20), (25, 28)]
     assert actual_spans([[], []], 10) == ([], [])
+
+
+def test_thousands_of_steps_by_turns_are_told_apart_in_no_time() -> None:
+    by_turns = [(step, step + 1) for step in range(0, 20_000, 2)]
+    began = time.perf_counter()
+    every, some = actual_spans([by_turns] * 10, 20_000)
+    assert time.perf_counter() - began < 1.0   # some 0.1 s here: a bound against quadratic work, not a benchmark
+    assert (len(every), some) == (10_000, [])

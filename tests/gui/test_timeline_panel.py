@@ -276,6 +276,16 @@ def test_a_tick_during_a_run_changes_the_selected_phase_alone(
     assert stop == 60
 
 
+def test_a_factor_that_is_typed_during_a_run_is_said_to_wait(qtbot: QtBot, window: MainWindow) -> None:
+    start_slowly(qtbot, window)
+    type_into(window, "phaseToEdit", "90")
+    assert "factors" not in window.status_label.text()
+    type_into(window, "phaseFactorEdit", "0.5")
+    assert "the new factors count from the next run on" in window.status_label.text()
+    window.controller.stop()
+    qtbot.waitUntil(lambda: not window.controller.is_running, timeout=RUN_MS)
+
+
 def test_tasks_have_rows_of_their_own_and_survive_ticks(window: MainWindow, tmp_path: Path) -> None:
     path = tmp_path / "tasks.toml"
     path.write_text(
