@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
@@ -73,6 +76,13 @@ class GalleryView(QScrollArea):
         """Enable what starts something only when nothing is going on."""
         for card in self.cards:
             card.set_idle(idle)
+
+    def show_result(self, summary: Mapping[str, Any]) -> None:
+        """Say on its card what the run of a scenario has shown; a run of one's own is on no card."""
+        name, claims = summary.get("scenario"), summary.get("claims")
+        for card in self.cards:
+            if claims and name in {variant.scenario.name for variant in card.card.variants}:
+                card.show_result(name, claims)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put as many cards side by side as have room."""

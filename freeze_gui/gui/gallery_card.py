@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
@@ -46,6 +49,9 @@ class ScenarioCard(QFrame):
         self.look_for.setTextFormat(Qt.TextFormat.RichText)
         self.look_for.setProperty("muted", True)
         self.look_for.setWordWrap(True)
+        self.result = QLabel(self)
+        self.result.setWordWrap(True)
+        self._results: dict[str, tuple[int, int]] = {}   # scenario → claims that were as said, of how many
         self.chooser = QComboBox(self)
         self.open_button = QPushButton("Open", self)
         self.run_button = QPushButton("Run", self)
@@ -72,17 +78,36 @@ class ScenarioCard(QFrame):
         for button in (self.open_button, self.run_button, self.compare_button):
             button.setEnabled(idle)
 
+    def show_result(self, scenario: str, claims: Sequence[Mapping[str, Any]]) -> None:
+        """Remember what a run of this scenario has shown, and say it while that variant is chosen."""
+        self._results[scenario] = sum(claim["agrees"] for claim in claims), len(claims)
+        self._show_result()
+
     @Slot()
     def on_variant_chosen(self) -> None:
-        """Say of the buttons what they would do."""
+        """Say of the buttons what they would do, and what the variant has shown before."""
         scenario, alike = self.variant.scenario, self.alike()
         self.chooser.setToolTip(scenario.title)
         self.open_button.setToolTip(f"Put “{scenario.title}” into the form and the tree")
         self.run_button.setToolTip(f"{scenario.title}. {scenario.look_at}")
         self.compare_button.setVisible(len(alike) > 1)
         self.compare_button.setText("Compare all" if len(alike) == len(self.card.variants) else f"Compare {len(alike)}")
+        self._show_result()
         names = ", ".join(variant.label for variant in alike)
         self.compare_button.setToolTip(f"Run {names} one after another, and show them side by side")
+
+    def _show_result(self) -> None:
+        right, count = self._results.get(self.variant.scenario.name, (0, 0))
+        as_said = right == count
+        self.result.setVisible(count > 0)
+        self.result.setText(
+            f"✓ run: {count} of {count} claims as the scenario says" if as_said
+            else f"✗ run: {count - right} of {count} claims not as the scenario says"
+        )
+        self.result.setProperty("held" if as_said else "leaked", True)
+        self.result.setProperty("leaked" if as_said else "held", False)
+        self.result.style().unpolish(self.result)   # the style sheet looks at the properties
+        self.result.style().polish(self.result)
 
     @Slot()
     def on_open(self) -> None:
@@ -119,7 +144,7 @@ class ScenarioCard(QFrame):
         words = QVBoxLayout()
         words.setContentsMargins(12, 8, 12, 12)
         words.setSpacing(6)
-        for label in (self.title, self.text, self.look_for):
+        for label in (self.title, self.text, self.look_for, self.result):
             words.addWidget(label)
         words.addStretch(1)
         words.addSpacing(2)

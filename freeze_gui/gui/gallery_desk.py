@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Slot
 
@@ -29,6 +29,8 @@ class GalleryDesk(QObject):
         # after the desk has said what it opened, and everybody else has taken it in
         desk.model_opened.connect(self.on_model_opened, Qt.ConnectionType.QueuedConnection)
         desk.open_failed.connect(self.on_open_failed)
+        window.controller.run_ended.connect(self.on_run_ended)
+        window.controller.comparison_ended.connect(self.on_comparison_ended)
 
     @Slot(object)
     def open(self, variant: Variant) -> None:
@@ -57,6 +59,17 @@ class GalleryDesk(QObject):
     def on_open_failed(self) -> None:
         """Forget what waited for the model."""
         self._then = None
+
+    @Slot(object)
+    def on_run_ended(self, summary: dict[str, Any]) -> None:
+        """Have its card say what the run has shown."""
+        self._window.gallery.show_result(summary)
+
+    @Slot(object)
+    def on_comparison_ended(self, summary: dict[str, Any]) -> None:
+        """Have the card say what the runs have shown."""
+        for run in summary["runs"]:
+            self._window.gallery.show_result(run["summary"])
 
     def _open(self, variant: Variant, then: Callable[[], object]) -> None:
         workbench = self._window.workbench

@@ -117,6 +117,20 @@ def test_running_a_scenario_from_its_card_shows_a_run_with_its_label_and_judges_
         assert window.workbench.runs[-1].label == "Adam, zeroed gradients" + " #2" * (number == 2)
 
 
+def test_a_card_says_of_the_chosen_variant_what_its_run_has_shown(qtbot: QtBot, window: MainWindow) -> None:
+    each = card(window, 3)
+    assert not each.result.isVisibleTo(each)
+    with qtbot.waitSignal(window.controller.run_ended, timeout=RUN_MS):
+        press(each.run_button)
+    assert each.result.isVisibleTo(each)
+    assert each.result.text() == "✓ run: 4 of 4 claims as the scenario says"
+    window.gallery.show_result({"scenario": "10-names", "claims": [{"agrees": True}, {"agrees": False}]})
+    names = card(window, 10)
+    assert names.result.text() == "✗ run: 1 of 2 claims not as the scenario says"
+    names.chooser.setCurrentIndex(1)   # the other variant has not run
+    assert not names.result.isVisibleTo(names)
+
+
 def test_a_changed_scenario_is_a_run_of_ones_own_and_named_by_its_method(qtbot: QtBot, window: MainWindow) -> None:
     with qtbot.waitSignal(window.workbench.desk.model_opened, timeout=RUN_MS):
         press(card(window, 3).open_button)
