@@ -7,7 +7,7 @@ from torch import nn
 
 from freeze_gui.freezing.causes import Marks, freshly_written, gradient_marks
 from freeze_gui.freezing.context import FreezeContext
-from freeze_gui.freezing.methods import METHODS
+from freeze_gui.freezing.methods import method_class
 from freeze_gui.freezing.norm_layers import NormPolicy, NormReport, NormWatch
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.freezing.side_effects import SideEffect, SideEffectWatch, ThawReport
@@ -29,7 +29,7 @@ class Freezer:
     ) -> None:
         self.plan = plan
         self._context = FreezeContext(model, optimizer)
-        self._method = METHODS[plan.method](self._context)
+        self._method = method_class(plan.method)(self._context)
         self._norm = NormPolicy(self._context, plan.norm)
         self._watch = FrozenWatch(self._context)
         self._norm_watch = NormWatch(self._context)

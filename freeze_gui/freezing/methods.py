@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_map
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.param_groups import add_again, drop_empty, take_out
+from freeze_gui.models.layer_tree import own_tensors
 
 
 class FreezingMethod:
@@ -347,6 +348,61 @@ METHODS: dict[str, type[FreezingMethod]] = {
     )
 }
 """Every freezing method by id, in the order in which they are listed to a person."""
+
+
+class PausedIdeal(FreezingMethod):
+    """What every method would like to be: the frozen layers are held by construction, and all else goes on.
+
+    Their gradients are dropped before clipping and step, so that neither the optimizer's state nor the norm that clips
+    the others knows of them, and each of their parameters and buffers gets its bits back after each step. It is no way
+    to freeze but the yardstick in a comparison, and so it is not among `METHODS`. The forward is left as it is: a norm
+    layer in training mode normalises by its batch, as the policy ``leave`` says.
+
+    ::
+
+        held = {t: t.detach().clone() for t in (*layer.parameters(), *layer.buffers())}
+        ...
+        loss.backward()
+        for parameter in layer.parameters():
+            parameter.grad = None
+        optimizer.step()
+        with torch.no_grad():
+            for tensor, value in held.items():
+                tensor.copy_(value)
+    """
+
+    id = "paused"
+    label = "paused ideal"
+
+    def __init__(self, context: FreezeContext) -> None:
+        super().__init__(context)
+        self._held: dict[tuple[str, str], torch.Tensor] = {}   # by place: a module may put another buffer there
+
+    def freeze(self, modules: frozenset[str]) -> None:
+        """Note what the tensors are."""
+        for path in modules:
+            for key, tensor in own_tensors(self.context.modules[path]).items():
+                self._held[path, key] = tensor.detach().clone()
+
+    def thaw(self, modules: frozenset[str]) -> None:
+        """Let the tensors go."""
+        self._held = {place: value for place, value in self._held.items() if place[0] not in modules}
+
+    def after_backward(self) -> None:
+        """Drop the gradients."""
+        for parameter in self.context.frozen_parameters():
+            parameter.grad = None
+
+    def after_step(self) -> None:
+        """Give every tensor its bits back."""
+        with torch.no_grad():
+            for (path, key), value in self._held.items():
+                own_tensors(self.context.modules[path])[key].copy_(value)
+
+
+def method_class(method: str) -> type[FreezingMethod]:
+    """Return the class of a freezing method or of the paused ideal."""
+    return PausedIdeal if method == PausedIdeal.id else METHODS[method]
 
 
 def summary_line(method: type[FreezingMethod]) -> str:

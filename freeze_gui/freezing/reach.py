@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from freeze_gui.freezing.context import FreezeContext
-from freeze_gui.freezing.methods import METHODS
+from freeze_gui.freezing.methods import method_class
 from freeze_gui.freezing.norm_layers import NormPolicy
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.shapes import sample_inputs
@@ -63,9 +63,9 @@ def reach(loaded: LoadedModel, frozen: frozenset[str], method: str, norm: str, t
             if frozen:
                 context.frozen = frozen
                 if method != "filter":   # its flags are what counts here, and it refuses to freeze everything
-                    METHODS[method](context).freeze(frozen)
+                    method_class(method)(context).freeze(frozen)
                 else:
-                    METHODS["requires_grad"](context).freeze(frozen)
+                    method_class("requires_grad")(context).freeze(frozen)
                 NormPolicy(context, norm).apply()
             with _listening(twin) as (ran, in_training, shifted):
                 inputs = [(x, words) for x, words in sample_inputs(loaded, _BATCH) if words.get("task") == task]

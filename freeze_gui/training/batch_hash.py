@@ -1,7 +1,7 @@
 """A running digest over all batches that a run saw, so that two runs can prove that they saw the same ones.
 
-The digest after a step stands for all batches up to it: runs of different length are compared at the last step that they
-both took. Hashing goes at about 1 GB/s. Small batches are hashed at once; large ones are copied, into memory that is
+The digest after a step stands for all batches up to it: runs of different length are compared at the last step of
+both. Hashing goes at about 1 GB/s. Small batches are hashed at once; large ones are copied, into memory that is
 used again and again because new memory would cost as much as hashing, and hashed by a thread while the step goes on.
 """
 
@@ -57,7 +57,7 @@ class BatchHash:
         buffer = self._copy(chunks, size)
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, "freeze-gui-batch-hash")
-        self._waiting.append((self._worker.submit(digest, (memoryview(buffer[:size]),)), buffer))
+        self._waiting.append((self._worker.submit(digest, (buffer[:size].data,)), buffer))
 
     def result(self) -> str:
         """Return the digest of all batches so far as hexadecimal text, empty where there were none."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from freeze_gui.errors import UserError
-from freeze_gui.freezing.methods import METHODS
+from freeze_gui.freezing.methods import METHODS, PausedIdeal
 from freeze_gui.freezing.plan import (
     MOMENTS,
     NORM_POLICIES,
@@ -200,7 +200,7 @@ def _freeze(table: Table) -> FreezeSettings:
         raise UserError(f"{table.where}: freeze: give either layers, from_step and to_step, or [[freeze.phase]]")
     return FreezeSettings(
         layers=table.patterns("layers"),
-        method=table.choice("method", "requires_grad", tuple(METHODS)),
+        method=_method(table),
         norm=table.choice("norm", "leave", NORM_POLICIES),
         from_step=start,
         to_step=stop,
@@ -209,6 +209,13 @@ def _freeze(table: Table) -> FreezeSettings:
         phases=phases,
         tasks=tuple(_task(task) for task in table.tables("task")),
     )
+
+
+def _method(table: Table) -> str:
+    """Read a freezing method; the paused ideal of a comparison can be read back but is offered to nobody."""
+    if table.content.get("method") == PausedIdeal.id:
+        return PausedIdeal.id
+    return table.choice("method", "requires_grad", tuple(METHODS))
 
 
 def _phase(table: Table) -> PhaseSettings:

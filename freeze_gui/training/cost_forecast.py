@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from freeze_gui.freezing.context import FreezeContext
-from freeze_gui.freezing.methods import METHODS
+from freeze_gui.freezing.methods import method_class
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.shapes import sample_inputs
 from freeze_gui.models.trial import meta_twin, quiet_trial
@@ -103,7 +103,7 @@ def _step_cost(
         twin = meta_twin(loaded.module).train()
         context = FreezeContext(twin, make_optimizer(settings.name, twin.parameters(), settings.hyper))
         context.frozen = modules
-        freezing = METHODS[method](context)
+        freezing = method_class(method)(context)
         if modules:
             freezing.freeze(modules)
         activations = SavedActivations(twin)

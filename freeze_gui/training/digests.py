@@ -39,7 +39,7 @@ def chunks_of(value: Any) -> Iterator[Chunk]:
             yield _memory(part)
     elif isinstance(value, np.ndarray) and value.dtype.kind not in "OV":
         yield f"array {value.dtype.str} {value.shape};".encode()
-        yield memoryview(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
     elif isinstance(value, Mapping):
         yield f"mapping {len(value)};".encode()
         for key, item in value.items():
@@ -77,4 +77,4 @@ def digest_of_all(digests: Mapping[str, str]) -> str:
 def _memory(tensor: torch.Tensor) -> memoryview:
     """Return the bytes of a dense tensor in the order of its elements; no copy where it lies so on the CPU."""
     plain = bits(tensor.resolve_neg()).cpu().contiguous().reshape(-1)
-    return memoryview(plain.numpy().view(np.uint8))
+    return plain.numpy().view(np.uint8).data

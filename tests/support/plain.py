@@ -54,6 +54,7 @@ def plain_run(
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     run = PlainRun()
     cache: list[Tensor] = []
+    held: list[tuple[Tensor, Tensor]] = []
     plain_forwards: list[tuple[nn.Module, Any]] = []
     for step in range(steps):
         inside = window[0] <= step < window[1]
@@ -70,6 +71,9 @@ def plain_run(
                 optimizer.param_groups[0]["params"] = [p for p in model.parameters() if id(p) not in ids]
             if method == "restore":
                 cache[:] = [p.detach().clone() for p in frozen_parameters]
+            if method == "paused":
+                for layer in frozen:
+                    held.extend((t, t.detach().clone()) for t in (*layer.parameters(), *layer.buffers()))
             if method == "no_grad":
                 for layer in frozen:
                     plain_forwards.append((layer, layer.forward))
@@ -109,7 +113,7 @@ def plain_run(
         loss.backward()   # type: ignore[no-untyped-call]
         if step == window[0] and after_backward:
             freeze()
-        if inside and method == "grad_none":
+        if inside and method in ("grad_none", "paused"):
             for p in frozen_parameters:
                 p.grad = None
         if inside and method == "grad_zero":
@@ -122,6 +126,10 @@ def plain_run(
             with torch.no_grad():
                 for p, value in zip(frozen_parameters, cache, strict=True):
                     p.copy_(value)
+        if inside and method == "paused":
+            with torch.no_grad():
+                for tensor, value in held:
+                    tensor.copy_(value)
         run.losses.append(loss.item())
         run.states.append({name: tensor.detach().clone().cpu() for name, tensor in model.state_dict().items()})
         _measure(run, model, before, start)

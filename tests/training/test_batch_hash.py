@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from freeze_gui.training.digests import chunks_of, digest
 SMALL, LARGE = (4, 3), (64, 3, 32, 32)   # 48 bytes are hashed at once, 786 kB by the thread
 
 
-def hashed(groups: list[tuple[Batch, ...]]) -> BatchHash:
+def hashed(groups: Sequence[tuple[Batch, ...]]) -> BatchHash:
     found = BatchHash()
     for group in groups:
         found.add(group)
