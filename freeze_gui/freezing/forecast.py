@@ -20,6 +20,7 @@ from typing import Any
 from torch import nn
 
 from freeze_gui.freezing.facts import ANY, FIRST, TRAINING, TensorFacts, facts_of
+from freeze_gui.freezing.methods import PausedIdeal
 from freeze_gui.freezing.norm_layers import is_inside_parametrization
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.freezing.reach import Reach
@@ -157,8 +158,11 @@ def forecast_steps(
     for name, life in lives.items():
         if not life.was_frozen:
             continue
-        causes = set(life.causes)
         facts = life.facts
+        if basis.plan.method == PausedIdeal.id:
+            found.append(TensorForecast(name, facts.role, facts.layers[0], frozenset()))   # held by construction
+            continue
+        causes = set(life.causes)
         restored = basis.plan.method == "restore" and facts.role == "parameter"
         if not restored and any(lives[other].moves_at & life.frozen_at for other in facts.shares_with):
             causes.add("shared_storage")
