@@ -97,9 +97,11 @@ optimizer.add_param_group(
     "thaw_jump": Explanation(
         "a leap at the thaw",
         "{AtThaw}, {optimizer} moves {layers} much further than a first step should go. {jump}",
-        "What the optimizer remembers did not rest with the layer. Adam divides by the square root of an average of "
-        "squared gradients: fed with zeros, that average decays faster than a new gradient fills it, and the quotient "
-        "is large. Momentum that was kept up while the weights were put back pushes with its full strength at once.",
+        "What the optimizer remembers did not rest with the layer. Adam divides a quick average of gradients by the "
+        "root of a slow average of their squares. After many zeros both are almost empty; the first new gradient "
+        "fills the quick one by a tenth and the slow one by a thousandth, and the quotient is up to √10, about three "
+        "normal steps. Momentum that was kept up while the weights were put back pushes with its full strength at "
+        "once.",
         "Start from a fresh memory (thaw: reset_state), or warm the learning rate up.",
         AT_THAW,
         """\

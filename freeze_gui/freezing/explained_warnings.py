@@ -50,7 +50,7 @@ for part in model.children():      # from the input on, as far as the layer
         "everything is frozen",
         "Every layer with parameters is frozen, so there is nothing left to train.",
         "With all flags off the loss has no record of how it was computed, and backward() raises “element 0 of "
-        "tensors does not require grad”. With other methods the steps run and change nothing.",
+        "tensors does not require grad”. With other methods the steps run for nothing.",
         "Leave at least the last layer, the head, unfrozen.",
         AT_FREEZE,
         """\

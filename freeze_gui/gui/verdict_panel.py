@@ -66,6 +66,7 @@ class VerdictPanel(QWidget):
         """Show another run, or none."""
         if recorder is not self._recorder:
             self.pages.setCurrentWidget(self._verdict)
+            self.details.verticalScrollBar().setValue(0)
         self._recorder = recorder
         self.refresh()
 
@@ -86,7 +87,10 @@ class VerdictPanel(QWidget):
         self.label.setText(headline_html(text, theme))
         self.sub_label.setText(text.sub)
         if before is None or before.sections != text.sections:
+            bar = self.details.verticalScrollBar()
+            at = bar.value()
             self.details.setHtml(sections_html(text.sections, theme))
+            bar.setValue(at)   # a new forecast, or another count, must not take the place from a reader
 
     def show_explanation(self, kind: str) -> None:
         """Explain a cause, a side effect or a warning, with what is known of it in this run."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QModelIndex, Qt, QUrl
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTextBrowser
@@ -20,9 +20,10 @@ from freeze_gui.gui.forecaster import ForecastText
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.verdict_panel import VerdictPanel
+from freeze_gui.resources import resource_path
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import RunEnded
-from tests.gui.conftest import run_and_wait
+from tests.gui.conftest import run_and_wait, start_slowly
 from tests.gui.recorded_runs import LAYERS, add_steps, end_run, started_run
 
 CLAIM: dict[str, Any] = {"claim": "It leaks", "claimed_true": False, "seen": "head held", "agrees": True}
@@ -222,3 +223,40 @@ def test_after_a_run_in_the_window_forecast_and_norm_layers_are_there(
     assert "Frozen norm layers" in words
     row = words.split("\n").index("stem.norm, blocks.0.norm and blocks.1.norm")
     assert words.split("\n")[row + 1 : row + 4] == ["✓ yes", "✗ no", "✗ no"]   # the flag holds scale and shift alone
+
+
+def test_a_plan_changed_by_hand_is_not_compared_and_says_so(
+    qtbot: QtBot, make_window: Callable[..., MainWindow]
+) -> None:
+    window = make_window()
+    qtbot.waitUntil(lambda: window.run_panel.run_button.isEnabled(), timeout=20_000)
+    start_slowly(qtbot, window)
+    head, ticked = tree_index_in_model(window, "head"), Qt.CheckState.Checked
+    assert window.layer_panel.model.setData(head, ticked, Qt.ItemDataRole.CheckStateRole)
+    frozen = window.controller.recorders[0]
+    qtbot.waitUntil(lambda: bool(frozen.frozen_windows(len(frozen.layers) - 1)), timeout=20_000)
+    with qtbot.waitSignal(window.controller.run_ended, timeout=20_000):
+        window.controller.stop()
+    assert "the plan was changed by hand" in window.verdict_panel.details.toPlainText()
+
+
+def test_a_scenario_run_in_the_window_says_what_was_claimed_and_seen(
+    qtbot: QtBot, make_window: Callable[..., MainWindow]
+) -> None:
+    window = make_window()
+    qtbot.waitUntil(lambda: window.run_panel.run_button.isEnabled(), timeout=20_000)
+    window.menus.open_path(resource_path("scenarios", "01-two-tasks-adam-zeroed.toml"))
+    qtbot.waitUntil(lambda: window.workbench.desk.opened is not None
+                    and window.workbench.desk.opened.loaded.source == "builtin:two-task", timeout=20_000)
+    summary = run_and_wait(qtbot, window)
+    words = window.verdict_panel.details.toPlainText()
+    assert words.startswith("Claimed and seen")
+    for claim in summary["claims"]:
+        assert claim["claim"] in words
+        assert claim["seen"] in words
+
+
+def tree_index_in_model(window: MainWindow, path: str) -> QModelIndex:
+    tree = window.layer_panel.model.tree
+    assert tree is not None
+    return window.layer_panel.model.index_of(tree.by_path[path], 0)
