@@ -44,6 +44,25 @@ class StepBlock:
     state_step: NDArray[np.int64]
     optimizer_state: NDArray[np.float32]
 
+    def after(self, count: int) -> StepBlock:
+        """Return the steps without the first `count`."""
+        row = int(self.measured[:count].sum())
+        read = int((self.state_step < self.step[count]).sum()) if count < len(self.step) else len(self.state_step)
+        return StepBlock(
+            step=self.step[count:],
+            loss=self.loss[count:],
+            step_s=self.step_s[count:],
+            overhead_s=self.overhead_s[count:],
+            learning_rate=self.learning_rate[count:],
+            task=self.task[count:],
+            frozen=self.frozen[count:],
+            leaked=self.leaked[count:],
+            measured=self.measured[count:],
+            norms=self.norms[row:],
+            state_step=self.state_step[read:],
+            optimizer_state=self.optimizer_state[read:],
+        )
+
     def frozen_windows(self) -> list[tuple[int, int, int]]:
         """Return (layer, from, to) of every window [from, to) in which a layer was frozen, in order of time."""
         if not len(self.step):
@@ -74,5 +93,5 @@ class StepBlock:
         starts = np.concatenate([[0], rows[:-1] + 1])
         leaked = np.logical_or.reduceat(self.leaked[: rows[-1] + 1], starts, axis=0)
         leaked[0] |= pending
-        after: Flags = self.leaked[rows[-1] + 1 :].any(axis=0)
+        after = np.asarray(self.leaked[rows[-1] + 1 :].any(axis=0))
         return leaked, after

@@ -94,7 +94,7 @@ def from_plain(kind: type[T], value: Any) -> T:
 def _decoder(kind: Any) -> Decoder:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
-        return lambda value: value
+        return _anything
     if origin in (typing.Union, types.UnionType):
         (some,) = (each for each in inner if each is not types.NoneType)   # no record has another union
         decode = _decoder(some)
@@ -113,6 +113,13 @@ def _decoder(kind: Any) -> Decoder:
     if is_dataclass(kind):
         return _dataclass(kind)
     return functools.partial(_checked, kind)
+
+
+def _anything(value: Any) -> Any:
+    """Return a value of no known type as a frozen record holds it: with tuples where JSON has lists."""
+    if isinstance(value, list):
+        return tuple([_anything(each) for each in value])
+    return {key: _anything(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _tuple(inner: tuple[Any, ...]) -> Decoder:
