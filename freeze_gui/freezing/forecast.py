@@ -84,7 +84,7 @@ class Basis:
     tensors, modules
         The model: facts of its tensors, and the paths of all its modules.
     turns
-        The tasks of the batches, in turn; (None,) without tasks.
+        The tasks of the batches of one epoch, in turn; (None,) without tasks.
     reaches
         (frozen modules, task) → what a backward reaches; a pair that is not there could not be tried.
     held_until
@@ -149,8 +149,10 @@ def forecast_steps(
     """
     moments = list(_moments(basis, steps, first, tasks))
     lives: dict[str, _Life] = {}
+    # a weight that starts at zero (a head, the last one of a residual branch) lets no gradient through at first
+    zeros = {t.name for t in basis.tensors if t.is_zero and t.role == "parameter" and not t.name.endswith("bias")}
     for facts in basis.tensors:
-        life = _Life(facts, basis)
+        life = _Life(facts, basis, bool(zeros - {facts.name}))
         for moment in moments:
             life.take(moment, counts=moment.step >= first)
         lives[facts.name] = life
@@ -191,7 +193,7 @@ def pairs_to_try(basis: Basis, steps: int, most: int) -> list[tuple[frozenset[st
 class _Life:
     """One tensor on its way through the steps."""
 
-    def __init__(self, facts: TensorFacts, basis: Basis) -> None:
+    def __init__(self, facts: TensorFacts, basis: Basis, behind_zeros: bool) -> None:
         self.facts = facts
         self.causes: set[str] = set()
         self.unsure: set[str] = set()
@@ -200,13 +202,15 @@ class _Life:
         self.moves_at: set[int] = set()
         self._basis = basis
         self._gradient = Gradient.NONE
-        self._shifted = False          # its gradient is nothing but round-off
+        self._shifted = False          # its gradient is nothing but round-off, or may be zero
         self._has_moment = False
         self._sure_moment = False      # there is more than round-off in it
         self._stepped = False          # the last step had a learning rate: ASGD goes on with it once
         self._is_zero = facts.is_zero
         self._ever_moved = False
         self._wholly: dict[frozenset[str], bool] = {}
+        self._behind_zeros = behind_zeros
+        self._behind_zeros = behind_zeros
 
     def take(self, moment: Moment, counts: bool) -> None:
         """Go through one step."""
@@ -279,7 +283,8 @@ class _Life:
                 learns = self.facts.name in reach.learning
             if learns:
                 found = True
-                shifted = shifted and reach is not None and self.facts.name in reach.shifted
+                nothing_yet = moment.step == 0 and self._behind_zeros
+                shifted = shifted and (nothing_yet or (reach is not None and self.facts.name in reach.shifted))
         if found:
             self._shifted = shifted
         return found
@@ -378,8 +383,8 @@ def _moments(basis: Basis, steps: int, first: int, tasks: Sequence[str | None] |
             if tasks is not None and step < len(tasks):
                 of_step: tuple[str | None, ...] = (tasks[step],)
             else:
-                of_step = tuple(turns[(step * basis.accumulate + n) % len(turns)] for n in range(basis.accumulate))
-                of_step = tuple(dict.fromkeys(of_step))
+                begins = step % -(-len(turns) // basis.accumulate) * basis.accumulate
+                of_step = turns[begins : begins + basis.accumulate]
             wanted = plan.frozen_at(step, of_step[0])
             in_forward = wanted & before if plan.moment == "after_backward" else wanted
             yield Moment(step, in_forward, wanted, before - wanted, of_step)

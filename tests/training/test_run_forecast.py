@@ -274,3 +274,24 @@ def test_the_modules_of_the_forecast_are_those_of_the_freezer() -> None:
     freezer.begin_step(0, None)
     hooked = {path for path, module in model.named_modules() if module._forward_hooks and path}
     assert hooked == plan.frozen_at(0)
+
+
+def test_a_head_that_starts_at_zero_lets_no_gradient_through_in_the_first_step() -> None:
+    head = nn.Linear(6, 3)
+    nn.init.zeros_(head.weight)
+    model = loaded(nn.Sequential(nn.Linear(6, 6), head))
+    found = forecast(model, "eval_only", ["0"], {"name": "AdamW"}, steps=1)
+    assert found.tensors is not None
+    (weight,) = (tensor for tensor in found.tensors if tensor.name == "0.weight")
+    assert weight.causes == frozenset()
+    assert weight.unsure >= {"gradient", "weight_decay"}   # a gradient of zeros leaves decay, and round-off may be seen
+    assert causes(forecast(model, "eval_only", ["0"], {"name": "AdamW"}, steps=2))["0.weight"] == {"gradient"}
+
+
+def test_a_step_of_several_micro_batches_has_the_tasks_of_all_of_them() -> None:
+    model = open_model("builtin:two-task")
+    tasks = [{"task": "task1", "layers": ["hidden_task2"]}]
+    optimizer = {"name": "SGD", "lr": 0.1}
+    one = causes(forecast(model, "eval_only", [], optimizer, {"task": tasks, "layers": []}))
+    both = causes(forecast(model, "eval_only", [], optimizer, {"task": tasks, "layers": []}, accumulate=2))
+    assert (one, both) == ({"hidden_task2.weight": set()}, {"hidden_task2.weight": {"gradient"}})
