@@ -122,8 +122,8 @@ class StatePanel(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in what has arrived; nothing is done while the table is hidden."""
-        if not self.isVisible():
+        """Take in what has arrived; a hidden table waits for the end of the run."""
+        if not self.isVisible() and (self._recorder is None or self._recorder.ended is None):
             return
         self._view = state_view(self._recorder, None if self._follows else self.step_box.value())
         self.note.setText(self._view.note)

@@ -112,6 +112,17 @@ def test_the_table_goes_back_in_time_follows_the_run_and_is_copied(qtbot: QtBot)
     assert lines[2].split("\t")[-1] == "frozen"
 
 
+def test_a_hidden_table_has_the_state_once_the_run_has_ended(qtbot: QtBot) -> None:
+    panel = StatePanel()
+    qtbot.addWidget(panel)
+    run = two_task_run()
+    panel.set_run(run)
+    assert panel.model.rowCount() == 0
+    run.handle(RunEnded("completed", None, 2, optimizer_state=np.ones((2, 3))))
+    panel.refresh()
+    assert panel.model.rowCount() == 2
+
+
 def test_the_moments_of_a_real_run_are_those_of_plain_pytorch() -> None:
     config = load_config({
         "model": {"source": "builtin:two-task"}, "optimizer": {"name": "Adam", "lr": 0.9},
