@@ -101,8 +101,8 @@ class ScenarioCard(QFrame):
         as_said = right == count
         self.result.setVisible(count > 0)
         self.result.setText(
-            f"✓ run: {count} of {count} claims as the scenario says" if as_said
-            else f"✗ run: {count - right} of {count} claims not as the scenario says"
+            f"✓ run: {count} of {count} claims as said" if as_said
+            else f"✗ run: {count - right} of {count} claims otherwise than said"
         )
         self.result.setProperty("held" if as_said else "leaked", True)
         self.result.setProperty("leaked" if as_said else "held", False)

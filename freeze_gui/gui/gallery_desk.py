@@ -79,5 +79,6 @@ class GalleryDesk(QObject):
         workbench.desk.show_config(load_config(variant.scenario.path))
 
     def _compare(self) -> None:
+        self._window.layer_panel.tree_view.setFocus()   # as after a run; the button that had it is hidden now
         configs = [load_config(variant.scenario.path) for variant in self._compared]
         self._window.controller.compare(configs, [variant.label for variant in self._compared])

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from freeze_gui.freezing.plan import FreezeSettings, PhaseSettings
+from freeze_gui.models.builtin import pretrained_body
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.selection import select
@@ -31,7 +32,7 @@ def essence(config: RunConfig) -> Essence:
     hyper = {**hyper_parameters(optimizer.name), **optimizer.hyper}
     scheduler = optimizer.scheduler
     return (
-        (model.source, model.weights or "default", model.num_classes),
+        (model.source, _weights(config), model.num_classes),
         (data.source or loaded.default_data, data.batch_size),
         (_windows(freeze, tree), tasks, freeze.method, freeze.norm, freeze.moment, freeze.thaw),
         (optimizer.name, optimizer.zero_grad, _sorted(hyper), optimizer.layer_decay),
@@ -51,6 +52,12 @@ def _windows(freeze: FreezeSettings, tree: LayerTree) -> frozenset[tuple[Any, ..
 
 def _layers(tree: LayerTree, patterns: tuple[str, ...]) -> frozenset[str]:
     return select(tree, patterns) & frozenset(tree.layers)
+
+
+def _weights(config: RunConfig) -> str:
+    """Return where the weights come from; a network without weights of its own starts alike whatever is said."""
+    said, name = config.model.weights or "default", config.model.source.removeprefix("builtin:")
+    return "default" if said == "none" and pretrained_body(name) is None else said
 
 
 @functools.cache

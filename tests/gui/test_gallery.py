@@ -123,10 +123,10 @@ def test_a_card_says_of_the_chosen_variant_what_its_run_has_shown(qtbot: QtBot, 
     with qtbot.waitSignal(window.controller.run_ended, timeout=RUN_MS):
         press(each.run_button)
     assert each.result.isVisibleTo(each)
-    assert each.result.text() == "✓ run: 4 of 4 claims as the scenario says"
+    assert each.result.text() == "✓ run: 4 of 4 claims as said"
     window.gallery.show_result({"scenario": "10-names", "claims": [{"agrees": True}, {"agrees": False}]})
     names = card(window, 10)
-    assert names.result.text() == "✗ run: 1 of 2 claims not as the scenario says"
+    assert names.result.text() == "✗ run: 1 of 2 claims otherwise than said"
     names.chooser.setCurrentIndex(1)   # the other variant has not run
     assert not names.result.isVisibleTo(names)
 
@@ -151,6 +151,7 @@ def test_comparing_a_card_runs_its_variants_side_by_side_under_their_labels(qtbo
     assert [run.label for run in window.workbench.runs] == labels
     assert all(claim["agrees"] for run in comparison["runs"] for claim in run["summary"]["claims"])
     assert shown_tab(window) == "Compare"
+    assert window.layer_panel.tree_view.hasFocus()   # and not the next field after a button that is gone
 
 
 def test_only_variants_that_train_the_same_model_are_compared(window: MainWindow) -> None:

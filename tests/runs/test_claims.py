@@ -190,6 +190,12 @@ def test_a_scenario_is_known_by_its_file_and_with_all_defaults_written_out(name:
     assert name_of(changed(name, "train", device="cpu", threads=1)) == name
 
 
+def test_a_network_without_pretrained_weights_is_the_same_scenario_with_none() -> None:
+    assert name_of(changed("10-names", "model", weights="none")) == "10-names"
+    assert scenario_of(changed("06-fine-tune", "model", weights="none")) is scenario_of(config_of("06-from-scratch"))
+    assert scenario_of(changed("09-encoder-frozen", "model", weights="none")) is None
+
+
 def test_phases_in_another_order_and_the_defaults_of_a_scheduler_are_the_same_scenario() -> None:
     content = config_of("05-head-first").to_dict()
     content["freeze"]["phase"].reverse()
