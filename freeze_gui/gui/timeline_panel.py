@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from freeze_gui.freezing.presets import has_body
 from freeze_gui.gui.timeline_form import PhaseForm
-from freeze_gui.gui.timeline_geometry import Spans, actual_spans
+from freeze_gui.gui.timeline_geometry import AXIS_HEIGHT, ROW_HEIGHT, Spans, actual_spans
 from freeze_gui.gui.timeline_paint import Actual
 from freeze_gui.gui.timeline_state import Bar, Layers, Timeline, adding, removing, selecting, with_bar
 from freeze_gui.gui.timeline_table import PhaseTable
@@ -151,7 +151,7 @@ class TimelinePanel(QWidget):
 
         if at_once or time.perf_counter() - self._rows_at >= ACTUAL_PERIOD_S:
             self._rows_at = time.perf_counter()
-            self._rows = [spans(row.layers) for row in (*timeline.bars, *timeline.tasks)]
+            self._rows = [spans(bar.layers) for bar in timeline.bars] + [spans(task.layers) for task in timeline.tasks]
         return Actual(self._rows, steps, recorder.ended is None)
 
     def _fill_table(self, actual: Actual | None) -> None:
@@ -176,6 +176,8 @@ class TimelinePanel(QWidget):
     def on_selected(self, place: int) -> None:
         """Let the ticks be those of another bar."""
         self._plan.show(selecting(self._plan.timeline, place))
+        middle = self.view.geometry_.row_top(place) + ROW_HEIGHT / 2
+        self.scroll.ensureVisible(0, int(middle), 0, int(ROW_HEIGHT / 2 + AXIS_HEIGHT))   # below the axis
 
     @Slot(int)
     def on_row_chosen(self, row: int) -> None:
@@ -239,7 +241,7 @@ class TimelinePanel(QWidget):
         self._buttons.addWidget(edits, 0, 0)
         self._buttons.addWidget(self.table_button, 0, 3)
         self._place_presets()
-        scroll = QScrollArea(self)
+        self.scroll = scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)

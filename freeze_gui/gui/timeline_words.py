@@ -8,6 +8,7 @@ from freeze_gui.models.layer_tree import LayerTree
 
 EMPTY = "Nothing is frozen: tick layers in the tree, or choose a preset"
 NO_LAYERS = "no layers ticked"
+_MOST_SPANS = 3
 COLUMNS = ("Phase", "Frozen", "From", "To", "Unit", "Rate factor", "Really frozen")
 
 
@@ -45,8 +46,9 @@ def ticks_words(timeline: Timeline) -> str:
 
 
 def spans_words(windows: Spans) -> str:
-    """Return the steps in which something was frozen, such as ``0–100, 150–300``."""
-    return ", ".join(f"{start:,}–{stop:,}" for start, stop in windows)
+    """Return the steps in which something was frozen, such as ``0–100, 150–300``; the first few of many."""
+    words = ", ".join(f"{start:,}–{stop:,}" for start, stop in windows[:_MOST_SPANS])
+    return words if len(windows) <= _MOST_SPANS else f"{words} and {len(windows) - _MOST_SPANS:,} more"
 
 
 def table_rows(
@@ -69,7 +71,7 @@ def table_rows(
         for at, bar in enumerate(timeline.bars)
     ]
     for at, task in enumerate(timeline.tasks, len(timeline.bars)):
-        rows.append((f"task {task.task}", names[at], "0", "end", "steps of the task", "1", seen[at]))
+        rows.append((task.task, names[at], "0", "end", "its steps", "1", seen[at]))
     return rows
 
 

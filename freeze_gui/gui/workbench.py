@@ -89,7 +89,8 @@ class Workbench(QObject):
         """Show the new run."""
         self._plan_waits = False
         self._add_runs([recorder])
-        self._window.show_run_tab()
+        if self._window.tabs.currentWidget() is not self._window.timeline_panel:   # its playhead shows the run as well
+            self._window.show_run_tab()
         self._window.layer_panel.tree_view.setFocus()   # ticks go on while the run does
 
     @Slot(object)

@@ -319,6 +319,24 @@ def test_the_table_says_what_the_drawing_shows(qtbot: QtBot, window: MainWindow)
     assert window.layer_panel.model.plan.timeline.selected == 0
 
 
+def test_a_phase_chosen_by_keys_comes_into_view(window: MainWindow) -> None:
+    panel = window.timeline_panel
+    for _ in range(20):
+        press(window, "addPhaseButton")
+    for _ in range(20):
+        QTest.keyClick(panel.view, Qt.Key.Key_Up)
+    assert panel.scroll.verticalScrollBar().value() == 0
+    for _ in range(20):
+        QTest.keyClick(panel.view, Qt.Key.Key_Down)
+    bottom = panel.view.y() + AXIS_HEIGHT + 21 * ROW_HEIGHT
+    assert bottom <= panel.scroll.viewport().height()
+
+
+def test_a_run_leaves_the_timeline_in_view(qtbot: QtBot, window: MainWindow) -> None:
+    run_and_wait(qtbot, window, steps=3)
+    assert window.tabs.currentWidget() is window.timeline_panel
+
+
 def test_the_window_has_room_on_a_small_screen(qtbot: QtBot, window: MainWindow) -> None:
     assert window.timeline_panel.minimumSizeHint().width() < 720
     window.timeline_panel.resize(500, 400)

@@ -44,6 +44,12 @@ def test_the_table_has_a_row_for_each_phase_and_task() -> None:
     timeline = Timeline((Bar(A, 0, 4, lr_factor=0.5),), (TaskBar("t", A, ("0",)),))
     assert words.table_rows(timeline, ["0", "0"], [[], [(0, 2), (5, 9)]]) == [
         ("1", "0", "0", "4", "step", "0.5", "never"),
-        ("task t", "0", "0", "end", "steps of the task", "1", "0–2, 5–9"),
+        ("t", "0", "0", "end", "its steps", "1", "0–2, 5–9"),
     ]
     assert words.table_rows(timeline, ["0", "0"], None)[0][-1] == ""
+
+
+def test_of_many_steps_by_turns_the_first_few_are_named() -> None:
+    by_turns = [(step, step + 1) for step in range(0, 20, 2)]
+    assert words.spans_words(by_turns) == "0–1, 2–3, 4–5 and 7 more"
+    assert words.spans_words(by_turns[:3]) == "0–1, 2–3, 4–5"
