@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from freeze_gui.freezing.forecast import CUTTING, Basis, TensorForecast
+from freeze_gui.freezing.basis import Basis, TensorForecast
+from freeze_gui.freezing.life import CUTTING
 from freeze_gui.freezing.reach import Reach
 
 FLAGS = ("requires_grad", "filter")

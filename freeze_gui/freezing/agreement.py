@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from freeze_gui.freezing.forecast import TensorForecast
+from freeze_gui.freezing.basis import TensorForecast
 from freeze_gui.freezing.verdict import TensorVerdict
 
 

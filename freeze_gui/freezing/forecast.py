@@ -11,109 +11,19 @@ its first moment is something, and whether it is known to be zero. Long stretche
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from freeze_gui.freezing.facts import ANY, FIRST, TRAINING, TensorFacts, facts_of
+from freeze_gui.freezing.basis import Basis, TensorForecast, moments_of
+from freeze_gui.freezing.facts import facts_of
+from freeze_gui.freezing.life import Life
 from freeze_gui.freezing.methods import PausedIdeal
-from freeze_gui.freezing.norm_layers import is_inside_parametrization
 from freeze_gui.freezing.plan import FreezePlan
-from freeze_gui.freezing.reach import Reach
-from freeze_gui.freezing.rules import Rule, rule_of
+from freeze_gui.freezing.rules import rule_of
 
-CUTTING = ("no_grad", "detach")
-"""Methods that wrap a module's forward instead of touching its parameters."""
-
-_SETTLED = 3
-"""After so many steps (turns, where tasks alternate) under the same plan nothing new can happen."""
-
-
-_RPROP_LEAST = 1e-6
-"""The least step of Rprop by default, which it takes at a learning rate of 0 too."""
-
-
-class Gradient(Enum):
-    """The class of gradient that an optimizer step sees on a parameter."""
-
-    NONE = "none"
-    ZERO = "zero"
-    STALE = "stale"
-    LIVE = "live"
-
-
-@dataclass(frozen=True)
-class TensorForecast:
-    """What will happen to one frozen tensor.
-
-    Attributes
-    ----------
-    name, role, layer
-        As in `TensorVerdict`.
-    causes
-        What will move it; none when it will hold.
-    unsure
-        What may move it: its true gradient is zero, or its decay as small as a rounding, so that the last bit decides.
-    leaves_gradient
-        Whether a gradient that is not zero is in place when clipping looks at it.
-    state_evolves
-        Whether the optimizer goes on changing its momentum.
-    """
-
-    name: str
-    role: str
-    layer: str
-    causes: frozenset[str]
-    unsure: frozenset[str] = frozenset()
-    leaves_gradient: bool = False
-    state_evolves: bool = False
-
-
-@dataclass(frozen=True)
-class Basis:
-    """All that a forecast is made from, as plain values: it can be made again for the steps that a run really took.
-
-    Attributes
-    ----------
-    plan, rule, zero_grad, accumulate
-        What is configured; `rule` with what a scheduler does to momentum.
-    tensors, modules
-        The model: facts of its tensors, and the paths of all its modules.
-    turns
-        The tasks of the batches of one epoch, in turn; (None,) without tasks.
-    reaches
-        (frozen modules, task) → what a backward reaches; a pair that is not there could not be tried.
-    held_until
-        First step at which a learning rate of 0 is one no more, because the scheduler overwrites it; None for never.
-    lr_is_zero
-        Whether the learning rate is 0 for everyone.
-    """
-
-    plan: FreezePlan
-    rule: Rule
-    zero_grad: str
-    tensors: tuple[TensorFacts, ...]
-    modules: tuple[str, ...]
-    accumulate: int = 1
-    turns: tuple[str | None, ...] = (None,)
-    reaches: Mapping[tuple[frozenset[str], str | None], Reach] = field(default_factory=dict)
-    held_until: int | None = None
-    lr_is_zero: bool = False
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One step of the run: what is frozen in its forward and after its backward, what has just thawed, its tasks."""
-
-    step: int
-    in_forward: frozenset[str]
-    frozen: frozenset[str]
-    thawed: frozenset[str]
-    tasks: tuple[str | None, ...]
+__all__ = ["TensorForecast", "forecast", "forecast_steps", "pairs_to_try"]
 
 
 def forecast(
@@ -147,12 +57,12 @@ def forecast_steps(
     tasks
         The tasks of all steps, where they are known; else they come in turn.
     """
-    moments = list(_moments(basis, steps, first, tasks))
-    lives: dict[str, _Life] = {}
+    moments = list(moments_of(basis, steps, first, tasks))
+    lives: dict[str, Life] = {}
     # a weight that starts at zero (a head, the last one of a residual branch) lets no gradient through at first
     zeros = {t.name for t in basis.tensors if t.is_zero and t.role == "parameter" and not t.name.endswith("bias")}
     for facts in basis.tensors:
-        life = _Life(facts, basis, bool(zeros - {facts.name}))
+        life = Life(facts, basis, bool(zeros - {facts.name}))
         for moment in moments:
             life.take(moment, counts=moment.step >= first)
         lives[facts.name] = life
@@ -185,207 +95,6 @@ def forecast_steps(
 def pairs_to_try(basis: Basis, steps: int, most: int) -> list[tuple[frozenset[str], str | None]]:
     """Return which sets of modules are frozen in the forwards of which tasks, the first `most` of them."""
     pairs: dict[tuple[frozenset[str], str | None], None] = {}
-    for moment in _moments(basis, steps, 0, None):
+    for moment in moments_of(basis, steps, 0, None):
         pairs |= dict.fromkeys((moment.in_forward, task) for task in moment.tasks)
     return list(pairs)[:most]
-
-
-class _Life:
-    """One tensor on its way through the steps."""
-
-    def __init__(self, facts: TensorFacts, basis: Basis, behind_zeros: bool) -> None:
-        self.facts = facts
-        self.causes: set[str] = set()
-        self.unsure: set[str] = set()
-        self.was_frozen = self.leaves_gradient = self.state_evolves = False
-        self.frozen_at: set[int] = set()
-        self.moves_at: set[int] = set()
-        self._basis = basis
-        self._gradient = Gradient.NONE
-        self._shifted = False          # its gradient is nothing but round-off, or may be zero
-        self._has_moment = False
-        self._sure_moment = False      # there is more than round-off in it
-        self._stepped = False          # the last step had a learning rate: ASGD goes on with it once
-        self._is_zero = facts.is_zero
-        self._ever_moved = False
-        self._wholly: dict[frozenset[str], bool] = {}
-        self._behind_zeros = behind_zeros
-        self._behind_zeros = behind_zeros
-
-    def take(self, moment: Moment, counts: bool) -> None:
-        """Go through one step."""
-        basis, method = self._basis, self._basis.plan.method
-        before, now = self._owned(moment.in_forward), self._owned(moment.frozen)
-        if basis.plan.thaw == "reset_state" and not before and self._owned(moment.thawed):
-            self._has_moment = self._sure_moment = self._stepped = False
-        if now and counts:
-            self.was_frozen = True
-            self.frozen_at.add(moment.step)
-        self._forward(moment, before and counts)
-        if self.facts.role != "parameter":
-            return
-        out_of_group = method in ("exclude", "filter")
-        if not (before and out_of_group) and basis.zero_grad != "never":
-            keeps = basis.zero_grad == "zero" and self._gradient is not Gradient.NONE
-            self._gradient = Gradient.ZERO if keeps else Gradient.NONE
-        if self._gradient is Gradient.LIVE:
-            self._gradient = Gradient.STALE
-        if self._learns(moment):
-            self._gradient = Gradient.LIVE
-        if now and method == "grad_none":
-            self._gradient = Gradient.NONE
-        if now and method == "grad_zero" and self._gradient is not Gradient.NONE:
-            self._gradient = Gradient.ZERO
-        self.leaves_gradient |= now and self._gradient in (Gradient.LIVE, Gradient.STALE)
-        if not (now and out_of_group) and self._gradient is not Gradient.NONE:
-            self._step(moment, now, counts)
-
-    def _owned(self, modules: frozenset[str]) -> bool:
-        return any(layer in modules for layer in self.facts.layers)
-
-    def _forward(self, moment: Moment, is_frozen: bool) -> None:
-        """Let the module's own forward write the tensor."""
-        facts = self.facts
-        if not facts.written_in or not self._runs(moment):
-            return
-        if facts.role == "parameter" and self._basis.plan.method == "restore":
-            return   # it is copied back after the step
-        if is_frozen and (facts.written_in != FIRST or self._ever_moved):
-            (self.unsure if facts.written_in == FIRST else self.causes).add(facts.written_as)
-
-    def _runs(self, moment: Moment) -> bool:
-        """Tell whether the module's forward runs so that it writes."""
-        facts, plan = self.facts, self._basis.plan
-        for task in moment.tasks:
-            reach = self._basis.reaches.get((moment.in_forward, task))
-            if reach is not None:
-                there = reach.ran_in_training if facts.written_in == TRAINING else frozenset(reach.ran)
-                if any(layer in there for layer in facts.layers):
-                    return True
-            else:
-                is_norm = facts.written_as == "running_statistics" or is_inside_parametrization(facts.layers[0])
-                in_eval = self._owned(moment.in_forward) and (
-                    plan.method == "eval_only" or (plan.norm == "eval" and is_norm)
-                )
-                if facts.written_in in (ANY, FIRST) or not in_eval:
-                    return True
-        return False
-
-    def _learns(self, moment: Moment) -> bool:
-        """Tell whether this step's backward writes a gradient; note whether it is nothing but round-off."""
-        found = False
-        shifted = self._gradient is not Gradient.STALE or self._shifted
-        for task in moment.tasks:
-            reach = self._basis.reaches.get((moment.in_forward, task))
-            if reach is None:
-                learns = self.facts.learns and not self._is_held(moment.in_forward)
-            else:
-                learns = self.facts.name in reach.learning
-            if learns:
-                found = True
-                nothing_yet = moment.step == 0 and self._behind_zeros
-                shifted = shifted and (nothing_yet or (reach is not None and self.facts.name in reach.shifted))
-        if found:
-            self._shifted = shifted
-        return found
-
-    def _is_held(self, frozen: frozenset[str]) -> bool:
-        """Tell whether the method keeps gradients from being computed, as far as the structure shows."""
-        method = self._basis.plan.method
-        if method in ("requires_grad", "filter"):
-            return self._owned(frozen)
-        if method not in CUTTING or not self._owned(frozen):
-            return False
-        if frozen not in self._wholly:
-            wrapped = _wholly_frozen(self._basis.modules, frozen)
-            self._wholly[frozen] = all(layer in wrapped for layer in self.facts.layers)
-        return self._wholly[frozen]
-
-    def _step(self, moment: Moment, is_frozen: bool, counts: bool) -> None:
-        """Let the optimizer take its step with a gradient that is not None."""
-        step = moment.step
-        basis, rule = self._basis, self._basis.rule
-        self.state_evolves |= is_frozen and rule.momentum
-        # the scheduler sets the rates before the forward, so a rate that becomes 0 after backward lasts one step
-        set_since = is_frozen and not self._owned(moment.in_forward)
-        held = basis.held_until is None or step < basis.held_until or set_since
-        lr_is_zero = basis.lr_is_zero or (is_frozen and basis.plan.method == "lr_zero" and held)
-        able = not lr_is_zero or (rule.at_lr_zero == "once" and self._stepped)
-        causes: set[str] = set()
-        unsure: set[str] = set()
-        if self._gradient is Gradient.ZERO:
-            if rule.decay and able and not self._is_zero:
-                self._decay(causes, unsure)
-            if rule.momentum and self._has_moment and able:
-                (causes if self._sure_moment else unsure).add("momentum")
-            filled = rule.decay_fills_momentum and not self._is_zero
-            self._has_moment |= filled
-            self._sure_moment |= filled
-        else:
-            cause = "gradient" if self._gradient is Gradient.LIVE else "stale_gradient"
-            if able or rule.at_lr_zero == "always":
-                (unsure if self._shifted else causes).add(cause)
-                if self._shifted:   # a gradient that comes out as zero leaves decay and momentum to it
-                    unsure |= {"weight_decay"} if rule.decay else set()
-                    unsure |= {"momentum"} if rule.momentum and self._has_moment else set()
-            self._has_moment = True
-            self._sure_moment |= not self._shifted or (rule.decay_fills_momentum and not self._is_zero)
-        self._stepped = not lr_is_zero
-        if self._is_tiny(lr_is_zero):
-            causes, unsure = set(), causes | unsure
-        moves = bool(causes or unsure) and not (is_frozen and basis.plan.method == "restore")
-        if moves:
-            self._is_zero = False
-            self._ever_moved = True
-            self.moves_at.add(step)
-            if is_frozen and counts:
-                self.causes |= causes
-                self.unsure |= unsure
-
-    def _is_tiny(self, lr_is_zero: bool) -> bool:
-        """Tell whether rounding may take a whole step: weights of half precision hardly feel a small learning rate."""
-        rule = self._basis.rule
-        lr = _RPROP_LEAST if lr_is_zero and rule.at_lr_zero == "always" else rule.lr
-        return lr is not None and 0 < lr < self.facts.eps / 256
-
-    def _decay(self, causes: set[str], unsure: set[str]) -> None:
-        """Add decay, unless the part that it takes is lost in the rounding of every element, or may be."""
-        rule, eps = self._basis.rule, self.facts.eps
-        if rule.decay_share is None or rule.decay_share > eps / 2:
-            causes.add("weight_decay")
-        elif rule.decay_share * rule.decay_gain > eps / 8:
-            unsure.add("weight_decay")
-
-
-def _wholly_frozen(modules: Sequence[str], frozen: frozenset[str]) -> set[str]:
-    """Return the modules that are frozen with everything below them: those whose forward a method may wrap."""
-    partly = {""} if any(path not in frozen for path in modules) else set()
-    for path in modules:
-        while path and path not in frozen:
-            path = path.rpartition(".")[0]
-            partly.add(path)
-    return {path for path in modules if path in frozen and path not in partly}
-
-
-def _moments(basis: Basis, steps: int, first: int, tasks: Sequence[str | None] | None) -> Iterator[Moment]:
-    """Yield the steps of a run, without those in the middle of long stretches where nothing changes."""
-    plan = basis.plan
-    turns = basis.turns
-    edges = {0, first, steps} | {edge for p in plan.phases for edge in (p.start, p.stop) if edge is not None}
-    edges = {edge for edge in edges if 0 <= edge <= steps}
-    settled = _SETTLED * len(turns)
-    before: frozenset[str] = frozenset()
-    for start, stop in pairwise(sorted(edges)):
-        near = range(start, stop)
-        if stop - start > 2 * settled + 2 and tasks is None:
-            near = [*range(start, start + settled), *range(stop - settled, stop)]   # type: ignore[assignment]
-        for step in near:
-            if tasks is not None and step < len(tasks):
-                of_step: tuple[str | None, ...] = (tasks[step],)
-            else:
-                begins = step % -(-len(turns) // basis.accumulate) * basis.accumulate
-                of_step = turns[begins : begins + basis.accumulate]
-            wanted = plan.frozen_at(step, of_step[0])
-            in_forward = wanted & before if plan.moment == "after_backward" else wanted
-            yield Moment(step, in_forward, wanted, before - wanted, of_step)
-            before = wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from freeze_gui.freezing.bits import differ
 from freeze_gui.freezing.causes import SharedMemory, Suspect, causes_in_shared_memory, causes_of_step
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.effective import effective_weights
+from freeze_gui.freezing.memory import aliases_of
 from freeze_gui.freezing.watched import Cause, Watched, every_tensor, version_of
 from freeze_gui.models.layer_tree import own_tensors
 
@@ -92,7 +92,7 @@ class FrozenWatch:
             if watched.reference is None and watched.owners_in(self._context.frozen):
                 watched.begin(step)
                 self._frozen_effective.append(watched)
-        self._aliases = _aliases(self._frozen, self._context.model)
+        self._aliases = aliases_of(self._frozen, self._context.model)
         if not self._hooks:
             self._hooks = [
                 self._context.model.register_forward_pre_hook(self._on_forward_begins),
@@ -254,42 +254,6 @@ def _homes(model: nn.Module) -> dict[str, tuple[nn.Module, str, nn.Module]]:
 
 def _buffer_cause(watched: Watched) -> str:
     return "running_statistics" if watched.is_statistic else "forward_write"
-
-
-def _aliases(frozen: Iterable[Watched], model: nn.Module) -> dict[int, list[nn.Parameter]]:
-    """Return the other parameters that lie in the memory of each frozen tensor; nothing for most models."""
-    in_memory: dict[int, dict[int, nn.Parameter]] = {}
-    for parameter in model.parameters():
-        if parameter.layout == torch.strided and (address := parameter.untyped_storage().data_ptr()):
-            in_memory.setdefault(address, {})[id(parameter)] = parameter
-    found: dict[int, list[nn.Parameter]] = {}
-    for watched in frozen:
-        tensor = watched.read()
-        if tensor.layout != torch.strided:
-            continue
-        others = [
-            p
-            for key, p in in_memory.get(tensor.untyped_storage().data_ptr(), {}).items()
-            if key != id(tensor) and _overlap(p, tensor)
-        ]
-        if others:
-            found[id(watched)] = others
-    return found
-
-
-def _overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Tell whether two tensors in one storage may have an element in common: slices of one block have none."""
-    (a_from, a_to), (b_from, b_to) = _span(a), _span(b)
-    return a_from < b_to and b_from < a_to
-
-
-def _span(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return the bytes of its storage that lie between a tensor's first and last element."""
-    start = int(tensor.storage_offset()) * tensor.element_size()
-    if tensor.numel() == 0:
-        return start, start
-    last = sum((int(size) - 1) * int(stride) for size, stride in zip(tensor.size(), tensor.stride(), strict=True))
-    return start, start + (last + 1) * tensor.element_size()
 
 
 def _verdict(watched: Watched, steps: int) -> TensorVerdict:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from freeze_gui.freezing.advice import Circumstances, ForecastWarning, advise
+from freeze_gui.freezing.basis import Basis, TensorForecast
 from freeze_gui.freezing.effective import effective_weights
 from freeze_gui.freezing.facts import facts_of
-from freeze_gui.freezing.forecast import Basis, TensorForecast, forecast_steps, pairs_to_try
+from freeze_gui.freezing.forecast import forecast_steps, pairs_to_try
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.freezing.reach import Reach, reach
 from freeze_gui.freezing.rules import Rule, rule_of, with_cycled_momentum

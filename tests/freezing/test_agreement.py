@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from freeze_gui.freezing.agreement import disagreements
-from freeze_gui.freezing.forecast import TensorForecast
+from freeze_gui.freezing.basis import TensorForecast
 from freeze_gui.freezing.verdict import Cause, TensorVerdict
 
 

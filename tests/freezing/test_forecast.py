@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from freeze_gui.freezing.forecast import forecast
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.plan import FreezePlan, Phase
-from freeze_gui.freezing.rules import rule_of
-from freeze_gui.training.optimizers import hyper_parameters, optimizer_names
+from freeze_gui.training.optimizers import hyper_parameters
 from tests.freezing.law import RULES, expected_causes, gradient_classes
 from tests.freezing.test_law import CELLS, MOMENTS, STEPS
 from tests.support.network import Net
@@ -37,22 +35,6 @@ def test_every_cell_of_the_law_is_forecast() -> None:
             assert set(causes) == {name for name in model.state_dict() if name.startswith(("norm", "middle"))}
 
 
-@pytest.mark.parametrize("name", optimizer_names())
-def test_the_law_knows_every_optimizer_that_can_be_chosen_but_the_sparse_one(name: str) -> None:
-    assert (rule_of(name, hyper_parameters(name)) is None) == (name == "SparseAdam")
-
-
-@pytest.mark.parametrize("name", [name for name in optimizer_names() if name != "SparseAdam"])
-def test_what_a_rule_does_with_a_zero_gradient_is_what_torch_does(name: str) -> None:
-    hyper = hyper_parameters(name)
-    rule = rule_of(name, hyper)
-    assert rule is not None
-    fresh = _moves_on_zero(name, live_first=False)
-    after_live = _moves_on_zero(name, live_first=True)
-    assert fresh == rule.decay
-    assert after_live == (rule.decay or rule.momentum)
-
-
 def test_an_unknown_optimizer_cannot_be_forecast() -> None:
     assert forecast(Net(), FreezePlan(), "Lion", {}, "none", 10) is None
 
@@ -65,15 +47,3 @@ def test_nothing_frozen_forecasts_nothing() -> None:
 def test_a_window_that_never_opens_forecasts_nothing(method: str) -> None:
     plan = FreezePlan((Phase(frozenset({"last"}), 10),), method=method)
     assert forecast(Net(), plan, "Adam", hyper_parameters("Adam"), "none", 10) == ()
-
-
-def _moves_on_zero(name: str, live_first: bool) -> bool:
-    weight = torch.nn.Parameter(torch.ones(2, 2))
-    optimizer = getattr(torch.optim, name)([weight])
-    if live_first:
-        weight.grad = torch.ones(2, 2)
-        optimizer.step()
-    before = weight.detach().clone()
-    weight.grad = torch.zeros(2, 2)
-    optimizer.step()
-    return not torch.equal(weight.detach(), before)
