@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from freeze_gui.errors import UserError
-from freeze_gui.freezing.methods import METHODS
+from freeze_gui.runs.grid import checked_methods
+from freeze_gui.runs.interleave import interleaved_events
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
@@ -29,30 +28,21 @@ def configs_for_methods(config: RunConfig, methods: Iterable[str]) -> list[RunCo
     UserError
         When a method is unknown, or none is named.
     """
-    chosen: dict[str, None] = {}
-    for method in methods:
-        if method == "all":
-            chosen.update(dict.fromkeys(METHODS))
-        elif method in METHODS:
-            chosen[method] = None
-        else:
-            near = difflib.get_close_matches(method, METHODS, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(METHODS)}"
-            raise UserError(f"{method!r} is no freezing method; {hint}")
-    if not chosen:
-        raise UserError(f"name at least one freezing method: all, or some of {', '.join(METHODS)}")
-    return [config.with_method(method) for method in chosen]
+    return [config.with_method(method) for method in checked_methods(methods)]
 
 
 def compare_events(
-    configs: Sequence[RunConfig], control: RunControl | None = None
+    configs: Sequence[RunConfig], control: RunControl | None = None, interleave: bool = False
 ) -> Iterator[tuple[int, RunEvent]]:
-    """Yield (index of the run, event) of each run, one run after another.
+    """Yield (index of the run, event) of each run, one run after another, or in turns so that times can be compared.
 
     A run that fails does not keep the others from running. Stopping ends them all, because they share `control`: a
     run that did not begin yields nothing but its `RunEnded`.
     """
     control = control or RunControl()
+    if interleave:
+        yield from interleaved_events(configs, control)
+        return
     for index, config in enumerate(configs):
         with closing(_events(config, control)) as events:
             for event in events:
