@@ -58,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="one run, without the window")
     run.add_argument("config", metavar="CONFIG", help=config_help)
     run.add_argument("--json", metavar="OUT", help="write the summary as JSON; - is stdout")
-    run.add_argument("--save", metavar="RUN", help="keep the run: its summary with all measured series, as JSON")
+    run.add_argument("--save", metavar="RUN", help="keep the run: as it goes in a new file where the name ends "
+                     "in .freezerun, else its summary with all measured series as JSON")
     run.add_argument("--checkpoint", metavar="FILE", help="write where the run stands when it ends or is stopped")
     run.add_argument("--resume", metavar="FILE", help="go on from a checkpoint of the same configuration")
     run.add_argument("--device", default="auto", help=device_help)
@@ -94,6 +95,7 @@ def _run(options: argparse.Namespace) -> int:
     from freeze_gui.runs.execute import execute, never_began
     from freeze_gui.runs.export import check_writable, to_json, write_text
     from freeze_gui.runs.scenarios import config_path
+    from freeze_gui.runs.store import SUFFIX, RunWriter
     from freeze_gui.training.checkpoint import load_checkpoint
     from freeze_gui.training.config import load_config
 
@@ -102,14 +104,19 @@ def _run(options: argparse.Namespace) -> int:
     checkpoint_path = check_writable(options.checkpoint) if options.checkpoint else None
     config = load_config(config_path(options.config)).with_device(options.device)
     resume = load_checkpoint(Path(options.resume)) if options.resume else None
+    writer = RunWriter(save_path, config) if save_path is not None and save_path.suffix == SUFFIX else None
     with _stopped_by_interrupt() as control, _stdout_kept_clean(), ProgressLine() as progress:
-        recorder = execute(config, control, progress.handle, resume, checkpoint_path)
+        recorder = execute(config, control, progress.handle, resume, checkpoint_path, writer)
     if never_began(recorder):
+        if writer is not None:
+            writer.path.unlink(missing_ok=True)
         raise UserError(f"{options.config}: {_error(recorder)}")
     summary = recorder.summary()
-    if save_path is not None:
+    if save_path is not None and writer is None:
         write_text(save_path, to_json(summary))
     _write(json_path, summary, run_text(summary))
+    if writer is not None and writer.error is not None:
+        raise UserError(writer.error)
     return _exit_code([recorder])
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from freeze_gui.errors import UserError
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.runs.store_writer import RunWriter
 from freeze_gui.training.checkpoint import Checkpoint, save_checkpoint
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
@@ -21,6 +23,7 @@ def execute(
     on_event: Callable[[RunEvent], None] | None = None,
     resume: Checkpoint | None = None,
     checkpoint_path: Path | None = None,
+    writer: RunWriter | None = None,
 ) -> RunRecorder:
     """Run `config` to its end and return what was recorded.
 
@@ -36,6 +39,8 @@ def execute(
         Where to go on from.
     checkpoint_path
         Where to write how a run stands that was completed or stopped; a failed one leaves the file as it is.
+    writer
+        Saves the run as it goes, and is closed at its end.
 
     Raises
     ------
@@ -44,10 +49,13 @@ def execute(
     """
     recorder = RunRecorder(config)
     trainer = Trainer(config, control, resume)
-    for event in trainer.events():
-        recorder.handle(event)
-        if on_event is not None:
-            on_event(event)
+    with writer or nullcontext():
+        for event in trainer.events():
+            recorder.handle(event)
+            if writer is not None:
+                writer.handle(event)
+            if on_event is not None:
+                on_event(event)
     if checkpoint_path is not None and recorder.status in ("completed", "stopped"):
         checkpoint = trainer.checkpoint()
         if checkpoint is not None:

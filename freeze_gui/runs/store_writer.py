@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from freeze_gui.errors import UserError
 from freeze_gui.runs.store_chunk import Chunk, Names
@@ -52,6 +53,8 @@ class RunWriter:
         self._closing = threading.Event()
         self._chunk: Chunk | None = None
         self._masks, self._tasks = Names(), Names()
+        self._last_flags: NDArray[np.bool_] | None = None
+        self._last_mask = 0
         self._steps = 0
         self._status = "loading"
         self._frozen = self._leaked = False
@@ -140,10 +143,12 @@ class RunWriter:
             case Evaluated():
                 self._chunk.add_evaluation(event)
 
-    def _mask(self, frozen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
-        bits = frozen.tobytes()
-        self._frozen = self._frozen or b"\1" in bits
-        return self._masks.number(bits)
+    def _mask(self, frozen: NDArray[np.bool_]) -> int:
+        """Return the number of these flags, whose array is shared between steps with the same plan."""
+        if frozen is not self._last_flags:
+            self._last_flags, self._last_mask = frozen, self._masks.number(frozen.tobytes())
+            self._frozen = self._frozen or bool(frozen.any())
+        return self._last_mask
 
     def _verdict(self) -> str:
         return "leaked" if self._leaked else "held" if self._frozen else "nothing frozen" if self._steps else ""
