@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CAPTIONS = ("Parameter", "Steps", "‖m‖", "‖v‖")
 TIPS = (
-    "Full name of the parameter; ❄ is frozen at that step",
+    "Full name of the parameter; a snowflake where it is frozen at that step",
     "Optimizer steps that this parameter took, as the optimizer counts them",
     "Norm of the first moment: the running average of gradients, or momentum",
     "Norm of the second moment: the running average of squared gradients",
@@ -36,10 +36,10 @@ class StateRow:
     frozen: bool
 
     def texts(self) -> tuple[str, ...]:
-        """Return the row as it is shown: a frozen parameter has a snowflake before its name."""
+        """Return the row's cells."""
         step = NONE if self.step is None else f"{self.step:,.0f}"
         moments = (NONE if norm is None else _norm(norm) for norm in (self.first_moment_norm, self.second_moment_norm))
-        return (f"❄ {self.name}" if self.frozen else self.name, step, *moments)
+        return (self.name, step, *moments)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StateView:
     def as_text(self) -> str:
         """Return the table for the clipboard, columns parted by tabs."""
         lines = ["\t".join(("Parameter", "Steps", "First moment norm", "Second moment norm", "Frozen"))]
-        lines += ["\t".join((row.name, *row.texts()[1:], "frozen" if row.frozen else "")) for row in self.rows]
+        lines += ["\t".join((*row.texts(), "frozen" if row.frozen else "")) for row in self.rows]
         return "\n".join(lines)
 
 

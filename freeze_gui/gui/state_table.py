@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QColor, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QSpinBox, QTableView, QToolButton, QVBoxLayout, QWidget
 
 from freeze_gui.gui.fields import whole_number_box
-from freeze_gui.gui.state_rows import CAPTIONS, NONE, TIPS, StateView, state_view
+from freeze_gui.gui.state_rows import CAPTIONS, NONE, TIPS, StateRow, StateView, state_view
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ class StateModel(QAbstractTableModel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._texts: tuple[tuple[str, ...], ...] = ()
+        self._rows: tuple[StateRow, ...] = ()
 
-    def show(self, texts: tuple[tuple[str, ...], ...]) -> None:
-        """Show these cells; the same number of rows keeps selection and scroll bar where they are."""
-        if len(texts) != len(self._texts):
+    def show(self, rows: tuple[StateRow, ...]) -> None:
+        """Show these rows; the same number of them keeps selection and scroll bar where they are."""
+        if len(rows) != len(self._rows):
             self.beginResetModel()
-            self._texts = texts
+            self._rows = rows
             self.endResetModel()
-        elif texts != self._texts:
-            self._texts = texts
-            self.dataChanged.emit(self.index(0, 0), self.index(len(texts) - 1, len(CAPTIONS) - 1))
+        elif rows != self._rows:
+            self._rows = rows
+            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(CAPTIONS) - 1))
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008   # Qt's signature
         """Return the number of parameters."""
-        return 0 if parent.isValid() else len(self._texts)
+        return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008   # Qt's signature
         """Return the number of columns."""
@@ -48,17 +48,19 @@ class StateModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return a cell's text, colour or place."""
-        text = self._texts[index.row()][index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return text
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{self._texts[index.row()][0]}: {text}" if index.column() else text
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _NUMBERS:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return text.replace("❄", "frozen:")
-        if role == Qt.ItemDataRole.ForegroundRole and text == NONE:
-            return QColor(current_theme().muted)
+        row, column = self._rows[index.row()], index.column()
+        text = row.texts()[column]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return text
+            case Qt.ItemDataRole.DecorationRole if column == 0 and row.frozen:
+                return icon("snowflake")
+            case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
+                return f"{row.name}{', frozen' * row.frozen}" if column == 0 else f"{row.name}: {text}"
+            case Qt.ItemDataRole.TextAlignmentRole if column in _NUMBERS:
+                return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            case Qt.ItemDataRole.ForegroundRole if text == NONE:
+                return QColor(current_theme().muted)
         return None
 
     def headerData(
@@ -127,7 +129,7 @@ class StatePanel(QWidget):
             return
         self._view = state_view(self._recorder, None if self._follows else self.step_box.value())
         self.note.setText(self._view.note)
-        self.model.show(tuple(row.texts() for row in self._view.rows))
+        self.model.show(self._view.rows)
         self.table.setVisible(bool(self._view.rows))
         self.copy_button.setVisible(bool(self._view.rows))
         self._show_steps()
@@ -156,6 +158,7 @@ class StatePanel(QWidget):
     def on_theme_changed(self, theme: object) -> None:
         """Take the new colours."""
         self.copy_button.setIcon(icon("copy"))
+        self.table.viewport().update()   # snowflakes in the new colour
 
     def _fit_names(self) -> None:
         header = self.table.horizontalHeader()
@@ -181,7 +184,8 @@ class StatePanel(QWidget):
         self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.setShowGrid(False)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideLeft)   # the end tells parameters of a layer apart
+        self.table.setIconSize(QSize(12, 12))
         self.table.setWordWrap(False)
         small = self.table.font()   # four columns stand in a narrow pane
         small.setPointSizeF(small.pointSizeF() * 0.88)

@@ -55,7 +55,7 @@ def test_the_newest_state_is_shown_and_missing_is_not_zero() -> None:
 def test_an_earlier_step_shows_what_was_there_then() -> None:
     view = state_view(two_task_run(), 0)
     assert view.rows == (StateRow("first.weight", 1, 0.5, 0.25, False), StateRow("last.weight", None, None, None, True))
-    assert view.rows[1].texts() == ("❄ last.weight", NONE, NONE, NONE)
+    assert view.rows[1].texts() == ("last.weight", NONE, NONE, NONE)
     assert view.steps == (0, 1)
 
 
@@ -96,9 +96,14 @@ def test_the_table_goes_back_in_time_follows_the_run_and_is_copied(qtbot: QtBot)
     def cell(row: int, column: int) -> Any:
         return table.model().index(row, column).data()
 
+    def is_frozen(row: int) -> bool:
+        return str(table.model().index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole)).endswith(", frozen")
+
     assert (box.value(), cell(1, 1)) == (1, "1")
+    assert (is_frozen(0), is_frozen(1)) == (True, False)
     box.setValue(0)
     assert cell(1, 1) == NONE
+    assert (is_frozen(0), is_frozen(1)) == (False, True)
     step(run, 2, [[2, 0.5, 0.25], [1, 0.0, 2.0]], (False, True))
     panel.refresh()
     assert (box.value(), box.maximum(), cell(0, 1)) == (0, 2, "1")   # stays where the person looks
@@ -153,7 +158,7 @@ def test_the_tab_beside_the_code_shows_the_state_of_the_run_on_show(
     table = window.findChild(QTableView, "optimizerStateTable")
     assert table is not None
     steps = {table.model().index(row, 0).data(): table.model().index(row, 1).data() for row in range(3)}
-    assert steps["❄ stem.conv.weight"] == NONE   # frozen from the start: Adam never saw it
+    assert steps["stem.conv.weight"] == NONE   # frozen from the start: Adam never saw it
     run = window.controller.recorders[0].started
     assert run is not None
     assert window.state_panel.model.rowCount() == len(run.parameters)
