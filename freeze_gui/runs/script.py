@@ -1,0 +1,276 @@
+"""The same run as a standalone PyTorch script, which needs nothing of this program.
+
+Every branch is decided here, so that the script holds only what the run uses. Its text comes from the templates in
+``resources/templates``; the parts around them are found by `script_model`, `script_data`, `script_plan` and
+`script_rates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from torch import Tensor
+
+from freeze_gui.errors import UserError
+from freeze_gui.freezing.plan import resolve
+from freeze_gui.models.layer_tree import build_tree
+from freeze_gui.models.sources import LoadedModel
+from freeze_gui.resources import resource_path
+from freeze_gui.runs.export import check_writable, write_text
+from freeze_gui.runs.script_data import data_code
+from freeze_gui.runs.script_lines import ForwardCode, assigned_rates, intro_lines, list_constant, report, with_imports
+from freeze_gui.runs.script_model import model_code
+from freeze_gui.runs.script_plan import ScriptPlan, detaches_tuples, script_plan
+from freeze_gui.runs.script_rates import GROUP_CHANGING, rates_of
+from freeze_gui.training.batches import epoch_steps
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.control import RunControl
+from freeze_gui.training.device import choose_threads
+from freeze_gui.training.loading import Loaded, load
+from freeze_gui.training.schedule import check_data_suit
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script and what it reads.
+
+    Attributes
+    ----------
+    text
+        The script.
+    weights
+        What must lie beside it, under its name with the ending ``.pt``; None where it needs nothing.
+    """
+
+    text: str
+    weights: dict[str, Tensor] | None
+
+
+def standalone_script(config: RunConfig) -> str:
+    """Return a run as a Python script that needs only torch, and what its data need.
+
+    Raises
+    ------
+    UserError
+        When model, data or plan of the run are wrong.
+    """
+    return make_script(config).text
+
+
+def write_script(config: RunConfig, path: str | Path) -> list[Path]:
+    """Write the script of a run, and beside it the weights that it starts from where it cannot make them itself.
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
+
+    Raises
+    ------
+    UserError
+        When model, data or plan of the run are wrong, or a file cannot be written.
+    """
+    target = check_writable(path)
+    if target.suffix != ".py":
+        raise UserError(f"{path}: a script's name must end in .py")
+    script = make_script(config)
+    written = [target]
+    if script.weights is not None:
+        beside = check_writable(target.with_suffix(".pt"))
+        torch.save(script.weights, beside)
+        written.append(beside)
+    write_text(target, script.text)
+    return written
+
+
+def make_script(config: RunConfig) -> Script:
+    """Return the script of a run with the weights that it reads.
+
+    Raises
+    ------
+    UserError
+        When model, data or plan of the run are wrong.
+    """
+    callers_random = torch.get_rng_state()
+    try:
+        loaded = _loaded(config)
+        values = _values(config, loaded)
+    finally:
+        torch.set_rng_state(callers_random)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resource_path("templates")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,   # it is Python, not HTML
+    )
+    values["data_source"] = environment.get_template(values["data"].template).render(values | values["data"].values)
+    text = with_imports(environment.get_template("script.py.j2").render(values))
+    weights = None
+    if values["model"].has_weights:
+        weights = {name: tensor.clone() for name, tensor in loaded.model.module.state_dict().items()}
+    return Script(text, weights)
+
+
+def _loaded(config: RunConfig) -> Loaded:
+    """Load model and data as a run does."""
+    loading: Generator[Any, None, Loaded | None] = load(config, RunControl())
+    while True:
+        try:
+            next(loading)
+        except StopIteration as done:
+            assert isinstance(done.value, Loaded)   # nobody can have stopped it
+            return done.value
+
+
+def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
+    """Return all that the templates are given."""
+    train = config.train
+    steps_per_epoch = epoch_steps(loaded.data, train.accumulate)
+    total = train.steps or (train.epochs or 0) * (steps_per_epoch or 0)
+    check_data_suit(config.optimizer.scheduler, bool(loaded.data.validation), total)
+    module = loaded.model.module
+    plan = script_plan(resolve(config.freeze, build_tree(module), steps_per_epoch), module, total)
+    values = _plan_values(config, loaded.model, plan, total)
+    data, rates = data_code(config, loaded), values["rates"]
+    forward = ForwardCode(loaded.loss, data.call, data.targets, train.amp, train.device, data.adapts)
+    evaluated = bool(loaded.data.validation)
+    has_accuracy = evaluated and data.has_classes
+    within = evaluated and (not total or train.eval_every <= total)
+    names = "inputs, targets, task" if data.has_task else "inputs, targets"
+    uses_step = within or bool(values["late_events"]) or rates.last_step is not None or values["conditions_use_step"]
+    model = model_code(config, loaded.model, config.model.num_classes or _classes_of(config))
+    return values | {
+        "title": "A training run with frozen layers" if plan.groups else "A training run",
+        "intro": intro_lines(config, loaded, data.needs, model.has_weights),
+        "seed": train.seed,
+        "steps": train.steps,
+        "epochs": train.epochs,
+        "batch_size": config.data.batch_size,
+        "device": train.device,
+        "threads": train.threads or (1 if choose_threads(sum(p.numel() for p in module.parameters())) == 1 else None),
+        "model": model,
+        "data": data,
+        "uses_file": "from_file" in "".join(model.lines) or data.template == "data_file.py.j2",
+        "uses_batch_size": "drops_single" in data.values,
+        "accumulate": train.accumulate,
+        "has_validation": evaluated,
+        "has_accuracy": has_accuracy,
+        "batch_names": names,
+        "targets": forward.targets_on_device,
+        "forward": forward.lines,
+        "backward": "scaler.scale(loss).backward()" if train.amp == "fp16" else "loss.backward()",
+        "scaled": train.amp == "fp16",
+        "device_type": forward.device_type,
+        "batches": _batches(config),
+        "loop_head": _loop_head(config, names, uses_step),
+        "zero_grad": config.optimizer.zero_grad,
+        "clip": train.clip_grad_norm,
+        "evaluates_within": within,
+        "evaluates_at_end": evaluated and (not total or total % train.eval_every != 0),
+        "eval_every": train.eval_every,
+        "report": lambda indent, step="step + 1": report(indent, step, has_accuracy),
+        "list_constant": list_constant,
+        "assign_rates": lambda indent: assigned_rates(rates, indent),
+    }
+
+
+def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total: int) -> dict[str, Any]:
+    """Return what the templates are given of freezing and of learning rates."""
+    method, late = config.freeze.method, config.freeze.moment == "after_backward"
+    first = [event for event in plan.events() if event.step == 0 and not late]
+    later = tuple(event for event in plan.events() if event not in first)
+    groups_change = method in GROUP_CHANGING and bool(later or plan.has_tasks)
+    rates = rates_of(config.optimizer, config.freeze, model.module, total, groups_change)
+    everything = {id(p) for p in model.module.parameters()}
+    frozen = {id(p) for name in plan.layers for p in model.module.get_submodule(name).parameters()}
+    takes_some = method not in GROUP_CHANGING or (not rates.factors and frozen < everything)
+    is_inline = not plan.groups or (plan.is_static and not late and takes_some)
+    in_groups = bool(plan.groups) and not is_inline
+    conditions = [(group.name, _condition(group.windows, group.tasks)) for group in plan.groups] if plan.has_tasks else []
+    rests = plan.rests if method != "eval_only" else ""
+    return {
+        "plan": plan,
+        "method": method,
+        "summary": _SUMMARIES[method],
+        "rates": rates,
+        "is_inline": is_inline and not (rates.factors and not plan.groups),
+        "after_backward": late,
+        "events": later,
+        "late_events": later if not is_inline and not plan.has_tasks else (),
+        "conditions": conditions,
+        "conditions_use_step": any("step" in condition for _, condition in conditions),
+        "starts_frozen": first[0].freezes if first and not plan.has_tasks else (),
+        "thaws": plan.has_tasks or any(event.thaws for event in later),
+        "resets_state": config.freeze.thaw == "reset_state",
+        "has_own_frozen": any(not p.requires_grad for p in model.module.parameters()),
+        "takes_out": in_groups
+        and (method in ("exclude", "lr_zero") or (method == "filter" and bool(rates.scheduler or rates.factors))),
+        "modes": bool(plan.groups) and (method == "eval_only" or bool(rests)),
+        "rests": rests,
+        "rest": "module.training = False" if plan.is_flat else "module.eval()",
+        "detaches_tuples": method == "detach" and bool(plan.groups) and detaches_tuples(model, plan),
+        "state": "tensors_of({}).items()".format if plan.is_flat else "{}.state_dict().items()".format,
+        "wrap": lambda module, indent: _wrap(method, module, indent, is_inline, method == "detach" and detaches_tuples(model, plan)),
+    }
+
+
+_SUMMARIES = {
+    "requires_grad": "autograd computes no gradient for these layers.",
+    "grad_none": "their gradient is computed, then dropped, so that the optimizer skips them.",
+    "grad_zero": "their gradient is computed, then zeroed; momentum and weight decay still move them.",
+    "exclude": "the optimizer does not know them; their gradients pile up in .grad.",
+    "filter": "flags off, and the optimizer is built from what is left.",
+    "restore": "the step moves them, then their values are copied back.",
+    "no_grad": "their forward runs under no_grad; nothing in front of them learns either.",
+    "detach": "their output is detached; nothing in front of them learns either.",
+    "lr_zero": "they have a group of their own at learning rate 0.",
+    "eval_only": "eval() and nothing else; the weights train on.",
+}
+
+
+def _wrap(method: str, module: str, indent: int, is_inline: bool, tuples: bool) -> str:
+    if method == "no_grad":
+        line = f"{module}.forward = torch.no_grad()({module}.forward)"
+    else:
+        output = "detached(output)" if tuples else "output.detach()"
+        line = f"{module}.register_forward_hook(lambda module, inputs, output: {output})"
+        line = line if is_inline else f"hooks[{module}] = {line}"
+    return " " * indent + line
+
+
+def _condition(windows: tuple[tuple[int, int | None], ...], tasks: tuple[str, ...]) -> str:
+    """Return when a group is frozen, as an expression over ``step`` and ``task``."""
+    parts = [f'task == "{task}"' for task in tasks]
+    for start, stop in windows:
+        if stop is None:
+            parts.append(f"step >= {start}" if start else "True")
+        else:
+            parts.append(f"{start} <= step < {stop}" if start else f"step < {stop}")
+    return "True" if "True" in parts else " or ".join(parts)
+
+
+def _batches(config: RunConfig) -> str:
+    epochs = "count()" if config.train.steps is not None else "range(EPOCHS)"
+    if config.train.accumulate > 1:
+        return f"chain.from_iterable(grouped(epoch_batches(epoch)) for epoch in {epochs})"
+    return f"chain.from_iterable(map(epoch_batches, {epochs}))   # epoch after epoch"
+
+
+def _loop_head(config: RunConfig, names: str, uses_step: bool) -> str:
+    batch = "micro_batches" if config.train.accumulate > 1 else names
+    over = "batches" if config.train.steps is None else "islice(batches, STEPS)"
+    if not uses_step:
+        return f"{batch} in {over}"
+    return f"step, {batch if config.train.accumulate > 1 else f'({batch})'} in enumerate({over})"
+
+
+def _classes_of(config: RunConfig) -> int | None:
+    from freeze_gui.data.sources import peek_num_classes
+
+    return None if config.data.source is None else peek_num_classes(config.data.source)
