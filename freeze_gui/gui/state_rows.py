@@ -14,7 +14,7 @@ from freeze_gui.freezing.explain import short_number
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
-CAPTIONS = ("Parameter", "Steps", "‖m‖", "‖v‖")
+CAPTIONS = ("Parameter", "Steps", "|m|", "|v|")
 TIPS = (
     "Full name of the parameter; a snowflake where it is frozen at that step",
     "Optimizer steps that this parameter took, as the optimizer counts them",
@@ -113,4 +113,8 @@ def _known(value: float) -> float | None:
 
 
 def _norm(norm: float) -> str:
-    return "0" if norm == 0 else short_number(norm)
+    """Return a norm in at most six signs, for a narrow column."""
+    if norm == 0 or not 0 < norm < 0.001:
+        return short_number(norm)
+    mantissa, _, exponent = f"{norm:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"

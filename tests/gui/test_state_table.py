@@ -52,6 +52,13 @@ def test_the_newest_state_is_shown_and_missing_is_not_zero() -> None:
     assert view.rows[1].texts() == ("last.weight", "1", "0", "2")
 
 
+@pytest.mark.parametrize(
+    ("norm", "text"), [(0.0, "0"), (0.00075, "7.5e-4"), (3.6e-7, "3.6e-7"), (0.0031, "0.0031"), (float("inf"), "inf")]
+)
+def test_a_norm_is_short_and_never_zero_unless_it_is(norm: float, text: str) -> None:
+    assert StateRow("a", 1.0, norm, None, False).texts()[2] == text
+
+
 def test_an_earlier_step_shows_what_was_there_then() -> None:
     view = state_view(two_task_run(), 0)
     assert view.rows == (StateRow("first.weight", 1, 0.5, 0.25, False), StateRow("last.weight", None, None, None, True))
