@@ -177,7 +177,7 @@ class TimelinePanel(QWidget):
         """Let the ticks be those of another bar."""
         self._plan.show(selecting(self._plan.timeline, place))
         middle = self.view.geometry_.row_top(place) + ROW_HEIGHT / 2
-        self.scroll.ensureVisible(0, int(middle), 0, int(ROW_HEIGHT / 2 + AXIS_HEIGHT))   # below the axis
+        self.scroll_area.ensureVisible(0, int(middle), 0, int(ROW_HEIGHT / 2 + AXIS_HEIGHT))   # below the axis
 
     @Slot(int)
     def on_row_chosen(self, row: int) -> None:
@@ -241,7 +241,7 @@ class TimelinePanel(QWidget):
         self._buttons.addWidget(edits, 0, 0)
         self._buttons.addWidget(self.table_button, 0, 3)
         self._place_presets()
-        self.scroll = scroll = QScrollArea(self)
+        self.scroll_area = scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)

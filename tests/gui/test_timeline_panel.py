@@ -325,11 +325,11 @@ def test_a_phase_chosen_by_keys_comes_into_view(window: MainWindow) -> None:
         press(window, "addPhaseButton")
     for _ in range(20):
         QTest.keyClick(panel.view, Qt.Key.Key_Up)
-    assert panel.scroll.verticalScrollBar().value() == 0
+    assert panel.scroll_area.verticalScrollBar().value() == 0
     for _ in range(20):
         QTest.keyClick(panel.view, Qt.Key.Key_Down)
     bottom = panel.view.y() + AXIS_HEIGHT + 21 * ROW_HEIGHT
-    assert bottom <= panel.scroll.viewport().height()
+    assert bottom <= panel.scroll_area.viewport().height()
 
 
 def test_a_run_leaves_the_timeline_in_view(qtbot: QtBot, window: MainWindow) -> None:
