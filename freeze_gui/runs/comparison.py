@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
+from freeze_gui.runs.equivalence import common_steps, equal_groups, proof_sentence, same_batches, same_start
 from freeze_gui.runs.grid import checked_methods
 from freeze_gui.runs.interleave import interleaved_events
 from freeze_gui.runs.recorder import RunRecorder
@@ -49,11 +50,23 @@ def compare_events(
                 yield index, event
 
 
-def comparison_summary(recorders: Sequence[RunRecorder]) -> dict[str, Any]:
-    """Return the comparison ready for JSON: the common configuration and one summary a run, in order."""
+def comparison_summary(recorders: Sequence[RunRecorder], interleaved: bool = False) -> dict[str, Any]:
+    """Return the comparison ready for JSON.
+
+    It holds the configuration of the first run; whether all began with the same bits and saw the same batches in the
+    steps that all took (null where fewer than two took a step), with a sentence; the labels of runs that are equal in
+    every bit; and one summary a run, in order.
+    """
+    groups = [[recorders[index].label for index in group] for group in equal_groups(recorders)]
     return {
         "format": FORMAT,
         "config": recorders[0].config.to_dict() if recorders else {},
+        "same_start": same_start(recorders),
+        "same_batches": same_batches(recorders),
+        "common_steps": common_steps(recorders),
+        "proof": proof_sentence(recorders),
+        "equal_groups": groups,
+        "interleaved": interleaved,
         "runs": [
             {"label": run.label, "method": run.config.freeze.method, "summary": run.summary()} for run in recorders
         ],

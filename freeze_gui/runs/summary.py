@@ -12,6 +12,7 @@ from freeze_gui.freezing.verdict import TensorVerdict
 from freeze_gui.runs.claims import judge, scenario_of
 from freeze_gui.runs.forecast_summary import forecast_summary
 from freeze_gui.training.config import RunConfig
+from freeze_gui.training.digests import digest_of_all
 from freeze_gui.training.events import NO_GRADIENT, RunEnded
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "optimizer_state": _optimizer_state(recorder, ended),
         "forecast": _forecast(recorder, ended),
         "cost": _cost(recorder, ended),
+        "start_hash": digest_of_all(ended.proof.start) if ended.proof else None,
+        "end_hash": digest_of_all(ended.proof.end) if ended.proof else None,
+        "batches_hash": ended.proof.batches if ended.proof else None,
+        "batches_steps": len(ended.proof.batches_by_step) if ended.proof else 0,
     }
     return summary | _claims(recorder.config, ended, summary)
 
@@ -93,6 +98,7 @@ def _layers(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
                 "grad_norm": _null_where_missing(view.grad_norm[:, index]),
                 "update_norm": view.update_norm[:, index].tolist(),
                 "weight_delta": view.weight_delta[:, index].tolist(),
+                "end_hash": ended.proof.end.get(layer.path) if ended.proof else None,
             }
         )
     return rows
@@ -134,8 +140,11 @@ def _cost(recorder: RunRecorder, ended: RunEnded) -> dict[str, Any]:
         view = recorder.history.view()
         warm = min(_WARM_UP, len(view.step_s) - 1)
         step_s, overhead_s = view.step_s[warm:], view.overhead_s[warm:]
+        low, high = np.percentile(step_s, (25, 75))
         cost |= {
             "step_ms_median": float(np.median(step_s) * 1000),
+            "step_ms_iqr": float((high - low) * 1000),
+            "overhead_ms_median": float(np.median(overhead_s) * 1000),
             "overhead_fraction": float(overhead_s.sum() / step_s.sum()),
         }
     return cost

@@ -1,0 +1,124 @@
+"""Where two runs differ: signed per layer and step, and the first step at which any bit of what was measured does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.runs.history import HistoryView
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import NO_GRADIENT
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """One measure of one run less that of another, on the layers and measured steps that both have.
+
+    Attributes
+    ----------
+    layers
+        Paths, in the order of the first run.
+    steps
+        Step numbers, shape (rows,).
+    values
+        First less second, shape (rows, layers); NaN where one of them has no gradient, and 0.0 where both have none.
+    """
+
+    layers: tuple[str, ...]
+    steps: NDArray[np.int64]
+    values: Floats
+
+
+@dataclass(frozen=True)
+class FirstDifference:
+    """The first step, of those that both runs took, at which they differ in any bit of what was recorded.
+
+    Attributes
+    ----------
+    common_steps
+        How many steps both took; measured ones for the layers, which may be fewer.
+    loss
+        Step of the first loss that differs; None where all are equal.
+    layers
+        Path → first measured step at which the layer's update differs, None where all are equal.
+    end_equal
+        Path → whether its parameters and buffers have equal bits at the end; empty where the runs ended at different
+        steps, or one of them has not ended.
+    """
+
+    common_steps: int
+    loss: int | None
+    layers: Mapping[str, int | None]
+    end_equal: Mapping[str, bool]
+
+    @property
+    def step(self) -> int | None:
+        """The first step at which anything differs."""
+        found = [step for step in (self.loss, *self.layers.values()) if step is not None]
+        return min(found, default=None)
+
+
+def layer_difference(one: RunRecorder, other: RunRecorder, metric: str) -> LayerDifference:
+    """Return how `metric`, one of `METRICS`, of `one` differs from that of `other`."""
+    if one.history is None or other.history is None:
+        return LayerDifference((), np.zeros(0, np.int64), np.zeros((0, 0)))
+    layers, steps, a, b = _common(one, other, one.history.view(), other.history.view(), metric)
+    missing = (a == NO_GRADIENT) != (b == NO_GRADIENT)
+    return LayerDifference(layers, steps, np.where(missing, np.nan, a - b))
+
+
+def first_difference(one: RunRecorder, other: RunRecorder) -> FirstDifference:
+    """Find where two runs part; a NaN equals itself here, and -0.0 is not 0.0."""
+    if one.history is None or other.history is None:
+        return FirstDifference(0, None, {}, {})
+    ours, theirs = one.history.view(), other.history.view()
+    taken, at_ours, at_theirs = np.intersect1d(ours.loss_step, theirs.loss_step, return_indices=True)
+    losses = _differ(ours.loss[at_ours], theirs.loss[at_theirs])
+    layers, steps, a, b = _common(one, other, ours, theirs, "update_norm")
+    updates = _differ(a, b)
+    return FirstDifference(
+        len(taken),
+        _first(taken, losses),
+        {path: _first(steps, updates[:, column]) for column, path in enumerate(layers)},
+        end_equality(one, other),
+    )
+
+
+def end_equality(one: RunRecorder, other: RunRecorder) -> dict[str, bool]:
+    """Tell of each common layer whether its bits are equal after the last step; empty unless both took as many."""
+    if one.ended is None or other.ended is None or one.ended.steps != other.ended.steps:
+        return {}
+    if one.ended.proof is None or other.ended.proof is None:
+        return {}
+    end, theirs = one.ended.proof.end, other.ended.proof.end
+    return {path: end[path] == theirs[path] for path in end if path in theirs}
+
+
+def _common(
+    one: RunRecorder, other: RunRecorder, ours: HistoryView, theirs: HistoryView, metric: str
+) -> tuple[tuple[str, ...], NDArray[np.int64], Floats, Floats]:
+    """Return common layers, common measured steps, and the measures of both there, each (steps, layers)."""
+    row_of = {layer.path: row for row, layer in enumerate(other.layers)}
+    pairs = [(row, row_of[layer.path]) for row, layer in enumerate(one.layers) if layer.path in row_of]
+    steps, at_ours, at_theirs = np.intersect1d(ours.step, theirs.step, return_indices=True)
+    columns, other_columns = [a for a, _ in pairs], [b for _, b in pairs]
+    return (
+        tuple(one.layers[row].path for row in columns),
+        steps,
+        ours.metric(metric)[np.ix_(at_ours, columns)],
+        theirs.metric(metric)[np.ix_(at_theirs, other_columns)],
+    )
+
+
+def _differ(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.ascontiguousarray(a).view(np.int64) != np.ascontiguousarray(b).view(np.int64)
+    return found
+
+
+def _first(steps: NDArray[np.int64], differ: NDArray[np.bool_]) -> int | None:
+    return int(steps[differ.argmax()]) if differ.any() else None
