@@ -135,6 +135,20 @@ def test_freezing_again_under_a_scheduler_and_with_accumulation_obeys_the_same_l
     assert_forecast_came_true(summary)
 
 
+@pytest.mark.parametrize(
+    ("moment", "steps", "leaks"),
+    [("after_backward", 1, set()), ("after_backward", 2, {"gradient"}), ("step_start", 1, {"gradient"})],
+)
+def test_a_rate_of_0_that_a_scheduler_overwrites_lasts_for_the_step_in_which_it_was_set_after_backward(
+    moment: str, steps: int, leaks: set[str]
+) -> None:
+    window = {"layers": ["middle"], "from_step": 2, "to_step": 2 + steps, "moment": moment}
+    optimizer = {"name": "SGD", "lr": 0.1, "scheduler": {"name": "OneCycleLR", "cycle_momentum": False}}
+    summary = run_watched(network_config("lr_zero", optimizer, window, steps=STEPS))[2].summary()
+    assert causes_of(summary, "middle.0.weight") == leaks
+    assert_forecast_came_true(summary)
+
+
 TASKS = random.Random(13).sample(list(itertools.product(METHODS, RULES, ("none", "zero", "never"))), 100)
 
 

@@ -152,9 +152,10 @@ def test_only_layers_that_the_freeze_itself_cuts_off_are_named(what: str, cut_by
     assert found.get("upstream_cut") == (("front",) if cut else None)
 
 
-def test_a_model_that_runs_its_middle_under_no_grad_is_not_blamed_on_a_freeze_by_flags() -> None:
+@pytest.mark.parametrize("method", ["requires_grad", "grad_none"])
+def test_a_model_that_runs_its_middle_under_no_grad_is_not_blamed_on_the_freeze(method: str) -> None:
     model = Paths("the model's own no_grad")
-    found = drive_effects(drive(model, torch.optim.Adam(model.parameters()), plan(["middle"]), INPUTS))
+    found = drive_effects(drive(model, torch.optim.Adam(model.parameters()), plan(["middle"], method=method), INPUTS))
     assert "upstream_cut" not in found
 
 
