@@ -199,7 +199,7 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
         "method": method,
         "summary": _SUMMARIES[method],
         "rates": rates,
-        "is_inline": is_inline and not (rates.factors and not plan.groups),
+        "is_inline": is_inline,
         "after_backward": late,
         "events": later,
         "late_events": later if not is_inline and not plan.has_tasks else (),

@@ -117,8 +117,8 @@ def report(indent: int, step: str, has_accuracy: bool) -> str:
     if has_accuracy:
         lines = [
             "validation_loss, accuracy = evaluate(model, validation)",
-            f'print(f"step {{{step}}}: loss {{losses[-1]:.4f}}, validation {{validation_loss:.4f}}, '
-            'accuracy {accuracy:.3f}")',
+            f'print(f"step {{{step}}}: loss {{losses[-1]:.4f}}, validation {{validation_loss:.4f}}", end=", ")',
+            'print(f"accuracy {accuracy:.3f}")',
         ]
     else:
         lines = [
@@ -175,7 +175,18 @@ def with_imports(text: str) -> str:
     head, rest = lines[: first.end_lineno], lines[first.end_lineno :]
     whole = "\n".join(head) + "\n\n" + "\n\n".join(sections) + "\n\n" + "\n".join(rest).lstrip("\n")
     whole = re.sub(r"[ \t]+$", "", whole, flags=re.MULTILINE)
+    whole = "\n".join(_broken(line) for line in whole.split("\n"))
     return re.sub(r"\n{4,}", "\n\n\n", whole).rstrip() + "\n"
+
+
+def _broken(line: str) -> str:
+    """Put the arguments of a call that is too long on lines of their own."""
+    found = re.fullmatch(r"(?P<indent> *)(?P<head>[\w.]+ = [\w.]+\()(?P<body>.*)\)", line)
+    if len(line) <= WIDTH or found is None:
+        return line
+    inner = f"{found['indent']}    "
+    body = textwrap.fill(f"{found['body']},", WIDTH, initial_indent=inner, subsequent_indent=inner)
+    return f"{found['indent']}{found['head']}\n{body}\n{found['indent']})"
 
 
 def _listed(parts: list[str]) -> str:

@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from freeze_gui.models.factory import split_file_source
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.weights import head_path
 from freeze_gui.training.config import RunConfig
+
+_WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -153,4 +156,14 @@ def _trimmed(source: str) -> str:
     kept = [line for number, line in enumerate(lines, 1) if number not in drop]
     text = re.sub(r"\s+# type: ignore\[.*", "", "\n".join(kept))
     text = re.sub(r"^(\s+\w+): Tensor = ", r"\1 = ", text, flags=re.MULTILINE)
-    return re.sub(r": ClassVar\[[^=]*\] = ", " = ", text).rstrip()
+    text = re.sub(r": ClassVar\[[^=]*\] = ", " = ", text).rstrip()
+    return "\n".join(_wrapped(line) for line in text.split("\n"))
+
+
+def _wrapped(line: str) -> str:
+    """Break a line of prose that is too long for a script."""
+    indent = line[: len(line) - len(line.lstrip())]
+    is_prose = line.lstrip()[:1].isupper() or line.lstrip().startswith('"""')
+    if len(line) <= _WIDTH or not is_prose:
+        return line
+    return textwrap.fill(line.strip(), _WIDTH, initial_indent=indent, subsequent_indent=indent)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from freeze_gui.freezing.plan import FreezeSettings
-from freeze_gui.models.layer_tree import build_tree, own_tensors
+from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.training.config import OptimizerSettings
 from freeze_gui.training.optimizers import hyper_parameters
 from freeze_gui.training.rates import rate_factors
@@ -43,6 +43,8 @@ class Rates:
         Step at which a scheduler ends that cannot go further; None where it outlasts the run.
     stand_in
         Multiples of `lr` that a stand-in optimizer has, where groups come and go under a scheduler; else empty.
+    is_flat
+        Whether the layers of `factors` are single modules, with nothing of what lies below them.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Rates:
     cycled: tuple[str, ...]
     last_step: int | None
     stand_in: tuple[float, ...]
+    is_flat: bool = False
 
     @property
     def steps_by_loss(self) -> bool:
@@ -75,42 +78,48 @@ def rates_of(
     total_steps
         Length of the run, 0 where nobody knows it.
     groups_change
-        Whether parameters leave or join param_groups after the first step has begun.
+        Whether parameters leave or join param_groups after the scheduler was made.
     """
     hyper = "".join(f", {key}={value!r}" for key, value in optimizer.hyper.items())
     lr = float({**hyper_parameters(optimizer.name), **optimizer.hyper}["lr"])
-    factors = _factors(optimizer, freeze, model)
+    factors, is_flat = _factors(optimizer, freeze, model)
     scheduler = optimizer.scheduler
     name = "" if scheduler.name == "none" else scheduler.name
     zero = (0.0,) if freeze.method == "lr_zero" else ()
     every = tuple(dict.fromkeys((1.0, *factors, *zero)))
-    stand_in = every if name and groups_change else ()
+    moves = freeze.method in GROUP_CHANGING and (groups_change or bool(factors))
+    stand_in = every if name and moves else ()
     in_groups = stand_in or (*(factors or (1.0,)), *zero)
     cycled = tuple(
         key for key in ("momentum", "betas") if name == "OneCycleLR" and key in hyper_parameters(optimizer.name)
     )
-    arguments = _scheduler_arguments(scheduler, max(total_steps, 1), lr, in_groups)
+    arguments = _scheduler_arguments(scheduler, max(total_steps, 1), lr, in_groups, bool(stand_in))
     last = int(arguments["total_steps"]) if name == "OneCycleLR" else None
     if last is not None and total_steps and last >= total_steps:
         last = None
     made = "".join(f", {key}={value}" for key, value in arguments.items()) if name else ""
-    return Rates(optimizer.name, lr, hyper, factors, name, made, cycled, last, stand_in)
+    return Rates(optimizer.name, lr, hyper, factors, name, made, cycled, last, stand_in, is_flat)
 
 
 def _factors(
     optimizer: OptimizerSettings, freeze: FreezeSettings, model: nn.Module
-) -> dict[float, tuple[str, ...]]:
+) -> tuple[dict[float, tuple[str, ...]], bool]:
+    """Return the layers of each factor, and whether they are single modules."""
     found = rate_factors(optimizer, freeze, build_tree(model))
     if all(factor == 1.0 for factor in found.values()):
-        return {}
-    modules = dict(model.named_modules())
-    owners = [path for path, module in modules.items() if own_tensors(module)]
-    sorted_in: dict[float, list[str]] = {}
-    for path in modules:
+        return {}, False
+    owners = [path for path, module in model.named_modules() if module._parameters]
+    roots: dict[float, list[str]] = {}
+    for path, _ in model.named_modules():
         below = {found[owner] for owner in owners if _is_below(owner, path)}
-        if len(below) == 1 and not any(_is_below(path, above) for paths in sorted_in.values() for above in paths):
-            sorted_in.setdefault(below.pop(), []).append(path)
-    return {factor: tuple(paths) for factor, paths in sorted_in.items()}
+        if len(below) == 1 and not any(_is_below(path, root) for paths in roots.values() for root in paths):
+            roots.setdefault(below.pop(), []).append(path)
+    listed = [root for paths in roots.values() for root in paths]
+    if is_flat := any(not any(_is_below(owner, root) for root in listed) for owner in owners):
+        roots = {}   # a block has tensors of its own, at another rate than what lies below it
+        for owner in owners:
+            roots.setdefault(found[owner], []).append(owner)
+    return {factor: tuple(paths) for factor, paths in roots.items()}, is_flat
 
 
 def _is_below(path: str, block: str) -> bool:
@@ -119,7 +128,7 @@ def _is_below(path: str, block: str) -> bool:
 
 
 def _scheduler_arguments(
-    settings: SchedulerSettings, total_steps: int, lr: float, factors: tuple[float, ...]
+    settings: SchedulerSettings, total_steps: int, lr: float, factors: tuple[float, ...], stands_in: bool
 ) -> dict[str, str]:
     """Return what a scheduler is given; what the configuration leaves open follows from the length of the run."""
     given: dict[str, Any] = dict(settings.hyper)
@@ -133,6 +142,9 @@ def _scheduler_arguments(
             given = {"T_max": total_steps, **given}
         case "OneCycleLR":
             highest = given.pop("max_lr", lr)
-            every = [highest * (factor or 1.0) for factor in factors]
-            given = {"max_lr": every if len(set(every)) > 1 else every[0], "total_steps": total_steps, **given}
+            given = {"total_steps": total_steps, **given}
+            every = repr(highest)
+            if set(factors) - {0.0, 1.0}:
+                every = f"[{highest} * {'(factor or 1.0) for factor in factors' if stands_in else 'factor for factor in RATES'}]"
+            return {"max_lr": every, **{key: repr(value) for key, value in given.items()}}
     return {key: repr(value) for key, value in given.items()}
