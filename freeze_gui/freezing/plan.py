@@ -6,7 +6,6 @@ uninterrupted run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from freeze_gui.errors import UserError
@@ -122,11 +121,6 @@ def resolve(settings: FreezeSettings, tree: LayerTree, epoch_steps: int | None =
         phases.append(Phase(select(tree, phase.layers), phase.start * scale, stop))
     tasks = tuple((task.task, select(tree, task.layers)) for task in settings.tasks)
     return FreezePlan(tuple(phases), tasks, settings.method, settings.norm, settings.moment, settings.thaw)
-
-
-def freeze_now(plan: FreezePlan, modules: Iterable[str]) -> FreezePlan:
-    """Return `plan` with exactly `modules` frozen from now on: what a tick during a run asks for."""
-    return FreezePlan((Phase(frozenset(modules)),), (), plan.method, plan.norm, plan.moment, plan.thaw)
 
 
 def _steps_per_unit(phase: PhaseSettings, epoch_steps: int | None) -> int:

@@ -30,8 +30,8 @@ class Checkpoint:
         The run's configuration, as `RunConfig.to_dict` gives it.
     step
         Steps done.
-    plan, frozen
-        The plan at work, which a person may have changed, and the modules frozen in the last step.
+    plan, plan_changed, frozen
+        The plan at work, whether a person changed it, and the modules frozen in the last step.
     tensors, gradients, state
         Parameters and buffers, gradients, and optimizer state, by the tensor's full name.
     position
@@ -47,6 +47,7 @@ class Checkpoint:
     config: dict[str, Any]
     step: int
     plan: FreezePlan
+    plan_changed: bool
     frozen: frozenset[str]
     tensors: dict[str, Tensor]
     gradients: dict[str, Tensor]

@@ -180,16 +180,20 @@ class Loop:
         """End what runs beside the loop."""
         self._batch_hash.close()
 
-    def checkpoint(self, steps: int, evaluated: int, random: dict[str, Tensor] | None) -> Checkpoint:
+    def checkpoint(
+        self, steps: int, evaluated: int, plan_changed: bool, random: dict[str, Tensor] | None
+    ) -> Checkpoint:
         """Return all that is needed to go on after `steps` steps.
 
-        `evaluated` is the step of the last evaluation, `random` the random state, that of now where it is None.
+        `evaluated` is the step of the last evaluation, `plan_changed` whether a person changed the plan, `random` the
+        random state, that of now where it is None.
         """
         grads = {name: p.grad.clone() for name, p in self._model.named_parameters() if p.grad is not None}
         return Checkpoint(
             self._config.to_dict(),
             steps,
             self.freezer.plan,
+            plan_changed,
             self.freezer.frozen,
             {name: tensor.detach().clone() for name, tensor in all_tensors(self._model).items()},
             grads,

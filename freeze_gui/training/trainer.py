@@ -12,7 +12,7 @@ from freeze_gui.training.checkpoint import Checkpoint, check_same_run
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.device import choose_device, choose_threads, repeatable
-from freeze_gui.training.events import RunEnded, RunEvent
+from freeze_gui.training.events import Progress, RunEnded, RunEvent
 from freeze_gui.training.failures import describe_failure, diverged
 from freeze_gui.training.loading import load
 from freeze_gui.training.loop import Loop
@@ -76,14 +76,16 @@ class Trainer:
         """Return what is needed to go on after the last step that was yielded; None before the run has started."""
         if self._loop is None:
             return None
-        return self._loop.checkpoint(self._steps, self._evaluated, self._random)
+        return self._loop.checkpoint(self._steps, self._evaluated, self._plan_changed, self._random)
 
     def _train(self, loop: Loop) -> Generator[RunEvent, None, str | None]:
         """Take all steps; return why the run diverged, if it did."""
+        yield Progress("forecasting what will happen")
         yield loop.started()
         if self._resume is not None:
             loop.resume(self._resume)
             self._steps, self._evaluated = self._resume.step, self._resume.evaluated
+            self._plan_changed = self._resume.plan_changed
             yield from self._evaluation(loop)
         began = -1e9
         groups = iter(loop.batches)

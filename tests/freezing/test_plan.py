@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from freeze_gui.errors import UserError
-from freeze_gui.freezing.plan import FreezePlan, FreezeSettings, PhaseSettings, TaskSettings, freeze_now, resolve
+from freeze_gui.freezing.plan import FreezePlan, FreezeSettings, PhaseSettings, TaskSettings, resolve
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 
 
@@ -73,10 +73,3 @@ def test_a_pattern_that_matches_nothing_is_found_before_the_run_wherever_it_stan
     ):
         with pytest.raises(UserError, match='"9" matches no layer'):
             resolve(settings, tree)
-
-
-def test_a_tick_during_a_run_keeps_the_method_and_replaces_the_windows(tree: LayerTree) -> None:
-    settings = FreezeSettings(("0",), "grad_zero", "eval", 3, 7, "after_backward", "reset_state")
-    plan = freeze_now(resolve(settings, tree), {"2"})
-    assert plan.frozen_at(0) == plan.frozen_at(99) == {"2"}
-    assert (plan.method, plan.norm, plan.moment, plan.thaw) == ("grad_zero", "eval", "after_backward", "reset_state")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from freeze_gui.freezing.plan import freeze_now
+from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import load_config
 from freeze_gui.training.control import RunControl
@@ -67,8 +67,7 @@ def test_a_plan_that_was_changed_by_hand_is_not_compared() -> None:
     for event in trainer.events():
         recorder.handle(event)
         if isinstance(event, StepDone) and event.step == 3:
-            assert trainer._loop is not None
-            control.submit_plan(freeze_now(trainer._loop.freezer.plan, {"last"}))
+            control.submit_plan(FreezePlan((Phase(frozenset({"last"})),)))
     forecast = recorder.summary()["forecast"]
     assert (forecast["known"], forecast["compared"], forecast["disagreements"]) == (True, False, [])
 

@@ -164,8 +164,9 @@ def test_a_plan_that_was_changed_by_hand_goes_on() -> None:
         if isinstance(event, PlanApplied):
             applied.append(event.step)
     assert applied == [0, 2]
-    _, _, _, steps = run(config, checkpoint)
+    _, _, end, steps = run(config, checkpoint)
     assert not any(step.frozen.any() for step in steps)
+    assert end.plan_changed   # it is not the run that the configuration forecasts
 
 
 def test_a_checkpoint_of_another_run_is_refused_by_name() -> None:
