@@ -16,6 +16,7 @@ import jinja2
 import torch
 from torch import Tensor
 
+from freeze_gui.data.sources import peek_num_classes
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import resolve
 from freeze_gui.models.layer_tree import build_tree
@@ -124,8 +125,8 @@ def _loaded(config: RunConfig) -> Loaded:
         try:
             next(loading)
         except StopIteration as done:
-            assert isinstance(done.value, Loaded)   # nobody can have stopped it
-            return done.value
+            loaded: Loaded = done.value   # never None: nobody can have stopped it
+            return loaded
 
 
 def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
@@ -192,7 +193,10 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
     takes_some = method not in GROUP_CHANGING or (not rates.factors and frozen < everything)
     is_inline = not plan.groups or (plan.is_static and not late and takes_some)
     in_groups = bool(plan.groups) and not is_inline
-    conditions = [(group.name, _condition(group.windows, group.tasks)) for group in plan.groups] if plan.has_tasks else []
+    conditions = [(g.name, _condition(g.windows, g.tasks)) for g in plan.groups] if plan.has_tasks else []
+    tuples = method == "detach" and bool(plan.groups) and detaches_tuples(model, plan)
+    thaws = plan.has_tasks or any(event.thaws for event in later)
+    resets = config.freeze.thaw == "reset_state"
     rests = plan.rests if method != "eval_only" else ""
     return {
         "plan": plan,
@@ -206,19 +210,22 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
         "conditions": conditions,
         "conditions_use_step": any("step" in condition for _, condition in conditions),
         "starts_frozen": first[0].freezes if first and not plan.has_tasks else (),
-        "thaws": plan.has_tasks or any(event.thaws for event in later),
-        "resets_state": config.freeze.thaw == "reset_state",
+        "thaws": thaws,
+        "uses_parameters": in_groups and (method not in _BY_MODULE or (thaws and resets)),
+        "resets_state": resets,
         "has_own_frozen": any(not p.requires_grad for p in model.module.parameters()),
         "takes_out": in_groups
         and (method in ("exclude", "lr_zero") or (method == "filter" and bool(rates.scheduler or rates.factors))),
         "modes": bool(plan.groups) and (method == "eval_only" or bool(rests)),
         "rests": rests,
         "rest": "module.training = False" if plan.is_flat else "module.eval()",
-        "detaches_tuples": method == "detach" and bool(plan.groups) and detaches_tuples(model, plan),
+        "detaches_tuples": tuples,
         "state": "tensors_of({}).items()".format if plan.is_flat else "{}.state_dict().items()".format,
-        "wrap": lambda module, indent: _wrap(method, module, indent, is_inline, method == "detach" and detaches_tuples(model, plan)),
+        "wrap": lambda module, indent: _wrap(method, module, indent, is_inline, tuples),
     }
 
+
+_BY_MODULE = ("no_grad", "detach", "eval_only")
 
 _SUMMARIES = {
     "requires_grad": "autograd computes no gradient for these layers.",
@@ -271,6 +278,4 @@ def _loop_head(config: RunConfig, names: str, uses_step: bool) -> str:
 
 
 def _classes_of(config: RunConfig) -> int | None:
-    from freeze_gui.data.sources import peek_num_classes
-
     return None if config.data.source is None else peek_num_classes(config.data.source)

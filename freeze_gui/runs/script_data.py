@@ -68,14 +68,15 @@ def data_code(config: RunConfig, loaded: Loaded) -> DataCode:
     if kind == "digits":
         first, last = digit_range(source)
         values = {**common, "first": first, "last": last, "drops_single": _drops_single(config, loaded)}
-        needs = ("scikit-learn for the digits",)
-        return DataCode("data_digits.py.j2", values, has_classes=loaded.loss != "mse", needs=needs)
+        return DataCode(
+            "data_digits.py.j2", values, has_classes=loaded.loss != "mse", needs=("scikit-learn for the digits",)
+        )
     if kind == "random":
         return _random(config, loaded)
     if kind == "file":
         return _file(source, loaded)
     values = {**common, "preprocess": loaded.model.preprocess, "drops_single": True}
-    needs = ("Pillow and numpy to read the images",)
+    needs: tuple[str, ...] = ("Pillow and numpy to read the images",)
     if kind == "folder":
         root = Path(name).expanduser().absolute()
         values |= {"path": quoted(str(root)), "has_split": (root / "train").is_dir() and (root / "val").is_dir()}
@@ -122,7 +123,9 @@ def _file(source: str, loaded: Loaded) -> DataCode:
     """Look at the first batch of a person's file: what it holds decides how the script calls the model."""
     path, factory = split_file_source(source)
     batch: Batch = next(iter(loaded.data.epoch(0)))
-    call = {dict: "**inputs", tuple: "*inputs", list: "*inputs"}.get(type(batch.inputs), "inputs")
+    call = "inputs"
+    if isinstance(batch.inputs, dict | tuple | list):
+        call = "**inputs" if isinstance(batch.inputs, dict) else "*inputs"
     has_task = batch.task is not None
     is_tensor = isinstance(batch.targets, Tensor)
     targets = "targets" if is_tensor else "torch.as_tensor(targets)"

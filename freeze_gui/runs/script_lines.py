@@ -180,7 +180,10 @@ def with_imports(text: str) -> str:
 
 
 def _broken(line: str) -> str:
-    """Put the arguments of a call that is too long on lines of their own."""
+    """Put the arguments of a call that is too long on lines of their own, and a remark behind a line above it."""
+    code, remark, text = line.partition("  # ")
+    if len(line) > WIDTH and remark and code.strip():
+        return f"{' ' * (len(code) - len(code.lstrip()))}# {text.strip()}\n{_broken(code.rstrip())}"
     found = re.fullmatch(r"(?P<indent> *)(?P<head>[\w.]+ = [\w.]+\()(?P<body>.*)\)", line)
     if len(line) <= WIDTH or found is None:
         return line

@@ -151,8 +151,8 @@ def _trimmed(source: str) -> str:
     drop: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
-            text = node.body[0]
-            drop |= set(range(text.lineno, (text.end_lineno or text.lineno) + 1))
+            said = node.body[0]
+            drop |= set(range(said.lineno, (said.end_lineno or said.lineno) + 1))
     kept = [line for number, line in enumerate(lines, 1) if number not in drop]
     text = re.sub(r"\s+# type: ignore\[.*", "", "\n".join(kept))
     text = re.sub(r"^(\s+\w+): Tensor = ", r"\1 = ", text, flags=re.MULTILINE)

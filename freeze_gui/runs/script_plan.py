@@ -98,7 +98,8 @@ class ScriptPlan:
 
     def events(self) -> tuple[Event, ...]:
         """Return every change, in order of steps."""
-        steps = sorted({step for group in self.groups for window in group.windows for step in window if step is not None})
+        ends = {end for group in self.groups for window in group.windows for end in window}
+        steps = sorted(end for end in ends if end is not None)
         return tuple(
             Event(
                 step,
@@ -200,7 +201,7 @@ def _ancestors(path: str) -> list[str]:
 def _is_whole(path: str, fates: dict[str, _Fate]) -> bool:
     """Tell whether everything below a module is frozen whenever it is itself."""
     below = f"{path}." if path else ""
-    return all(fates[other] == fates[path] or _covers(fates[other], fates[path]) for other in fates if other.startswith(below))
+    return all(_covers(fate, fates[path]) for other, fate in fates.items() if other.startswith(below))
 
 
 def _covers(outer: _Fate, inner: _Fate) -> bool:

@@ -145,6 +145,7 @@ def _scheduler_arguments(
             given = {"total_steps": total_steps, **given}
             every = repr(highest)
             if set(factors) - {0.0, 1.0}:
-                every = f"[{highest} * {'(factor or 1.0) for factor in factors' if stands_in else 'factor for factor in RATES'}]"
+                each = "(factor or 1.0) for factor in factors" if stands_in else "factor for factor in RATES"
+                every = f"[{highest} * {each}]"
             return {"max_lr": every, **{key: repr(value) for key, value in given.items()}}
     return {key: repr(value) for key, value in given.items()}
