@@ -78,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", metavar="OUT", help="write the layers as JSON; - is stdout")
     inspect.set_defaults(command=_inspect)
 
+    script = commands.add_parser("script", help="the run as a standalone PyTorch script")
+    script.add_argument("config", metavar="CONFIG", help=config_help)
+    script.add_argument("--output", metavar="FILE.py", help="write it here, with its weights beside it; default: stdout")
+    script.set_defaults(command=_script)
+
     scenarios = commands.add_parser("scenarios", help="the scenarios that ship with the program")
     scenarios.add_argument("--json", metavar="OUT", help="write them as JSON; - is stdout")
     scenarios.set_defaults(command=_scenarios)
@@ -157,6 +162,26 @@ def _inspect(options: argparse.Namespace) -> int:
     with _stdout_kept_clean():
         tree, content = inspect_model(options.model)
     _write(json_path, content, tree_text(tree))
+    return DONE
+
+
+def _script(options: argparse.Namespace) -> int:
+    from freeze_gui.runs.scenarios import config_path
+    from freeze_gui.runs.script import make_script, write_script
+    from freeze_gui.training.config import load_config
+
+    config = load_config(config_path(options.config))
+    if options.output:
+        with _stdout_kept_clean():
+            written = write_script(config, options.output)
+        print(f"written: {', '.join(map(str, written))}")
+        return DONE
+    with _stdout_kept_clean():
+        script = make_script(config)
+    sys.stdout.write(script.text)
+    sys.stdout.flush()
+    if script.weights is not None:
+        print("freeze-gui: the script reads weights from a file beside it; --output writes both", file=sys.stderr)
     return DONE
 
 
