@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from freeze_gui.console import claims_lines
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.models.builtin import build_builtin
 from freeze_gui.runs.scenarios import list_scenarios
+from freeze_gui.runs.store import open_run
 
 Capture = pytest.CaptureFixture[str]
 
@@ -122,6 +124,38 @@ def test_json_in_a_file_and_the_saved_run_hold_the_summary(config: Path, tmp_pat
     assert main(["run", str(config), "--json", str(out), "--save", str(saved)]) == 0
     assert strict(out.read_text()) == strict(saved.read_text())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "run.toml", "saved.json"]   # no leftovers
+
+
+def test_a_saved_run_file_opens_as_the_run_and_takes_no_other_file_s_place(
+    config: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out, saved = tmp_path / "out.json", tmp_path / "saved.freezerun"
+    assert main(["run", str(config), "--json", str(out), "--save", str(saved)]) == 0
+    summary = open_run(saved).summary()
+    assert (summary["status"], summary["loss"]) == ("completed", strict(out.read_text())["loss"])
+    capsys.readouterr()
+    assert "there is a file already" in mistake(capsys, "run", str(config), "--save", str(saved))
+    assert open_run(saved).summary() == summary
+
+
+def test_a_run_that_never_began_leaves_no_run_file(tmp_path: Path, capsys: Capture) -> None:
+    wrong, saved = tmp_path / "wrong.toml", tmp_path / "saved.freezerun"
+    wrong.write_text('[model]\nsource = "builtin:five-linear"\n[freeze]\nlayers = ["nowhere"]\n')
+    assert "nowhere" in mistake(capsys, "run", str(wrong), "--save", str(saved))
+    assert list(tmp_path.iterdir()) == [wrong]
+
+
+def test_a_disk_that_fills_up_during_a_run_is_told_after_its_result(
+    config: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("freeze_gui.runs.store_writer.RunWriter._flush", full)
+    assert main(["run", str(config), "--save", str(tmp_path / "saved.freezerun")]) == 2
+    out, err = capsys.readouterr()
+    assert "completed after 5 steps" in out
+    assert "the disk is full" in err
 
 
 def test_an_old_file_is_replaced_whole_and_a_link_stays_a_link(config: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ The columns of a chunk are arrays in little-endian byte order: ``steps``, ``plan
 (`STEP`, `PLAN` and `EVALUATION` in `store_format`; ``mask`` and ``task`` are numbers of `masks` and `tasks`);
 ``norms`` is float32 of shape (measured steps, 3, layers): gradient norm, update norm, weight delta, with -1 for "no
 gradient"; ``leaked`` has one bit a layer and step, each step padded to whole bytes, first layer in the highest bit;
-``states`` is float32 of shape (reads, parameters, 3).
+``states`` is float32 of shape (reads, parameters, 3); ``checksum`` is the CRC-32 of the others, in this order.
 
 What is rounded: the three norms, and the optimizer's state at measured steps, to float32. All else is exact: losses,
 times, learning rates, evaluations, verdicts, and the optimizer's state at the end. A model's weights are not kept.

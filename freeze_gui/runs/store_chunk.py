@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
+import zlib
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -77,8 +79,9 @@ class Chunk:
         if self._new_steps:
             self._add_arrays(self._new_steps)
             self._new_rows, self._new_steps = [], []
-        marks = ", ".join("?" * (1 + len(_PARTS)))
-        db.execute(f"INSERT OR REPLACE INTO chunks VALUES ({marks})", (self._id, *self._parts.values()))
+        marks = ", ".join("?" * (2 + len(_PARTS)))
+        row = (self._id, *self._parts.values(), _checksum(self._parts.values()))
+        db.execute(f"INSERT OR REPLACE INTO chunks VALUES ({marks})", row)
 
     def _add_arrays(self, events: list[StepDone]) -> None:
         """Turn many steps into arrays at once: one by one it would take the training's time, four times as much."""
@@ -144,16 +147,22 @@ def read_chunks(db: sqlite3.Connection, first: int) -> Iterator[ReadChunk]:
     Raises
     ------
     ValueError
-        When one is cut off.
+        When one is not as it was written.
     """
     columns = ", ".join(_PARTS)
-    for id_, *parts in db.execute(f"SELECT id, {columns} FROM chunks WHERE id >= ? ORDER BY id", (first,)):
-        if not all(isinstance(part, bytes) for part in parts):
-            raise ValueError(f"chunk {id_} has no arrays")
+    query = f"SELECT id, checksum, {columns} FROM chunks WHERE id >= ? ORDER BY id"
+    for id_, checksum, *parts in db.execute(query, (first,)):
+        if not all(isinstance(part, bytes) for part in parts) or checksum != _checksum(parts):
+            raise ValueError(f"its chunk {id_} is not as it was written")
         steps, plans, evaluations, *rest = parts
         yield ReadChunk(
             id_, np.frombuffer(steps, STEP), np.frombuffer(plans, PLAN), np.frombuffer(evaluations, EVALUATION), *rest
         )
+
+
+def _checksum(parts: Iterable[bytes | bytearray]) -> int:
+    """Return the CRC-32 of the parts one after another: SQLite has none, and a wrong number must never pass."""
+    return functools.reduce(lambda before, part: zlib.crc32(part, before), parts, 0)
 
 
 def _is_measured(event: StepDone) -> bool:

@@ -31,7 +31,8 @@ CREATE TABLE records (name TEXT PRIMARY KEY, content BLOB);
 CREATE TABLE masks (id INTEGER PRIMARY KEY, bits BLOB);
 CREATE TABLE tasks (id INTEGER PRIMARY KEY, name TEXT);
 CREATE TABLE chunks (
-    id INTEGER PRIMARY KEY, steps BLOB, plans BLOB, evaluations BLOB, norms BLOB, leaked BLOB, states BLOB);
+    id INTEGER PRIMARY KEY, steps BLOB, plans BLOB, evaluations BLOB, norms BLOB, leaked BLOB, states BLOB,
+    checksum INTEGER);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
@@ -102,7 +103,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             db = _open_to_read(path, header, stack)
             db.execute("BEGIN")
             yield db
-        except (sqlite3.Error, ValueError, OverflowError) as error:
+        except (sqlite3.Error, ValueError, OverflowError, RecursionError) as error:
             raise UserError(f"{path}: this run's file is damaged and cannot be opened ({error})") from None
 
 

@@ -94,14 +94,23 @@ class RunWriter:
                     self._flush(db, closing)
                 _settle(db)
         except Exception as error:   # whatever it is, the run goes on
-            why = reason(error)
-            self.error = f"{self.path}: the run is no longer saved: {why}. What was saved until then can be opened"
+            self.error = f"{self.path}: the run is no longer saved: " + (
+                f"{reason(error)}. What was saved until then can be opened"
+                if self._is_there()
+                else "the file or its folder was removed"
+            )
             self._events.clear()
 
+    def _is_there(self) -> bool:
+        """Whether the path still leads to the file; SQLite would go on writing one that was removed."""
+        with contextlib.suppress(OSError):
+            return _identity(self.path) == self._identity
+        return False
+
     def _flush(self, db: sqlite3.Connection, closing: bool) -> None:
-        """Commit all that has come; a file that somebody took away is noticed here, since the system does not say."""
-        if _identity(self.path) != self._identity:
-            raise FileNotFoundError(None, "its file or folder was removed")
+        """Commit all that has come."""
+        if not self._is_there():
+            raise FileNotFoundError(self.path)
         count = len(self._events)
         if not (count or closing or time.monotonic() - self._committed_at > _SIGN_OF_LIFE_S):
             return
