@@ -295,13 +295,13 @@ class LayerPanel(QWidget):
         tree = self.model.tree
         if tree is None:
             return
-        self.status_label.setText(ticks.status_line(tree, self.model.layers))
         alone = not self.model.plan.timeline.is_schedule   # of phases only the forecast can tell
+        self.status_label.setText(("" if alone else "these ticks: ") + ticks.status_line(tree, self.model.layers))
         found = ticks.warnings(tree, self.model.layers, self._method) if alone else []
         text = "\n".join(found or self._forecast.leaks)
         self.warning_label.setText(text)
         self.warning_label.setVisible(bool(text))
-        self.cost_label.setText(self._forecast.cost)
+        self.cost_label.setText(("" if alone else "where most is frozen: ") + self._forecast.cost)
         self.cost_label.setVisible(bool(self._forecast.cost))
 
     def _draw_sparks(self) -> None:
