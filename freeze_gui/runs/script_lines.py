@@ -103,12 +103,12 @@ _FUNCTIONS = {"cross_entropy": "cross_entropy", "mse": "mse_loss"}
 
 def assigned_rates(rates: Rates, indent: int) -> str:
     """Return the lines that give every group the rate of the coming step."""
+    source = 'rates[group.get("factor", 1.0)]' if len(rates.stand_in) > 1 else "stand_in.param_groups[0]"
     lines = ["for group in optimizer.param_groups:"]
-    if len(rates.stand_in) > 1:
-        lines.append('    lent = rates[group.get("factor", 1.0)]')
+    if rates.cycled:
+        lines += [f"    lent = {source}", *(f'    group["{key}"] = lent["{key}"]' for key in ("lr", *rates.cycled))]
     else:
-        lines.append("    lent = stand_in.param_groups[0]")
-    lines += [f'    group["{key}"] = lent["{key}"]' for key in ("lr", *rates.cycled)]
+        lines.append(f'    group["lr"] = {source}["lr"]')
     return "\n".join(" " * indent + line for line in lines)
 
 
