@@ -79,6 +79,7 @@ def test_dropping_gradients_never_raises_a_false_alarm(rule: str, norm: str) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_cell_of_the_law_holds() -> None:
     for cell in CELLS:
         for norm in ("leave", "eval"):
