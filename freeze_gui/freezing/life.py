@@ -53,7 +53,6 @@ class Life:
         self._ever_moved = False
         self._wholly: dict[frozenset[str], bool] = {}
         self._behind_zeros = behind_zeros
-        self._behind_zeros = behind_zeros
 
     def take(self, moment: Moment, counts: bool) -> None:
         """Go through one step."""
