@@ -21,8 +21,16 @@ RUN_MS = 60_000
 """A run of 300 steps takes some 2 s here; a busy machine may take many times that."""
 
 
+@pytest.fixture(autouse=True)
+def runs_in_a_folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep every run of a test out of the person's own folder; return where they are."""
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("FREEZE_GUI_RUNS", str(folder))
+    return folder
+
+
 @pytest.fixture
-def make_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., MainWindow]]:
+def make_window(qtbot: QtBot, tmp_path: Path, runs_in_a_folder_of_the_test: Path) -> Iterator[Callable[..., MainWindow]]:
     """Make windows with settings of their own; all are closed after the test."""
     made: list[MainWindow] = []
 
