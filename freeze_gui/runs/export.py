@@ -49,14 +49,25 @@ def write_text(path: Path, text: str) -> None:
     UserError
         When it cannot be written.
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing, as `write_text` does.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written.
+    """
     try:
         if _is_special(path):   # such as /dev/null: a device is written to, never replaced
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
             return
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with open(handle, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(name, _mode_of(path))
