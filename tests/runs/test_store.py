@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zlib
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,28 @@ def test_a_file_that_says_nonsense_is_one_sentence(change: str, saved: Path) -> 
     with pytest.raises(UserError, match="damaged") as error:
         open_run(saved)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "norms = substr(norms, 5)", "leaked = x''", "states = x'0000'", "plans = x'01'", "steps = substr(steps, 46)",
+        "plans = CAST(substr(plans, 1, 16) || x'ffffff7f' || substr(plans, 21) AS BLOB)",
+        "steps = CAST(substr(steps, 1, 40) || x'ffffff7f' || substr(steps, 45) AS BLOB)",
+        "steps = CAST(substr(steps, 1, 44) || x'ffffff7f' || substr(steps, 49) AS BLOB)",
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit_together_are_one_sentence_though_their_checksum_is_right(
+    change: str, saved: Path
+) -> None:
+    parts = "steps, plans, evaluations, norms, leaked, states"
+    with closing(sqlite3.connect(saved)) as db, db:
+        db.execute(f"UPDATE chunks SET {change}")
+        for id_, *contents in db.execute(f"SELECT id, {parts} FROM chunks").fetchall():
+            checksum = zlib.crc32(b"".join(contents))
+            db.execute("UPDATE chunks SET checksum = ? WHERE id = ?", (checksum, id_))
+    with pytest.raises(UserError, match="damaged"):
+        open_run(saved)
 
 
 AS_NOBODY = """

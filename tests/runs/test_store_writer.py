@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -207,20 +208,24 @@ def test_a_file_that_cannot_grow_stops_the_saving_and_keeps_what_was_there(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows removes no folder whose files are open")
-def test_a_removed_folder_stops_the_saving_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_removed_folder_stops_the_saving_with_a_sentence(
+    moved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store_writer, "_FLUSH_S", 0.01)
     folder = tmp_path / "runs"
     folder.mkdir()
     writer = RunWriter(folder / "a.freezerun", CONFIG)
     came = events(4, 50)
     writer.handle(next(came))
+    if moved:   # SQLite would go on writing to where nobody looks
+        folder.rename(tmp_path / "elsewhere")
     while folder.exists():   # the writer may be about to put a file in it
         shutil.rmtree(folder, ignore_errors=True)
     for event in came:
         writer.handle(event)
     until(lambda: writer.error)
     writer.close()
-    assert writer.error is not None
     assert writer.error == f"{writer.path}: the run is no longer saved: the file or its folder was removed"
 
 
@@ -252,12 +257,54 @@ def test_a_run_that_failed_before_it_began_says_why(tmp_path: Path) -> None:
     assert recorder.summary()["error"] == "no such model"
 
 
-def test_a_run_that_ended_is_one_file_and_takes_little_room(tmp_path: Path) -> None:
-    layers, steps = 161, 1000
+def test_a_run_that_ended_is_one_plain_file(tmp_path: Path) -> None:
+    with RunWriter(tmp_path / "a.freezerun", CONFIG) as writer:
+        for event in (*events(3, 10), ended(10)):
+            writer.handle(event)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.freezerun"]
+    assert writer.path.read_bytes()[18:20] == b"\1\1"   # not in WAL mode, by SQLite's file format
+
+
+@pytest.mark.parametrize("steps_a_commit", [2, 10_000])
+def test_a_run_takes_little_room_however_slow_it_is(
+    steps_a_commit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_writer, "_FLUSH_S", 0.004)
+    layers, steps = 161, 600
     with RunWriter(tmp_path / "a.freezerun", CONFIG) as writer:
         for number, event in enumerate((*events(layers, steps), ended(steps))):
             writer.handle(event)
-            if number % 300 == 0:
-                time.sleep(0.9)   # several commits, so that chunks are written anew
-    assert [path.name for path in tmp_path.iterdir()] == ["a.freezerun"]
+            if number % steps_a_commit == 0:
+                time.sleep(0.006)
     assert writer.path.stat().st_size / steps <= 1.2 * (layers * (3 * 4 + 1) + 64)
+
+
+def test_a_run_is_running_as_long_as_its_writer_is_heard_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_writer, "_FLUSH_S", 0.01)
+    monkeypatch.setattr(store_writer, "_SIGN_OF_LIFE_S", 0.05)
+    monkeypatch.setattr(store_format, "_SILENT_S", 1.0)
+    with RunWriter(tmp_path / "a.freezerun", CONFIG) as writer:
+        for event in events(3, 10):
+            writer.handle(event)
+        time.sleep(1.5)   # a pause longer than the silence that counts as death
+        followed = FollowedRun(writer.path)
+        assert followed.recorder.status == card_of(writer.path).status == "running"
+        monkeypatch.setattr(store_writer, "_SIGN_OF_LIFE_S", 1e9)   # as a computer that is put to sleep
+        until(lambda: followed.refresh())
+        assert followed.recorder.status == "interrupted"
+        assert followed.recorder.ended is None
+        monkeypatch.setattr(store_writer, "_SIGN_OF_LIFE_S", 0.05)   # and wakes up
+        until(lambda: followed.refresh())
+        assert followed.recorder.status == "running"
+
+
+def test_a_writer_on_another_machine_is_known_by_its_signs_of_life_alone(tmp_path: Path) -> None:
+    with RunWriter(tmp_path / "a.freezerun", CONFIG) as writer:
+        pass
+    for silent_s, status in ((0, "running"), (60, "interrupted")):
+        with contextlib.closing(sqlite3.connect(writer.path)) as db, db:
+            db.execute(
+                "UPDATE header SET status = 'running', host = 'elsewhere', pid = 999999999, alive = ?",
+                (time.time() - silent_s,),
+            )
+        assert open_run(writer.path).status == status
