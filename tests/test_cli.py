@@ -302,8 +302,44 @@ def test_a_comparison_runs_every_method_and_writes_table_json_and_report(
         if any(layer["verdict"] == "leaked" for layer in run["summary"]["layers"])
     }
     assert leaked == {"eval_only"}   # plain SGD: a zero gradient moves nothing
-    assert report.read_text().count('<th scope="row">') == len(METHODS)
+    assert report.read_text().count('<figcaption>requires_grad</figcaption>') == 1
+    assert comparison["same_start"] is comparison["same_batches"] is True
     assert "requires_grad: 5 steps on cpu" in err
+
+
+def test_a_comparison_takes_optimizers_modes_policies_a_reference_and_the_ideal(config: Path, capsys: Capture) -> None:
+    axes = ["--optimizers", "SGD,Adam:lr=0.01", "--zero-grad", "none,zero", "--reference", "--ideal", "--interleave"]
+    assert main(["compare", str(config), "--methods", "grad_none,exclude", *axes, "--json", "-"]) == 0
+    comparison = strict(capsys.readouterr().out)
+    labels = [run["label"] for run in comparison["runs"]]
+    assert labels[0] == "nothing frozen · SGD · zero_grad none"
+    assert labels[-1] == "exclude · Adam · zero_grad zero"
+    assert len(set(labels)) == len(labels) == 4 * 4
+    assert comparison["interleaved"] is True
+    equal = [group for group in comparison["equal_groups"] if "paused ideal · Adam · zero_grad none" in group]
+    assert len(equal) == 1 and "exclude · Adam · zero_grad none" in equal[0]
+
+
+def test_a_comparison_says_which_runs_are_equal_and_what_proves_their_start(config: Path, capsys: Capture) -> None:
+    assert main(["compare", str(config), "--methods", "grad_none,exclude"]) == 0
+    out = capsys.readouterr().out
+    assert "grad_none = exclude: the same bits" in out
+    assert "All 2 runs began with the same bits (hash " in out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--optimizers", "Adm", "did you mean Adam?"),
+        ("--optimizers", "SGD:lr", "SGD:lr=0.1"),
+        ("--zero-grad", "nul", "none, zero, never"),
+        ("--norm", "evil", "did you mean eval?"),
+    ],
+)
+def test_a_comparison_refuses_what_it_does_not_know(
+    config: Path, capsys: Capture, option: str, value: str, words: str
+) -> None:
+    assert words in mistake(capsys, "compare", str(config), "--methods", "detach", option, value)
 
 
 def test_a_comparison_names_the_nearest_method(config: Path, capsys: Capture) -> None:
@@ -315,7 +351,7 @@ def test_a_method_that_fails_stops_no_other_and_shows_in_the_exit_code(config: P
     config.write_text(CONFIG.replace('["linear2"]', '["*"]'))
     assert main(["compare", str(config), "--methods", "requires_grad,restore"]) == 1
     out = capsys.readouterr().out
-    assert [line.split()[:3] for line in out.splitlines()[1:]] == [
+    assert [line.split()[:3] for line in out.splitlines()[1:3]] == [
         ["requires_grad", "failed", out.splitlines()[1].split()[2]], ["restore", "completed", "held"],
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
+from freeze_gui.freezing.methods import PausedIdeal
 from freeze_gui.runs.equivalence import common_steps, equal_groups, proof_sentence, same_batches, same_start
 from freeze_gui.runs.grid import checked_methods
 from freeze_gui.runs.interleave import interleaved_events
@@ -53,14 +54,14 @@ def compare_events(
 def comparison_summary(recorders: Sequence[RunRecorder], interleaved: bool = False) -> dict[str, Any]:
     """Return the comparison ready for JSON.
 
-    It holds the configuration of the first run; whether all began with the same bits and saw the same batches in the
-    steps that all took (null where fewer than two took a step), with a sentence; the labels of runs that are equal in
-    every bit; and one summary a run, in order.
+    It holds the configuration of the first run that freezes something by a method; whether all began with the same bits
+    and saw the same batches in the steps that all took (null where fewer than two took a step), with a sentence; the
+    labels of runs that are equal in every bit; and one summary a run, in order.
     """
     groups = [[recorders[index].label for index in group] for group in equal_groups(recorders)]
     return {
         "format": FORMAT,
-        "config": recorders[0].config.to_dict() if recorders else {},
+        "config": _typical(recorders).config.to_dict() if recorders else {},
         "same_start": same_start(recorders),
         "same_batches": same_batches(recorders),
         "common_steps": common_steps(recorders),
@@ -71,6 +72,15 @@ def comparison_summary(recorders: Sequence[RunRecorder], interleaved: bool = Fal
             {"label": run.label, "method": run.config.freeze.method, "summary": run.summary()} for run in recorders
         ],
     }
+
+
+def _typical(recorders: Sequence[RunRecorder]) -> RunRecorder:
+    """Return the first run that is neither a reference nor the paused ideal, else the first of all."""
+    for recorder in recorders:
+        freeze = recorder.config.freeze
+        if freeze.method != PausedIdeal.id and (freeze.layers or freeze.phases or freeze.tasks):
+            return recorder
+    return recorders[0]
 
 
 def _events(config: RunConfig, control: RunControl) -> Generator[RunEvent, None, None]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.runs.comparison import compare_events, comparison_summary, configs_for_methods
 from freeze_gui.runs.export import to_json
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.runs.report import comparison_report, sparkline
 from freeze_gui.training import loading
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
@@ -119,44 +117,13 @@ def test_stopping_ends_the_run_and_all_that_follow() -> None:
     assert began == {0}
 
 
-def test_a_comparison_and_its_report_tell_the_same() -> None:
-    configs = configs_for_methods(load_config(CONFIG.to_dict()), ["requires_grad", "eval_only"])
-    comparison = comparison_summary(compared(configs))
-    assert [run["method"] for run in comparison["runs"]] == ["requires_grad", "eval_only"]
-    assert comparison["config"]["model"] == {"source": "builtin:digits-cnn"}
+def test_a_comparison_holds_its_runs_and_what_they_have_in_common() -> None:
+    configs = configs_for_methods(CONFIG, ["requires_grad", "eval_only"])
+    comparison = comparison_summary(compared([CONFIG.with_method("paused"), *configs]))
+    assert [run["method"] for run in comparison["runs"]] == ["paused", "requires_grad", "eval_only"]
+    assert comparison["config"] == configs[0].to_dict()   # the ideal is nobody's configuration
+    assert comparison["same_start"] is comparison["same_batches"] is True
+    assert comparison["common_steps"] == 4
+    assert comparison["equal_groups"] == [["paused", "requires_grad"]]
+    assert comparison["interleaved"] is False
     assert '"requires_grad"' in to_json(comparison)
-    report = comparison_report(comparison)
-    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", report)
-    assert len(rows) == 2
-    assert "stem.conv: held" in rows[0]
-    assert "stem.conv: leaked, gradient (4 steps)" in rows[1]
-    assert all(row.count("<svg") == 1 for row in rows)
-    assert "prefers-color-scheme: dark" in report
-    assert not re.search(r"(src|href)=|url\(|@import", report)   # nothing beside the file
-
-
-def test_a_report_shows_text_as_text() -> None:
-    run = {
-        "label": "<b>", "method": "m",
-        "summary": {
-            "status": "failed", "error": "a < b & c", "layers": [], "tensors": [], "loss": [], "evaluations": [],
-            "cost": {},
-        },
-    }
-    report = comparison_report({"config": {"model": {"source": "file:<x>.py:f"}}, "runs": [run]})
-    assert "<b>" not in report
-    assert "failed: a &lt; b &amp; c" in report
-    assert "file:&lt;x&gt;.py:f" in report
-
-
-def test_a_sparkline_leaves_a_gap_where_the_loss_is_no_number() -> None:
-    assert sparkline([]) == ""
-    assert sparkline([None, float("nan")]) == ""
-    assert sparkline([1.0, 2.0, 3.0]).count("M") == 1
-    assert sparkline([1.0, 2.0, None, None, 2.0, 1.0]).count("M") == 2
-
-
-def test_a_long_sparkline_stays_small_and_keeps_its_spike() -> None:
-    drawn = sparkline([1.0] * 5000 + [9.0] + [1.0] * 5000)
-    assert len(drawn) < 20_000
-    assert " 1.0" in drawn   # the top of the picture
