@@ -14,7 +14,7 @@ from typing import Any
 
 import jinja2
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from freeze_gui.data.sources import peek_num_classes
 from freeze_gui.errors import UserError
@@ -213,6 +213,7 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
         "thaws": thaws,
         "uses_parameters": in_groups and (method not in _BY_MODULE or (thaws and resets)),
         "resets_state": resets,
+        "listed": "list(dict.fromkeys({}))".format if _has_ties(model.module) else "[{}]".format,
         "has_own_frozen": any(not p.requires_grad for p in model.module.parameters()),
         "takes_out": in_groups
         and (method in ("exclude", "lr_zero") or (method == "filter" and bool(rates.scheduler or rates.factors))),
@@ -239,6 +240,12 @@ _SUMMARIES = {
     "lr_zero": "they have a group of their own at learning rate 0.",
     "eval_only": "eval() and nothing else; the weights train on.",
 }
+
+
+def _has_ties(module: nn.Module) -> bool:
+    """Tell whether two layers own the same parameter, which must be listed once."""
+    names = list(module.named_parameters(remove_duplicate=False))
+    return len({id(parameter) for _, parameter in names}) < len(names)
 
 
 def _wrap(method: str, module: str, indent: int, is_inline: bool, tuples: bool) -> str:

@@ -110,6 +110,7 @@ def cases() -> dict[str, Config]:
             ),
         }
     digits = {"layers": ["stem", "blocks.0"], "method": "exclude", "to_step": 4}
+    large = {"source": "digits", "batch_size": 179}   # four an epoch: of the 717 samples one is left over
     plateau = {"name": "Adam", "scheduler": {"name": "ReduceLROnPlateau", "patience": 0}}
     found |= {
         "fp16": network("requires_grad", WINDOW, amp="fp16", clip_grad_norm=0.5),
@@ -130,7 +131,7 @@ def cases() -> dict[str, Config]:
             },
             {"name": "SGD", "lr": 0.1, "momentum": 0.5, "scheduler": "StepLR"},
         ),
-        "pretrained digits": builtin("digits-cnn", digits, plateau, eval_every=2),
+        "pretrained digits": {**builtin("digits-cnn", digits, plateau, eval_every=2), "data": large},
         "digits by mse": builtin(
             "digits-cnn", {"layers": ["stem"]}, None, {"weights": "none", "num_classes": 7}, loss="mse", seed=2**32 - 1
         ),
@@ -285,6 +286,42 @@ def test_images_of_a_folder_and_weights_of_a_file_are_the_runs(tmp_path: Path) -
     path = tmp_path / "run.py"
     assert write_script(load_config(config), path) == [path, tmp_path / "run.pt"]
     assert_same_run(run_scripts([path])[path], run_config(config))
+
+
+TIED = """
+import torch
+from torch import nn
+
+
+class Tied(nn.Module):
+    input_shape = (6,)
+
+    def __init__(self):
+        super().__init__()
+        self.encode, self.middle, self.decode = nn.Embedding(9, 4), nn.Linear(4, 4), nn.Linear(4, 9, bias=False)
+        self.decode.weight = self.encode.weight
+        self.middle.bias.requires_grad_(False)
+
+    def forward(self, tokens):
+        return self.decode(torch.tanh(self.middle(self.encode(tokens).mean(dim=1))))
+"""
+
+
+def test_tied_parameters_and_those_that_their_author_froze_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "tied.py").write_text(TIED, encoding="utf-8")
+    configs: dict[Path, Config] = {}
+    for method in ("requires_grad", "exclude", "filter", "lr_zero", "restore"):
+        layers = ["middle"] if method in ("requires_grad", "filter") else ["*"]   # with all flags off nothing trains
+        configs[tmp_path / f"{method}.py"] = {
+            "model": {"source": f"file:{tmp_path / 'tied.py'}:Tied"},
+            "freeze": {"layers": layers, "from_step": 2, "to_step": 5, "method": method},
+            "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9},
+            "train": {"device": "cpu", "steps": 9},
+        }
+    for path, config in configs.items():
+        write_script(load_config(config), path)
+    for path, result in run_scripts(list(configs)).items():
+        assert result.losses == pytest.approx(run_config(configs[path])["loss"], rel=1e-6, abs=0)
 
 
 def test_the_callers_random_state_is_left_as_it_was() -> None:
