@@ -19,6 +19,7 @@ from freeze_gui.errors import UserError
 
 # torch, Qt and rich are imported where they are used: --version and --help answer at once
 if TYPE_CHECKING:
+    from freeze_gui.runs.grid import Axes
     from freeze_gui.runs.recorder import RunRecorder
     from freeze_gui.training.control import RunControl
 
@@ -68,8 +69,20 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="several freezing methods from the same start")
     compare.add_argument("config", metavar="CONFIG", help=config_help)
     compare.add_argument("--methods", required=True, metavar="A,B,C", help="ids of freezing methods, or all")
+    compare.add_argument(
+        "--optimizers", metavar="A,B", help="such as SGD:lr=0.1:momentum=0.9,Adam; default: as configured"
+    )
+    compare.add_argument("--zero-grad", metavar="A,B", help="some of none, zero, never; default: as configured")
+    compare.add_argument("--norm", metavar="A,B", help="leave, eval or both; default: as configured")
+    compare.add_argument("--reference", action="store_true", help="add a run with nothing frozen")
+    compare.add_argument(
+        "--ideal", action="store_true", help="add the paused ideal, whose frozen layers are held by construction"
+    )
+    compare.add_argument(
+        "--interleave", action="store_true", help="let the runs take turns, so that their times can be compared"
+    )
     compare.add_argument("--json", metavar="OUT", help="write all summaries as JSON; - is stdout")
-    compare.add_argument("--report", metavar="OUT.html", help="write the table as one HTML file")
+    compare.add_argument("--report", metavar="OUT.html", help="write tables and figures as one HTML file")
     compare.add_argument("--device", default="auto", help=device_help)
     compare.set_defaults(command=_compare)
 
@@ -127,9 +140,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from freeze_gui.console import ProgressLine, comparison_text
-    from freeze_gui.runs.comparison import compare_events, comparison_summary, configs_for_methods
+    from freeze_gui.runs.comparison import compare_events, comparison_summary
     from freeze_gui.runs.execute import never_began
     from freeze_gui.runs.export import check_writable, write_text
+    from freeze_gui.runs.grid import grid
     from freeze_gui.runs.recorder import RunRecorder
     from freeze_gui.runs.report import comparison_report
     from freeze_gui.runs.scenarios import config_path
@@ -138,20 +152,37 @@ def _compare(options: argparse.Namespace) -> int:
     json_path = _output(options.json)
     report_path = check_writable(options.report) if options.report else None
     config = load_config(config_path(options.config)).with_device(options.device)
-    configs = configs_for_methods(config, [name.strip() for name in options.methods.split(",") if name.strip()])
-    recorders = [RunRecorder(each) for each in configs]
+    runs = grid(config, _axes(options))
+    recorders = [RunRecorder(run.config, run.label) for run in runs]
     with _stopped_by_interrupt() as control, _stdout_kept_clean(), ProgressLine() as progress:
-        for index, event in compare_events(configs, control):
+        for index, event in compare_events([run.config for run in runs], control, options.interleave):
             progress.label = recorders[index].label
             progress.handle(event)
             recorders[index].handle(event)
     if all(never_began(recorder) for recorder in recorders):
         raise UserError(f"{options.config}: {_error(recorders[0])}")
-    comparison = comparison_summary(recorders)
+    comparison = comparison_summary(recorders, options.interleave)
     if report_path is not None:
-        write_text(report_path, comparison_report(comparison))
-    _write(json_path, comparison, comparison_text([(run["label"], run["summary"]) for run in comparison["runs"]]))
+        write_text(report_path, comparison_report(comparison, recorders))
+    _write(json_path, comparison, comparison_text(comparison))
     return _exit_code(recorders)
+
+
+def _axes(options: argparse.Namespace) -> Axes:
+    from freeze_gui.runs.grid import Axes, checked_methods, read_optimizers
+
+    return Axes(
+        checked_methods(_listed(options.methods)),
+        read_optimizers(options.optimizers or ""),
+        _listed(options.zero_grad),
+        _listed(options.norm),
+        options.reference,
+        options.ideal,
+    )
+
+
+def _listed(option: str | None) -> list[str]:
+    return [name.strip() for name in (option or "").split(",") if name.strip()]
 
 
 def _inspect(options: argparse.Namespace) -> int:

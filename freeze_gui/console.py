@@ -13,7 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, TextCol
 from rich.progress import Progress as RichProgress
 
 from freeze_gui.models.layer_tree import LayerTree
-from freeze_gui.runs.report import (
+from freeze_gui.runs.equivalence import equality_sentences
+from freeze_gui.runs.results import (
     Summary,
     causes_of,
     causes_text,
@@ -22,6 +23,7 @@ from freeze_gui.runs.report import (
     number,
     overall_verdict,
     step_ms,
+    training_ms,
 )
 from freeze_gui.training.events import Progress, RunEnded, RunEvent, RunStarted, StepDone
 
@@ -134,10 +136,10 @@ def claims_lines(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def comparison_text(runs: Sequence[tuple[str, Summary]]) -> str:
-    """Return one line per run: how it ended, its verdict, and its last values."""
+def comparison_text(comparison: Mapping[str, Any]) -> str:
+    """Return one line per run, how it ended, its verdict and its last values; which are equal, and what proves it."""
     rows = []
-    for label, summary in runs:
+    for label, summary in ((run["label"], run["summary"]) for run in comparison["runs"]):
         leaks = [layer["path"] for layer in summary["layers"] if layer["verdict"] == "leaked"]
         rows.append((
             label,
@@ -145,11 +147,16 @@ def comparison_text(runs: Sequence[tuple[str, Summary]]) -> str:
             overall_verdict(summary),
             number(last_loss(summary)),
             number(last_accuracy(summary), ".3f"),
-            number(step_ms(summary), ".2f"),
+            *(number(ms, ".2f") for ms in training_ms(summary) or (None, None, None)),
             summary["error"] or ", ".join(leaks),
         ))
-    heads = ("method", "status", "verdict", "loss", "accuracy", "ms a step", "leaked layers")
-    return table(heads, rows, right=(3, 4, 5))
+    heads = ("run", "status", "verdict", "loss", "accuracy", "ms a step", "spread", "measuring", "leaked layers")
+    lines = [table(heads, rows, right=(3, 4, 5, 6, 7)), ""]
+    lines += equality_sentences(comparison["equal_groups"])
+    how = "in turns of a few steps" if comparison["interleaved"] else "one run after another"
+    lines += [comparison["proof"]] * bool(comparison["proof"])
+    lines += [f"Times: median and interquartile range of a step, and what measuring took beside it; {how}."]
+    return "\n".join(lines)
 
 
 def tree_text(tree: LayerTree) -> str:

@@ -106,7 +106,7 @@ def _common(
     row_of = {layer.path: row for row, layer in enumerate(other.layers)}
     pairs = [(row, row_of[layer.path]) for row, layer in enumerate(one.layers) if layer.path in row_of]
     steps, at_ours, at_theirs = np.intersect1d(ours.step, theirs.step, return_indices=True)
-    columns, other_columns = [a for a, _ in pairs], [b for _, b in pairs]
+    columns, other_columns = np.array(pairs, np.intp).reshape(-1, 2).T
     return (
         tuple(one.layers[row].path for row in columns),
         steps,

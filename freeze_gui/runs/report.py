@@ -1,143 +1,218 @@
-"""A summary in words and in one HTML file: verdicts with their causes, last values, a comparison's table."""
+"""A comparison as one HTML file that needs nothing beside it, for a screen in light and dark and for paper."""
 
 from __future__ import annotations
 
-import html
-import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
 from freeze_gui.resources import resource_path
+from freeze_gui.runs.equivalence import equality_sentences
+from freeze_gui.runs.grid import REFERENCE_LABEL
+from freeze_gui.runs.history import HistoryView
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.runs.report_curves import Bar, Curve, bars_svg, curves_svg, smooth
+from freeze_gui.runs.report_heatmap import common_scale, heatmap_svg, scale_gradient
+from freeze_gui.runs.results import (
+    Summary,
+    best_accuracy,
+    best_loss,
+    causes_of,
+    held_bytes,
+    last_accuracy,
+    last_loss,
+    number,
+    overall_verdict,
+    share_of_free,
+    training_ms,
+)
+from freeze_gui.runs.toml_writer import to_toml
+from freeze_gui.runs.words import counted, joined
 
-Summary = Mapping[str, Any]
-
-
-def overall_verdict(summary: Summary) -> str:
-    """Return ``leaked`` if any layer did, else ``held`` if any was frozen, else ``nothing frozen``."""
-    verdicts = {layer["verdict"] for layer in summary["layers"]}
-    return "leaked" if "leaked" in verdicts else "held" if "held" in verdicts else "nothing frozen"
-
-
-def causes_of(summary: Summary, layer: str) -> dict[str, int]:
-    """Return why the tensors of a layer moved while frozen: cause → number of steps of the worst tensor."""
-    causes: dict[str, int] = {}
-    for tensor in summary["tensors"]:
-        if tensor["layer"] == layer:
-            for cause in tensor["causes"]:
-                causes[cause["cause"]] = max(causes.get(cause["cause"], 0), cause["steps"])
-    return dict(sorted(causes.items(), key=lambda item: -item[1]))
-
-
-def causes_text(causes: Mapping[str, int]) -> str:
-    """Return causes as ``momentum (212 steps), weight_decay (1 step)``."""
-    return ", ".join(f"{cause} ({steps} step{'s' * (steps != 1)})" for cause, steps in causes.items())
-
-
-def last_loss(summary: Summary) -> float | None:
-    """Return the loss of the last step, None when there was none or it was no number."""
-    loss = summary["loss"][-1] if summary["loss"] else None
-    return loss if loss is not None and math.isfinite(loss) else None
+_MOST_EFFECT_LAYERS = 3
+_SMOOTHED_SHARE = 25
+"""The loss curves are means over one step in so many: the noise of the batches is the same in every run."""
 
 
-def last_accuracy(summary: Summary) -> float | None:
-    """Return the accuracy of the last evaluation, None when there is none."""
-    accuracy: float | None = summary["evaluations"][-1]["accuracy"] if summary["evaluations"] else None
-    return accuracy
+def comparison_report(comparison: Mapping[str, Any], recorders: Sequence[RunRecorder]) -> str:
+    """Return the report on a comparison.
 
-
-def step_ms(summary: Summary) -> float | None:
-    """Return the median time of a step in milliseconds, None when there was no step."""
-    value: float | None = (summary["cost"] or {}).get("step_ms_median")
-    return value
-
-
-def number(value: float | None, form: str = ".4g") -> str:
-    """Return a number as text, and a dash where there is none."""
-    return "–" if value is None else format(value, form)
-
-
-def comparison_report(comparison: Mapping[str, Any]) -> str:
-    """Return a comparison as one HTML file that needs nothing beside it; follows the reader's light or dark theme."""
-    style = resource_path("styles", "report.css").read_text(encoding="utf-8")
-    model = str(comparison["config"].get("model", {}).get("source", ""))
-    rows = "\n".join(_report_row(run["label"], run["summary"]) for run in comparison["runs"])
-    config = html.escape(json.dumps(comparison["config"], indent=2, ensure_ascii=False))
-    heads = "".join(
-        f'<th scope="col"{extra}>{text}</th>'
-        for text, extra in (
-            ("Method", ""), ("Status", ""), ("Verdict", ""), ("Frozen layers", ""), ("Loss", ""),
-            ("Last loss", ' class="number"'), ("Accuracy", ' class="number"'), ("Step, ms", ' class="number"'),
-        )
+    Parameters
+    ----------
+    comparison
+        As `comparison_summary` returns it.
+    recorders
+        Its runs, in the same order: the figures are drawn from their histories.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resource_path("templates")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Freeze GUI: {html.escape(model)}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<h1>Freezing methods on {html.escape(model)}</h1>
-<p>Every run began with the same weights and saw the same batches. “Held” means that no bit of a frozen layer changed,
-parameters and buffers, at any step at which it was frozen.</p>
-<table>
-<thead><tr>{heads}</tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
-<details><summary>Configuration</summary><pre>{config}</pre></details>
-</body>
-</html>
-"""
+    summaries = [run["summary"] for run in comparison["runs"]]
+    views = _views(recorders)
+    over = max(1, max((len(view.loss) for view in views.values()), default=0) // _SMOOTHED_SHARE)
+    return environment.get_template("report.html.j2").render(
+        style=Markup(resource_path("styles", "report.css").read_text(encoding="utf-8")),
+        model=str(comparison["config"].get("model", {}).get("source", "")),
+        proof=comparison["proof"],
+        is_proved=comparison["same_start"] is not False and comparison["same_batches"] is not False,
+        rows=_rows(comparison["runs"]),
+        equal=equality_sentences(comparison["equal_groups"]),
+        interleaved=comparison["interleaved"],
+        side_effects=_side_effects(comparison["runs"]),
+        time_bars=Markup(bars_svg(_time_bars(comparison["runs"]), "time of a step")),
+        memory_bars=Markup(bars_svg(_memory_bars(comparison["runs"]), "memory")),
+        curves=_curves(comparison, views, over),
+        smoothed=counted(over, "step") if over > 1 else "",
+        **_heatmaps(recorders, views),
+        environment=next((s["environment"] for s in summaries if s["environment"]), {}),
+        config=to_toml(comparison["config"]),
+    )
 
 
-def _report_row(label: str, summary: Summary) -> str:
+def _views(recorders: Sequence[RunRecorder]) -> dict[int, HistoryView]:
+    """Return what was measured in each run that took a step."""
+    return {
+        index: recorder.history.view()
+        for index, recorder in enumerate(recorders)
+        if recorder.history is not None and recorder.history.steps
+    }
+
+
+def _rows(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    reference = next((run["summary"] for run in runs if run["label"].startswith(REFERENCE_LABEL)), None)
+    return [_row(run["label"], run["summary"], reference) for run in runs]
+
+
+def _row(label: str, summary: Summary, reference: Summary | None) -> dict[str, Any]:
     verdict = overall_verdict(summary)
-    status = str(summary["status"])
-    if summary["error"]:
-        status += f": {summary['error']}"
-    frozen = []
+    frozen = sum(bool(layer["frozen_steps"]) for layer in summary["layers"])
+    leaked = sum(layer["verdict"] == "leaked" for layer in summary["layers"])
+    counts = f"{leaked} of {counted(frozen, 'layer')}" if leaked else counted(frozen, "layer") if frozen else ""
+    cost = summary["cost"] or {}
+    training, spread, measuring = training_ms(summary) or (None, None, None)
+    return {
+        "label": label,
+        "status": "" if summary["status"] == "completed" else summary["status"],
+        "error": summary["error"] or "",
+        "verdict": verdict,
+        "counts": counts,
+        "causes": _causes(summary),
+        "effects": [effect["kind"].replace("_", " ") for effect in summary["side_effects"]],
+        "loss": (number(last_loss(summary)), number(best_loss(summary))),
+        "accuracy": (number(last_accuracy(summary), ".3f"), number(best_accuracy(summary), ".3f")),
+        "step_ms": number(training, ".2f"),
+        "spread_ms": number(spread, ".2f"),
+        "overhead_ms": number(measuring, ".2f"),
+        "peak": _size(cost.get("peak_memory_bytes")),
+        "gradients": _size(cost.get("gradient_bytes")),
+        "state": _size(cost.get("optimizer_state_bytes")),
+        "flops": _percent(share_of_free(summary, "flops", reference)),
+        "activations": _percent(share_of_free(summary, "saved_activation_bytes", reference)),
+    }
+
+
+def _causes(summary: Summary) -> list[str]:
+    """Return why frozen layers moved, each cause with its layers: ``momentum (95 steps): stem.conv and head``."""
+    layers: dict[str, list[str]] = {}
+    steps: dict[str, int] = {}
     for layer in summary["layers"]:
-        if layer["frozen_steps"]:
-            causes = causes_text(causes_of(summary, layer["path"]))
-            frozen.append(f"{layer['path']}: {layer['verdict']}" + (f", {causes}" if causes else ""))
-    items = "".join(f"<li>{html.escape(text)}</li>" for text in frozen)
-    numbers = (
-        number(last_loss(summary)), number(last_accuracy(summary), ".3f"), number(step_ms(summary), ".2f")
-    )
-    return (
-        f'<tr><th scope="row">{html.escape(label)}</th><td>{html.escape(status)}</td>'
-        f'<td class="{verdict.replace(" ", "-")}">{verdict}</td>'
-        f'<td><ul>{items}</ul></td><td>{sparkline(summary["loss"])}</td>'
-        + "".join(f'<td class="number">{text}</td>' for text in numbers)
-        + "</tr>"
-    )
-
-
-def sparkline(values: Sequence[float | None], width: int = 160, height: int = 32) -> str:
-    """Return a small curve as inline SVG; values that are no numbers leave gaps, and many are drawn by their bins."""
-    points = [
-        (index, value) for index, value in enumerate(values) if value is not None and math.isfinite(value)
+        for cause, count in causes_of(summary, layer["path"]).items():
+            layers.setdefault(cause, []).append(layer["path"] or "(model)")
+            steps[cause] = max(steps.get(cause, 0), count)
+    return [
+        f"{cause.replace('_', ' ')} ({counted(steps[cause], 'step')}): {joined(paths, _MOST_EFFECT_LAYERS)}"
+        for cause, paths in layers.items()
     ]
-    if not points:
-        return ""
-    low, high = min(v for _, v in points), max(v for _, v in points)
-    across, up = (width - 2) / max(len(values) - 1, 1), (height - 2) / ((high - low) or 1.0)
-    commands: list[str] = []
-    per_bin = -(-len(points) // (2 * width))
-    reach = 1 if per_bin == 1 else 2 * per_bin   # a wider step between two points is a gap
-    before = -reach - 1
-    for start in range(0, len(points), per_bin):
-        chunk = points[start : start + per_bin]
-        for index, value in sorted({min(chunk, key=lambda p: p[1]), max(chunk, key=lambda p: p[1])}):
-            move = "M" if index > before + reach else "L"
-            commands.append(f"{move}{1 + index * across:.1f} {height - 1 - (value - low) * up:.1f}")
-            before = index
-    return (
-        f'<svg class="sparkline" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="loss from {points[0][1]:.4g} to {points[-1][1]:.4g}"><path d="{"".join(commands)}"/></svg>'
-    )
+
+
+def _side_effects(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return each sentence once, with the runs that it is about."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for effect in run["summary"]["side_effects"]:
+            found.setdefault((effect["kind"].replace("_", " "), effect["text"]), []).append(run["label"])
+    return [
+        {"kind": kind, "text": text, "runs": joined(labels, len(labels))} for (kind, text), labels in found.items()
+    ]
+
+
+def _time_bars(runs: Sequence[Mapping[str, Any]]) -> list[Bar]:
+    bars = []
+    for run in runs:
+        times = training_ms(run["summary"])
+        if times is not None:
+            median, spread, _ = times
+            ends = (max(median - spread / 2, 0.0), median + spread / 2)
+            bars.append(Bar(run["label"], ((0, median),), f"{median:.2f} ms · {_score(run['summary'])}", ends))
+    return bars
+
+
+def _memory_bars(runs: Sequence[Mapping[str, Any]]) -> list[Bar]:
+    bars = []
+    for run in runs:
+        held = held_bytes(run["summary"])
+        if held:
+            parts = tuple((style, float(value)) for style, value in enumerate(held.values(), start=1))
+            bars.append(Bar(run["label"], parts, f"{_size(sum(held.values()))} · {_score(run['summary'])}"))
+    return bars
+
+
+def _score(summary: Summary) -> str:
+    accuracy = last_accuracy(summary)
+    return number(last_loss(summary), ".3g") if accuracy is None else f"{accuracy:.3f}"
+
+
+def _curves(comparison: Mapping[str, Any], views: Mapping[int, HistoryView], over: int) -> dict[str, Any]:
+    """Return the picture of all losses and its legend; runs that are equal in every bit are one line."""
+    drawn: dict[int, str] = {}
+    labels = [run["label"] for run in comparison["runs"]]
+    told: set[int] = set()
+    for index in views:
+        if index in told:
+            continue
+        group = next((g for g in comparison["equal_groups"] if labels[index] in g), [labels[index]])
+        told |= {labels.index(label) for label in group}
+        drawn[index] = " = ".join(group)
+    curves = [
+        Curve(label, style, views[index].loss_step, smooth(np.asarray(views[index].loss), over))
+        for style, (index, label) in enumerate(drawn.items())
+    ]
+    return {
+        "svg": Markup(curves_svg(curves, "loss")),
+        "legend": [{"style": curve.style % 10, "label": curve.label} for curve in curves],
+    }
+
+
+def _heatmaps(recorders: Sequence[RunRecorder], views: Mapping[int, HistoryView]) -> dict[str, Any]:
+    measured = {index: view for index, view in views.items() if len(view.step)}
+    scale = common_scale(list(measured.values()))
+    if scale is None:
+        return {"heatmaps": [], "scale": None}
+    pictures = []
+    for index, view in measured.items():
+        recorder = recorders[index]
+        paths = [layer.path for layer in recorder.layers]
+        pictures.append({"label": recorder.label, "svg": Markup(heatmap_svg(view, paths, scale, recorder.label))})
+    ends = {"low": f"{scale.low:.1e}", "high": f"{scale.high:.1e}", "gradient": Markup(scale_gradient())}
+    return {"heatmaps": pictures, "scale": ends}
+
+
+def _size(count: int | None) -> str:
+    """Return bytes with three digits that count."""
+    if count is None:
+        return "–"
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} B"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share * 100:.0f} %"

@@ -140,11 +140,12 @@ def _cost(recorder: RunRecorder, ended: RunEnded) -> dict[str, Any]:
         view = recorder.history.view()
         warm = min(_WARM_UP, len(view.step_s) - 1)
         step_s, overhead_s = view.step_s[warm:], view.overhead_s[warm:]
-        low, high = np.percentile(step_s, (25, 75))
         cost |= {
             "step_ms_median": float(np.median(step_s) * 1000),
-            "step_ms_iqr": float((high - low) * 1000),
+            "step_ms_iqr": float(np.subtract(*np.percentile(step_s, (75, 25))) * 1000),
             "overhead_ms_median": float(np.median(overhead_s) * 1000),
+            "training_ms_median": float(np.median(step_s - overhead_s) * 1000),
+            "training_ms_iqr": float(np.subtract(*np.percentile(step_s - overhead_s, (75, 25))) * 1000),
             "overhead_fraction": float(overhead_s.sum() / step_s.sum()),
         }
     return cost

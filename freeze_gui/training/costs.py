@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,18 +27,24 @@ class SavedActivations:
 
     @contextmanager
     def counting(self) -> Iterator[None]:
-        """Count what is saved inside; each piece of memory once."""
+        """Count what is saved inside and still there at the end; each piece of memory once.
+
+        What autograd lets go on the way, as in front of a detached output, is not held for backward.
+        """
         own = {_memory(t) for t in (*self._model.parameters(), *self._model.buffers())}
-        found: dict[int, int] = {}
+        saved: list[weakref.ref[torch.Tensor]] = []   # weak: the address of what is gone comes again
 
         def pack(tensor: torch.Tensor) -> torch.Tensor:
-            if _memory(tensor) not in own:
-                found[_memory(tensor)] = tensor.untyped_storage().nbytes()
-            return tensor
+            if _memory(tensor) in own:
+                return tensor
+            alone = tensor.detach()   # an output that keeps its graph, kept by its graph, is never let go
+            saved.append(weakref.ref(alone))
+            return alone
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             yield
-        self.total_bytes = sum(found.values())
+        alive = [tensor for reference in saved if (tensor := reference()) is not None]
+        self.total_bytes = sum({_memory(tensor): tensor.untyped_storage().nbytes() for tensor in alive}.values())
 
 
 def cost_of(
