@@ -16,7 +16,7 @@ import pytest
 from freeze_gui.errors import UserError
 from freeze_gui.runs.execute import execute
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.runs.store import RunWriter, card_of, open_run, set_notes
+from freeze_gui.runs.store import RunWriter, card_of, open_run, rename_run, set_notes
 from freeze_gui.training.config import load_config
 from tests.support.events import differences, ended, events
 from tests.support.runs import network_config
@@ -163,6 +163,17 @@ def test_another_program_s_database_is_no_run(tmp_path: Path) -> None:
         open_run(tmp_path / "a.freezerun")
     with pytest.raises(UserError, match="is no run of Freeze GUI"):
         set_notes(tmp_path / "a.freezerun", "mine")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows takes no such names")
+def test_a_run_may_lie_under_any_name(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "häßlich #1?mode=memory & 100 %41"
+    folder.mkdir()
+    path = folder / "it's; a \"run\".freezerun"
+    saved.rename(path)
+    rename_run(path, "renamed")
+    assert open_run(path).label == "renamed"
+    assert list(folder.iterdir()) == [path]
 
 
 def test_a_folder_and_a_missing_file_are_one_sentence(tmp_path: Path) -> None:
