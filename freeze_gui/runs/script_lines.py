@@ -143,8 +143,9 @@ def list_constant(name: str | float, layers: Sequence[str], indent: int = 0) -> 
 def intro_lines(config: RunConfig, loaded: Loaded, needs: Iterable[str], has_weights: bool) -> list[str]:
     """Return what stands at the top of a script."""
     parts = ["torch", *(["torchvision"] if config.model.source.startswith("torchvision:") else []), *needs]
+    data = "random data" if loaded.data.source == "random" else loaded.data.source
     text = (
-        f"{config.model.source} on {loaded.data.source}, as Freeze GUI ran it. The script stands alone and reproduces "
+        f"{config.model.source} on {data}, as Freeze GUI ran it. The script stands alone and reproduces "
         f"the losses of that run on the same machine. It needs {_listed(parts)}."
     )
     if has_weights:

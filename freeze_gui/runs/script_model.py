@@ -22,6 +22,8 @@ from freeze_gui.models.weights import head_path
 from freeze_gui.training.config import RunConfig
 
 _WIDTH = 110
+_FOR_THE_PROGRAM = ("input_shape", "task_features")
+"""What a class tells the program of its inputs."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _with_needs(built: type) -> list[str]:
     def visit(kind: type) -> None:
         home = sys.modules[kind.__module__]
         constants = _constants(home)
-        source = inspect.getsource(kind)
+        source = _trimmed(inspect.getsource(kind))
         for name in _names(source):
             value = getattr(home, name, None)
             if inspect.isclass(value) and value.__module__.startswith(f"{__package__.partition('.')[0]}."):
@@ -116,7 +118,7 @@ def _with_needs(built: type) -> list[str]:
                     visit(value)
             elif name in constants:
                 found.setdefault(name, constants[name])
-        found[kind.__name__] = _trimmed(source)
+        found[kind.__name__] = source
 
     visit(built)
     texts = list(found.values())
@@ -146,18 +148,19 @@ def _constants(home: Any) -> dict[str, str]:
 
 
 def _trimmed(source: str) -> str:
-    """Leave out the docstrings of methods, marks for a type checker, and types of local results."""
+    """Leave out what the script has no use for: docstrings of methods, marks for a type checker and for the program."""
     lines = source.splitlines()
     drop: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
             said = node.body[0]
             drop |= set(range(said.lineno, (said.end_lineno or said.lineno) + 1))
+        if isinstance(node, ast.Assign | ast.AnnAssign) and ast.unparse(node).startswith(_FOR_THE_PROGRAM):
+            drop |= set(range(node.lineno, (node.end_lineno or node.lineno) + 2))   # and the blank line behind it
     kept = [line for number, line in enumerate(lines, 1) if number not in drop]
     text = re.sub(r"\s+# type: ignore\[.*", "", "\n".join(kept))
     text = re.sub(r"^(\s+\w+): Tensor = ", r"\1 = ", text, flags=re.MULTILINE)
-    text = re.sub(r": ClassVar\[[^=]*\] = ", " = ", text).rstrip()
-    return "\n".join(_wrapped(line) for line in text.split("\n"))
+    return "\n".join(_wrapped(line) for line in text.rstrip().split("\n"))
 
 
 def _wrapped(line: str) -> str:
