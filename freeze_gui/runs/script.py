@@ -215,6 +215,7 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
         "resets_state": resets,
         "listed": "list(dict.fromkeys({}))".format if _has_ties(model.module) else "[{}]".format,
         "has_own_frozen": any(not p.requires_grad for p in model.module.parameters()),
+        "may_lack_gradients": config.train.amp == "fp16" and bool(everything) and frozen >= everything,
         "takes_out": in_groups
         and (method in ("exclude", "lr_zero") or (method == "filter" and bool(rates.scheduler or rates.factors))),
         "modes": bool(plan.groups) and (method == "eval_only" or bool(rests)),

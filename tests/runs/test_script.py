@@ -147,6 +147,12 @@ def cases() -> dict[str, Config]:
             {"layers": ["encoder.layers.1.self_attn.(own)", "encoder.layers.0.norm1"], "norm": "eval"},
         ),
         "everything": builtin("five-linear", {"layers": ["*"], "method": "exclude", "to_step": 4}),
+        "everything in fp16": builtin(
+            "five-linear",
+            {"layers": ["*"], "method": "grad_none", "from_step": 3, "to_step": 6},
+            amp="fp16",
+            clip_grad_norm=1.0,
+        ),
         "nothing": builtin("names", {}),
         "torchvision": {
             "model": {"source": "torchvision:squeezenet1_1", "num_classes": 3},
