@@ -14,7 +14,7 @@ from freeze_gui.runs.equivalence import equality_sentences
 from freeze_gui.runs.grid import REFERENCE_LABEL
 from freeze_gui.runs.history import HistoryView
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.runs.report_curves import Bar, Curve, bars_svg, curves_svg, smooth
+from freeze_gui.runs.report_curves import Bar, Curve, bars_svg, curves_svg, line_class, smooth
 from freeze_gui.runs.report_heatmap import common_scale, heatmap_svg, scale_gradient
 from freeze_gui.runs.results import (
     Summary,
@@ -186,7 +186,7 @@ def _curves(comparison: Mapping[str, Any], views: Mapping[int, HistoryView], ove
     ]
     return {
         "svg": Markup(curves_svg(curves, "loss")),
-        "legend": [{"style": curve.style % 10, "label": curve.label} for curve in curves],
+        "legend": [{"style": line_class(curve.style), "label": curve.label} for curve in curves],
     }
 
 

@@ -15,8 +15,8 @@ from freeze_gui.runs.history import bin_starts
 
 Floats = NDArray[np.float64]
 
-STYLES = 10
-"""Colours and dashes in the style sheet; after them they begin again."""
+_STYLES = 10
+"""Colours, and dashes, in the style sheet."""
 
 _WIDTH, _HEIGHT = 960, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 34
@@ -27,7 +27,7 @@ _LOG_FROM = 30.0
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: `style` numbers its colour and dash; `steps` and `values` have the same shape (n,)."""
+    """One line: `style` numbers its colour and dash, from 0; `steps` and `values` have the same shape (n,)."""
 
     label: str
     style: int
@@ -46,6 +46,11 @@ class Bar:
     parts: tuple[tuple[int, float], ...]
     words: str
     spread: tuple[float, float] | None = None
+
+
+def line_class(style: int) -> str:
+    """Return the classes of the `style`-th line: after all colours they come again, each with another dash."""
+    return f"curve s{style % _STYLES} d{(style + style // _STYLES) % _STYLES}"
 
 
 def smooth(values: Floats, over: int) -> Floats:
@@ -85,7 +90,7 @@ def curves_svg(curves: Sequence[Curve], name: str) -> str:
               "step</text>"]
     for curve in drawn:
         points = [(x(step), y(value) if math.isfinite(value) else None) for step, value in _reduced(curve)]
-        parts.append(f'<path class="curve s{curve.style % STYLES}" d="{_path(points)}"/>')
+        parts.append(f'<path class="{line_class(curve.style)}" d="{_path(points)}"/>')
     words = f"{name} of {', '.join(curve.label for curve in drawn)}"
     return _svg(_WIDTH, _HEIGHT, words, "".join(parts))
 

@@ -82,7 +82,7 @@ def test_a_row_tells_the_verdict_with_its_causes_and_what_happened_beside(report
 
 def test_runs_that_are_one_are_said_to_be_and_drawn_once(report: str) -> None:
     assert "<li>grad_none = exclude: the same bits, in every loss and every weight.</li>" in report
-    legend = re.findall(r'<path class="curve s(\d)" d="M1 5H33"/></svg>(.*?)</li>', report)
+    legend = re.findall(r'<path class="curve s(\d) d\d" d="M1 5H33"/></svg>(.*?)</li>', report)
     assert [label for _, label in legend] == ["nothing frozen", "paused ideal", "grad_none = exclude", "grad_zero"]
     assert "All 5 runs began with the same bits" in report
 

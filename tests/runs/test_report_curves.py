@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from freeze_gui.runs.report_curves import Bar, Curve, bars_svg, curves_svg, smooth
+from freeze_gui.runs.report_curves import Bar, Curve, bars_svg, curves_svg, line_class, smooth
 
 
 def curve(values: list[float], label: str = "loss") -> Curve:
@@ -12,7 +12,7 @@ def curve(values: list[float], label: str = "loss") -> Curve:
 
 
 def points(svg: str) -> list[tuple[float, float]]:
-    path = re.search(r'class="curve s0" d="([^"]*)"', svg)
+    path = re.search(r'class="curve s0 d0" d="([^"]*)"', svg)
     assert path is not None
     return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path[1])]
 
@@ -27,7 +27,7 @@ def test_a_curve_goes_from_left_to_right_and_higher_values_lie_higher() -> None:
 def test_what_is_no_number_leaves_a_gap() -> None:
     nan = float("nan")
     svg = curves_svg([curve([2.0, 1.0, nan, nan, 1.0, 2.0])], "loss")
-    assert re.search(r'class="curve s0" d="([^"]*)"', svg)[1].count("M") == 2   # type: ignore[index]
+    assert re.search(r'class="curve s0 d0" d="([^"]*)"', svg)[1].count("M") == 2   # type: ignore[index]
     assert curves_svg([curve([nan, nan])], "loss") == curves_svg([], "loss") == ""
 
 
@@ -59,3 +59,8 @@ def test_bars_begin_at_zero_and_are_as_long_as_what_they_stand_for() -> None:
     assert abs(widths[1] - 3 * widths[0]) < 0.3 and abs(widths[2] - 2 * widths[0]) < 0.3
     assert "&lt;b&gt;" in svg and "<b>" not in svg
     assert bars_svg([], "memory") == bars_svg([Bar("a", ((1, 0.0),), "0")], "memory") == ""
+
+
+def test_a_hundred_lines_are_told_apart_by_colour_or_dash() -> None:
+    assert len({line_class(style) for style in range(100)}) == 100
+    assert line_class(3) == "curve s3 d3"
