@@ -81,4 +81,4 @@ class GalleryDesk(QObject):
     def _compare(self) -> None:
         self._window.layer_panel.tree_view.setFocus()   # as after a run; the button that had it is hidden now
         configs = [load_config(variant.scenario.path) for variant in self._compared]
-        self._window.controller.compare(configs, [variant.label for variant in self._compared])
+        self._window.workbench.compare_runs(configs, [variant.label for variant in self._compared])

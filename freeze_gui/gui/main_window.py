@@ -10,22 +10,25 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from freeze_gui.gui.code_panel import CodePanel
+from freeze_gui.gui.compare_table_panel import RunsPanel
 from freeze_gui.gui.compare_view import CompareView
 from freeze_gui.gui.gallery import GalleryView
 from freeze_gui.gui.gallery_desk import GalleryDesk
 from freeze_gui.gui.garbage import GarbageGuard
 from freeze_gui.gui.indicators import indicator_sheet
 from freeze_gui.gui.layer_panel import LayerPanel
+from freeze_gui.gui.library_desk import LibraryDesk
+from freeze_gui.gui.library_panel import LibraryPanel
 from freeze_gui.gui.menus import Menus
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
-from freeze_gui.gui.runs_table import RunsTable
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.state_table import StatePanel
 from freeze_gui.gui.theme import Choice, Theme, apply_theme, current_theme, theme_manager
 from freeze_gui.gui.timeline_panel import TimelinePanel
 from freeze_gui.gui.verdict_panel import VerdictPanel
 from freeze_gui.gui.workbench import Workbench
+from freeze_gui.runs.store import SUFFIX
 
 FIRST_SIZE = QSize(1440, 900)
 _COLUMNS = [464, 676, 300]
@@ -38,8 +41,8 @@ class MainWindow(QMainWindow):
 
     Attributes
     ----------
-    run_panel, layer_panel, run_plots, compare_view, timeline_panel, gallery, verdict_panel, code_panel, state_panel,
-    runs_table
+    run_panel, layer_panel, run_plots, compare_view, timeline_panel, gallery, library, verdict_panel, code_panel,
+    state_panel, runs_panel, runs_table
         Its parts.
     workbench
         Connects them.
@@ -63,12 +66,15 @@ class MainWindow(QMainWindow):
         self.verdict_panel = VerdictPanel(self)
         self.code_panel = CodePanel(self)
         self.state_panel = StatePanel(self)
-        self.runs_table = RunsTable(self)
+        self.runs_panel = RunsPanel(self)
+        self.runs_table = self.runs_panel.table
         self.gallery = GalleryView(self)
+        self.library = LibraryPanel(self)
         self._lay_out()
         self.workbench = Workbench(self, settings)
         self.controller = self.workbench.controller
         self.gallery_desk = GalleryDesk(self)
+        self.library_desk = LibraryDesk(self)
         self.menus = Menus(self)
         self.workbench.said.connect(self.say)
         self._restore_layout()
@@ -105,6 +111,11 @@ class MainWindow(QMainWindow):
         """Show what there is to try."""
         self.tabs.setCurrentWidget(self.gallery)
 
+    @Slot()
+    def show_library_tab(self) -> None:
+        """Show all runs that are kept."""
+        self.tabs.setCurrentWidget(self.library)
+
     @Slot(str)
     def say(self, text: str) -> None:
         """Say something in the status bar."""
@@ -137,23 +148,28 @@ class MainWindow(QMainWindow):
         for name, splitter in self._splitters.items():
             self.settings.set_layout(name, splitter.saveState())
         self.workbench.desk.remember()
+        self.library.details.commit()
         self.settings.save()
         self.hide()   # the last step of a big model may take a while
         self.workbench.close()
+        self.library_desk.close()
         self._garbage.close()
         super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take configurations and Python files."""
-        if dropped_path(event) is not None:
+        """Take configurations, Python files and runs."""
+        if dropped_path(event) is not None or dropped_runs(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
-        path = dropped_path(event)
+        path, runs = dropped_path(event), dropped_runs(event)
         if path is not None:
             event.acceptProposedAction()
             self.menus.open_path(path)
+        elif runs:
+            event.acceptProposedAction()
+            self.library_desk.open_paths(runs)
 
     def _lay_out(self) -> None:
         self.tabs = QTabWidget(self)
@@ -163,6 +179,7 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.compare_view, "Compare")
         self.tabs.addTab(self.timeline_panel, "Timeline")
         self.tabs.addTab(self.gallery, "Scenarios")
+        self.tabs.addTab(self.library, "Library")
         self.right = QSplitter(Qt.Orientation.Vertical, self)
         self.right.addWidget(self.verdict_panel)
         self.code_tabs = QTabWidget(self)
@@ -178,11 +195,7 @@ class MainWindow(QMainWindow):
         self.columns.setStretchFactor(1, 1)
         self.rows = QSplitter(Qt.Orientation.Vertical, self)
         self.rows.addWidget(self.columns)
-        table = QWidget(self)
-        inside = QVBoxLayout(table)
-        inside.setContentsMargins(8, 0, 8, 4)
-        inside.addWidget(self.runs_table)
-        self.rows.addWidget(table)
+        self.rows.addWidget(self.runs_panel)
         self.rows.setStretchFactor(0, 1)
         self._splitters = {"columns": self.columns, "right": self.right, "rows": self.rows}
         for splitter in self._splitters.values():
@@ -225,3 +238,10 @@ def dropped_path(event: QDragEnterEvent | QDropEvent) -> Path | None:
         return None
     path = Path(urls[0].toLocalFile())
     return path if path.suffix.lower() in (".toml", ".py") else None
+
+
+def dropped_runs(event: QDragEnterEvent | QDropEvent) -> list[Path]:
+    """Return the files that are dragged, if all are local files of runs."""
+    urls = event.mimeData().urls()
+    paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+    return paths if len(paths) == len(urls) and all(path.suffix.lower() == SUFFIX for path in paths) else []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from freeze_gui.gui.elided_label import ElidedLabel
@@ -37,10 +37,19 @@ class Dot(QWidget):
 
 
 class RunTile(QWidget):
-    """Name and verdict of one run, a stretch of its line, and its small heatmap."""
+    """Name and verdict of one run, a stretch of its line, and its small heatmap.
+
+    Signals
+    -------
+    clicked(bool)
+        The tile was clicked, with Ctrl or without; without it a click in the heatmap chooses a layer instead.
+    """
+
+    clicked = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._chosen = self._filtered = False
         self.dot = Dot(self)
         self.title = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)   # methods differ at the start, repeats at the end
         self.title.setProperty("title", True)
@@ -50,6 +59,7 @@ class RunTile(QWidget):
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         self.verdict.setFont(font)
         self.heatmap = HeatmapView(self, compact=True)
+        self.heatmap.installEventFilter(self)
         self._recorder: RunRecorder | None = None
         self._shown: object = None
         line = QHBoxLayout()
@@ -73,6 +83,18 @@ class RunTile(QWidget):
         self._shown = None
         self._show_words()
 
+    def set_chosen(self, chosen: bool) -> None:
+        """Draw a frame around a tile that is chosen."""
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.update()
+
+    def show_rows(self, layers: tuple[str, ...] | None) -> None:
+        """Show only these layers; None shows all."""
+        self._filtered, self._shown = layers is not None, None
+        self.heatmap.set_row_filter(layers)
+        self._show_words()
+
     def refresh(self) -> None:
         """Draw what has arrived since the last call."""
         if self._recorder is None:
@@ -89,14 +111,31 @@ class RunTile(QWidget):
         """Paint the card below title and heatmap, and between them the line with which the run is drawn."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setPen(QPen(QColor(current_theme().accent), 2) if self._chosen else Qt.PenStyle.NoPen)
         painter.setBrush(QColor(current_theme().panel))
-        painter.drawRoundedRect(self.rect(), 6, 6)
+        inside = self.rect().adjusted(1, 1, -1, -1) if self._chosen else self.rect()
+        painter.drawRoundedRect(inside, 6, 6)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(line_pen(run_color(self.dot.number), run_dash(self.dot.number)))
         y = self.heatmap.y() - 4
         painter.drawLine(8, y, self.width() - 8, y)
         painter.end()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Pass the click on."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take clicks with Ctrl away from the heatmap."""
+        if (
+            event.type() == QEvent.Type.MouseButtonPress
+            and isinstance(event, QMouseEvent)
+            and event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        ):
+            self.mousePressEvent(event)
+            return True
+        return super().eventFilter(watched, event)
 
     def _show_words(self) -> None:
         if self._recorder is None:
@@ -120,4 +159,6 @@ class RunTile(QWidget):
         weight = 400 if verdict.tone == "muted" else 600
         self.verdict.setStyleSheet(f"color: {getattr(theme, verdict.tone)}; font-weight: {weight};")
         self.heatmap.empty_text = verdict.detail if verdict.detail != "waiting" else "waits for its turn"
+        if self._filtered and self._recorder.history is not None:
+            self.heatmap.empty_text = "every layer is equal in all runs"
         self.heatmap.update()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 Tone = Literal["held", "leaked", "muted", "warning"]
+WARM_UP = 3
+"""First steps left out of the step time: they allocate and tune."""
+
 _FAILURES = {"diverged": "diverged", "out_of_memory": "out of memory", "failed": "failed"}
 
 
@@ -76,7 +79,7 @@ def step_ms_median(recorder: RunRecorder) -> float | None:
     if recorder.history is None or not recorder.history.steps:
         return None
     step_s = recorder.history.view().step_s
-    return float(np.median(step_s[min(3, len(step_s) - 1) :]) * 1000)
+    return float(np.median(step_s[min(WARM_UP, len(step_s) - 1) :]) * 1000)
 
 
 def last_evaluation(recorder: RunRecorder) -> tuple[float | None, float | None]:

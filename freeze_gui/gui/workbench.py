@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from freeze_gui.errors import UserError
-from freeze_gui.gui.compare_dialog import DEFAULT, CompareDialog
+from freeze_gui.gui.compare_choices import DEFAULT, known_step_s, known_steps
+from freeze_gui.gui.compare_dialog import CompareDialog
+from freeze_gui.gui.compare_words import equality_words, unique_labels
 from freeze_gui.gui.model_desk import ModelDesk
 from freeze_gui.gui.run_controller import RunController
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.timeline_state import Timeline
 from freeze_gui.runs.claims import scenario_of
-from freeze_gui.runs.comparison import configs_for_methods
+from freeze_gui.runs.grid import Axes, grid
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.runs.scenario_cards import label_of
 from freeze_gui.training.config import RunConfig
@@ -54,8 +56,8 @@ class Workbench(QObject):
         self._window, self._settings = window, settings
         self.desk = ModelDesk(window, settings)
         self.controller = RunController(self)
-        self._run_when_open = self._compared = self._plan_waits = False
-        self._methods = list(DEFAULT)
+        self._run_when_open = self._compared = self._plan_waits = self._pair_selected = False
+        self._axes = DEFAULT
         self._comparing_now: RunRecorder | None = None
         self._connect()
 
@@ -68,20 +70,22 @@ class Workbench(QObject):
 
     @Slot()
     def choose_comparison(self) -> None:
-        """Ask which methods to compare."""
-        if self._checked_config() is None:
+        """Ask what to compare."""
+        config = self._checked_config()
+        if config is None:
             return
-        dialog = CompareDialog(self._methods, self._window)
-        dialog.methods_chosen.connect(self.compare)
+        steps, step_s = known_steps(config, self.runs), known_step_s(config, self.runs)
+        dialog = CompareDialog(config, self._axes, steps, step_s, self._window)
+        dialog.comparison_chosen.connect(self.compare)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     @Slot(object)
-    def compare(self, methods: list[str]) -> None:
-        """Run these methods one after another from the same start."""
+    def compare(self, axes: Axes) -> None:
+        """Run what these axes make, one after another from the same start."""
         config = self._checked_config()
         if config is not None:
-            self._methods = methods
+            self._axes = axes
             self.desk.with_trust(config, self._start_comparison)
 
     @Slot(object)
@@ -97,6 +101,7 @@ class Workbench(QObject):
     def on_comparison_started(self, recorders: list[RunRecorder]) -> None:
         """Show the new runs side by side."""
         self._compared, self._comparing_now = True, None
+        self._window.compare_view.comparing = True
         self._add_runs(recorders)
         self._show_side_by_side(recorders)
         self._window.show_compare_tab()
@@ -110,9 +115,11 @@ class Workbench(QObject):
 
     @Slot(object)
     def on_comparison_ended(self, summary: dict[str, Any]) -> None:
-        """Say that all runs are done."""
+        """Say that all runs are done, and which of them are one and the same."""
         self.last_summary = summary
-        self.said.emit(f"compared {len(summary['runs'])} runs")
+        self._window.compare_view.comparing = False
+        self._window.compare_view.refresh()
+        self.said.emit(f"compared {len(summary['runs'])} runs{equality_words(summary['equal_groups'])}")
 
     @Slot()
     def on_ticked(self) -> None:
@@ -137,6 +144,31 @@ class Workbench(QObject):
         if 0 <= row < len(self.runs) and self.runs[row] is not self.shown:
             self.show_run(self.runs[row])
 
+    @Slot(object)
+    def on_rows_selected(self, rows: list[int]) -> None:
+        """Put two selected runs against each other; fewer or more end that."""
+        view = self._window.compare_view
+        if len(rows) == 2:
+            pair = [self.runs[row] for row in rows]
+            if any(run not in view.recorders for run in pair):
+                self._show_side_by_side(pair)
+            view.show_pair(*pair)
+            self._window.show_compare_tab()
+        elif self._pair_selected:
+            view.show_tiles()
+        self._pair_selected = len(rows) == 2
+
+    @Slot(object)
+    def on_side_by_side_wanted(self, rows: list[int]) -> None:
+        """Show these runs beside each other, whenever they were made."""
+        self._show_side_by_side([self.runs[row] for row in sorted(rows)])
+        self._window.show_compare_tab()
+
+    @Slot(object)
+    def on_tile_chosen(self, recorder: RunRecorder) -> None:
+        """Show the run of a tile in table, verdict and tree."""
+        self._window.runs_table.select_run(self._number_of(recorder))
+
     def show_run(self, recorder: RunRecorder | None) -> None:
         """Show this run in plots, verdict and tree."""
         self.shown = recorder
@@ -145,6 +177,17 @@ class Workbench(QObject):
         self._window.state_panel.set_run(recorder)
         self._window.layer_panel.set_recorder(recorder)
         self._window.timeline_panel.set_run(recorder)
+
+    def take_in(self, recorders: list[RunRecorder], *, look: bool) -> None:
+        """Put runs out of files beside those of the window, and show the last one where it is to be looked at."""
+        shown = self.shown
+        self._add_runs(recorders)
+        self.look_at(recorders[-1] if look or shown is None else shown)
+
+    def look_at(self, recorder: RunRecorder) -> None:
+        """Show a run of the window and choose it in the table."""
+        self._window.runs_table.select_run(self.runs.index(recorder))
+        self.show_run(recorder)
 
     @Slot(object)
     def on_plan_changed(self, timeline: Timeline) -> None:
@@ -220,7 +263,12 @@ class Workbench(QObject):
         window.run_plots.layer_clicked.connect(window.layer_panel.select_layer)
         window.compare_view.layer_clicked.connect(window.layer_panel.select_layer)
         window.compare_view.comparison_wanted.connect(self.choose_comparison)
+        window.compare_view.cancel_wanted.connect(controller.stop)
+        window.compare_view.run_chosen.connect(self.on_tile_chosen)
         window.runs_table.run_selected.connect(self.on_run_selected)
+        window.runs_table.selection_changed.connect(self.on_rows_selected)
+        window.runs_panel.side_by_side_wanted.connect(self.on_side_by_side_wanted)
+        window.runs_panel.diff_only_toggled.connect(window.compare_view.set_diff_only)
 
     @Slot(object)
     def on_pace_chosen(self, pace: float | None) -> None:
@@ -249,11 +297,15 @@ class Workbench(QObject):
         self._settings.last_config = config.to_dict()
         scenario = scenario_of(config)
         label = config.freeze.method if scenario is None else label_of(scenario)
-        same = sum(recorder.label.partition(" #")[0] == label for recorder in self.runs)
-        self.controller.start(config, f"{label} #{same + 1}" if same else label)
+        self.controller.start(config, *unique_labels([label], [run.label for run in self.runs]))
 
     def _start_comparison(self) -> None:
-        self.controller.compare(configs_for_methods(self.desk.config(), self._methods))
+        runs = grid(self.desk.config(), self._axes)
+        self.compare_runs([run.config for run in runs], [run.label for run in runs])
+
+    def compare_runs(self, configs: list[RunConfig], labels: list[str]) -> None:
+        """Run these one after another; labels that are there already get a number."""
+        self.controller.compare(configs, unique_labels(labels, [run.label for run in self.runs]))
 
     def _add_runs(self, recorders: list[RunRecorder]) -> None:
         self.runs += recorders
@@ -275,6 +327,8 @@ class Workbench(QObject):
         begun = [recorder for recorder in self.controller.recorders if recorder.status != "waiting"]
         if begun and begun[-1] is not self._comparing_now:
             self._comparing_now = begun[-1]
+            if self._pair_selected:
+                return   # a person looks at two runs
             self._window.runs_table.select_run(self.runs.index(begun[-1]))
 
     @Slot()

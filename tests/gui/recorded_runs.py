@@ -14,6 +14,7 @@ from freeze_gui.training.events import (
     Evaluated,
     LayerRecord,
     PlanApplied,
+    Proof,
     RunEnded,
     RunStarted,
     StepDone,
@@ -39,6 +40,7 @@ def add_steps(
     values: Sequence[float] = (0.1, 0.1, 0.1, 0.1),
     frozen: Sequence[int] = (),
     leaked: Sequence[int] = (),
+    step_s: float = 0.01,
 ) -> None:
     assert run.history is not None
     flags = np.zeros(len(run.layers), bool)
@@ -48,18 +50,34 @@ def add_steps(
     run.handle(PlanApplied(start, flags, 40))
     for step in range(start, start + count):
         norms = (numbers, numbers, numbers)
-        run.handle(StepDone(step, 1.0 / (step + 1), None, *norms, flags, tuple(leaked), 0.01, 0.001, 0.1))
+        run.handle(StepDone(step, 1.0 / (step + 1), None, *norms, flags, tuple(leaked), step_s, 0.001, 0.1))
 
 
-def end_run(run: RunRecorder, moved: Sequence[str] = (), status: str = "completed") -> None:
+def end_run(
+    run: RunRecorder, moved: Sequence[str] = (), status: str = "completed", proof: str = "", start: str = "s"
+) -> None:
+    """End a run; `proof` is what all its layers are said to hold at the end, empty for a run without digests."""
     assert run.history is not None
+    steps = run.history.steps
+    by_step = np.arange(1, steps + 1, dtype=np.uint64)
+    digests = Proof(dict.fromkeys(run.history.layers, start), dict.fromkeys(run.history.layers, proof), "b", by_step)
     causes = {path: (Cause("momentum", 3, 0.02),) for path in moved}
     tensors = tuple(
         TensorVerdict(f"{path}.weight", "parameter", path, ((0, 1),), path in moved, 3, 0, 0.02, causes.get(path, ()))
         for path in run.history.layers
     )
     run.handle(Evaluated(run.history.steps, 0.25, 0.9))
-    run.handle(RunEnded(status, "loss is NaN" if status == "diverged" else None, run.history.steps, tensors))
+    error = "loss is NaN" if status == "diverged" else None
+    run.handle(RunEnded(status, error, steps, tensors, proof=digests if proof else None))
 
 
-__all__ = ["LAYERS", "NO_GRADIENT", "add_steps", "end_run", "started_run", "waiting_run"]
+def three_runs() -> list[RunRecorder]:
+    held, leaked, waiting = started_run("requires_grad"), started_run("grad_zero"), waiting_run("exclude")
+    add_steps(held, 100, (1.0, 1.0, 1.0, 1.0), frozen=(0,))
+    end_run(held)
+    add_steps(leaked, 100, (0.001, 0.001, 0.001, 0.001), frozen=(0,), leaked=(0,))
+    end_run(leaked, moved=("stem",))
+    return [held, leaked, waiting]
+
+
+__all__ = ["LAYERS", "NO_GRADIENT", "add_steps", "end_run", "started_run", "three_runs", "waiting_run"]

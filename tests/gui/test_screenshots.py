@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.theme import Choice
 from freeze_gui.resources import resource_path
+from freeze_gui.runs.grid import Axes
 from tests.gui.conftest import RUN_MS, run_and_wait
 
 pytestmark = pytest.mark.timeout(120)
@@ -43,6 +44,6 @@ def test_the_pictures_of_the_readme_are_taken_from_the_real_window(
     qtbot.wait(100)
     _take(window, folder / f"{theme}.png")
     with qtbot.waitSignal(window.controller.comparison_ended, timeout=RUN_MS):
-        window.workbench.compare(["requires_grad", "grad_zero", "eval_only"])
+        window.workbench.compare(Axes(methods=["requires_grad", "grad_zero", "eval_only"]))
     qtbot.wait(100)
     _take(window, folder / f"compare-{theme}.png")

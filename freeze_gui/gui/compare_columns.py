@@ -1,0 +1,218 @@
+"""What the table of runs can show: its columns, and what stands in each of them for a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from freeze_gui.gui.run_verdict import WARM_UP, Verdict, last_evaluation, step_ms_median, verdict_of
+from freeze_gui.training.events import Cost
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+    from freeze_gui.training.cost_forecast import CostForecast
+
+Cell = tuple[str, float | str]   # words, and what they are sorted by
+_MISSING: Cell = ("", -math.inf)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the cells of one row are made of, read once."""
+
+    recorder: RunRecorder
+    verdict: Verdict
+    equals: str
+    cost: Cost | None
+    forecast: CostForecast | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    key, title, tip
+        What it is called in settings, in its header, and in a sentence.
+    cell
+        What stands there for a run.
+    widest
+        What usually stands there: its width from the start, so that nothing moves when a run fills it.
+    shown
+        Whether it is there until a person chooses otherwise.
+    is_words
+        Words begin on the left, numbers end on the right.
+    has_bar
+        Whether a bar shows the number as a part of the largest one.
+    """
+
+    key: str
+    title: str
+    tip: str
+    cell: Callable[[Facts], Cell]
+    widest: str
+    shown: bool = True
+    is_words: bool = False
+    has_bar: bool = False
+
+
+def facts_of(recorder: RunRecorder, equals: str = "") -> Facts:
+    """Read a run; `equals` names the runs that have the same bits."""
+    forecast = recorder.started.forecast if recorder.started is not None else None
+    return Facts(
+        recorder,
+        verdict_of(recorder),
+        equals,
+        recorder.ended.cost if recorder.ended is not None else None,
+        forecast.cost if forecast is not None else None,
+    )
+
+
+def held_bytes(cost: Cost) -> int:
+    """Return what a step keeps beside the weights: gradients, optimizer state, saved activations."""
+    return cost.gradient_bytes + cost.optimizer_state_bytes + (cost.saved_activation_bytes or 0)
+
+
+def bytes_words(count: int) -> str:
+    """Return a size with the unit that suits it."""
+    if count >= 2**29:
+        return f"{count / 2**30:.2f} GB"
+    return f"{count / 2**20:.1f} MB" if count >= 2**19 else f"{count / 1024:.1f} kB"
+
+
+def _words(text: str) -> Cell:
+    return text, text
+
+
+def _number(value: float | None, form: str) -> Cell:
+    return _MISSING if value is None else (form.format(value), float(value))
+
+
+def _bytes(count: int | None) -> Cell:
+    return _MISSING if count is None else (bytes_words(count), float(count))
+
+
+def _loss(facts: Facts) -> Cell:
+    return _number(last_evaluation(facts.recorder)[0], "{:.4f}")
+
+
+def _accuracy(facts: Facts) -> Cell:
+    return _number(last_evaluation(facts.recorder)[1], "{:.3f}")
+
+
+def _best_loss(facts: Facts) -> Cell:
+    """Compare like with like: evaluations where there are any, else the losses of the steps."""
+    history = facts.recorder.history
+    if history is None or not history.steps:
+        return _MISSING
+    found = [loss for _, loss, _ in history.evaluations] or history.view().loss.tolist()
+    return _number(min((loss for loss in found if math.isfinite(loss)), default=None), "{:.4f}")
+
+
+def _best_accuracy(facts: Facts) -> Cell:
+    history = facts.recorder.history
+    found = [accuracy for _, _, accuracy in history.evaluations if accuracy is not None] if history else []
+    return _number(max(found, default=None), "{:.3f}")
+
+
+def _step_time(facts: Facts) -> Cell:
+    return _number(step_ms_median(facts.recorder), "{:.2f}")
+
+
+def _spread(facts: Facts) -> Cell:
+    history = facts.recorder.history
+    if history is None or history.steps <= WARM_UP + 1:
+        return _MISSING
+    low, high = np.percentile(history.view().step_s[WARM_UP:], (25, 75)) * 1000
+    return f"{low:.2f}–{high:.2f}", float(high - low)
+
+
+def _overhead(facts: Facts) -> Cell:
+    history = facts.recorder.history
+    if history is None or history.steps <= WARM_UP:
+        return _MISSING
+    view = history.view()
+    total = float(view.step_s[WARM_UP:].sum())
+    return _number(float(view.overhead_s[WARM_UP:].sum()) / total, "{:.1%}") if total > 0 else _MISSING
+
+
+def _memory(facts: Facts) -> Cell:
+    return _bytes(held_bytes(facts.cost) if facts.cost is not None else None)
+
+
+def _peak(facts: Facts) -> Cell:
+    return _bytes(facts.cost.peak_memory_bytes if facts.cost is not None else None)
+
+
+def _gradients(facts: Facts) -> Cell:
+    return _bytes(facts.cost.gradient_bytes if facts.cost is not None else None)
+
+
+def _state(facts: Facts) -> Cell:
+    return _bytes(facts.cost.optimizer_state_bytes if facts.cost is not None else None)
+
+
+def _activations(facts: Facts) -> Cell:
+    return _bytes(facts.cost.saved_activation_bytes if facts.cost is not None else None)
+
+
+def _saved(what: str) -> Callable[[Facts], Cell]:
+    def cell(facts: Facts) -> Cell:
+        return _MISSING if facts.forecast is None else _number(1 - facts.forecast.share(what), "{:.0%}")
+
+    return cell
+
+
+def _steps(facts: Facts) -> Cell:
+    return _number(facts.recorder.history.steps if facts.recorder.history else None, "{:,}")
+
+
+def _side_effects(facts: Facts) -> Cell:
+    effects = facts.recorder.ended.side_effects if facts.recorder.ended is not None else ()
+    return _words(", ".join(dict.fromkeys(effect.kind.replace("_", " ") for effect in effects)))
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("run", "Run", "Name, colour and dash of the run", lambda f: _words(f.recorder.label), "requires_grad #2",
+           is_words=True),
+    Column("verdict", "Verdict", "Whether the frozen layers held, bit by bit, and why not",
+           lambda f: _words(f.verdict.words), "LEAKED · running statistics", is_words=True),
+    Column("equals", "Same bits as", "Runs with the same losses and the same weights in every bit",
+           lambda f: _words(f.equals), "= requires_grad", is_words=True),
+    Column("loss", "Loss", "At the last evaluation; of the last step where there is none", _loss, "0.0000"),
+    Column("best_loss", "Best loss", "The lowest of all evaluations; of all steps where there are none", _best_loss,
+           "0.0000", shown=False),
+    Column("accuracy", "Accuracy", "At the last evaluation", _accuracy, "0.000"),
+    Column("best_accuracy", "Best acc.", "The highest of all evaluations", _best_accuracy, "0.000", shown=False),
+    Column("step_ms", "ms / step", "Median time of a step, the first three left out", _step_time, "000.00",
+           has_bar=True),
+    Column("spread", "Spread, ms", "From the first to the third quartile of the times of steps", _spread,
+           "00.00–00.00", shown=False),
+    Column("overhead", "Measuring", "Part of the time of a step that this program's own measuring takes", _overhead,
+           "00.0%", shown=False),
+    Column("memory", "Memory", "What a step keeps beside the weights: gradients, optimizer state and saved activations",
+           _memory, "000.0 MB", has_bar=True),
+    Column("peak", "Peak memory", "Most that was taken on the GPU; not known on a CPU", _peak, "000.0 MB", shown=False,
+           has_bar=True),
+    Column("gradients", "Gradients", "Bytes of gradients after the last backward", _gradients, "000.0 MB", shown=False,
+           has_bar=True),
+    Column("state", "Optimizer state", "Bytes that the optimizer keeps", _state, "000.0 MB", shown=False, has_bar=True),
+    Column("activations", "Activations", "Bytes that autograd keeps for backward", _activations, "000.0 MB",
+           shown=False, has_bar=True),
+    Column("flops_saved", "FLOPs saved", "Of a step with nothing frozen; forecast by counting", _saved("flops"), "00%"),
+    Column("activations_saved", "Act. saved", "Saved activations, of those of a step with nothing frozen; forecast",
+           _saved("saved_activation_bytes"), "00%"),
+    Column("steps", "Steps", "Steps done", _steps, "100,000", shown=False),
+    Column("side_effects", "Side effects", "What the freeze did beside freezing", _side_effects, "", is_words=True),
+)  # fmt: skip
+"""The last column has what is left of the width."""
+
+
+def column_at(key: str) -> int:
+    """Return the place of a column."""
+    return next(at for at, column in enumerate(COLUMNS) if column.key == key)

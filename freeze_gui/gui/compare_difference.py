@@ -1,0 +1,218 @@
+"""Two runs against each other: a signed map, its scale, and the first step at which they part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from freeze_gui.gui import compare_difference_codes as codes
+from freeze_gui.gui.card import Card
+from freeze_gui.gui.compare_difference_map import DifferenceMap
+from freeze_gui.gui.compare_words import difference_detail, difference_line
+from freeze_gui.gui.elided_label import ElidedLabel
+from freeze_gui.gui.heatmap_legend import pixels_to_image, power_text
+from freeze_gui.gui.run_look import SAMPLE_PX, sample_icon
+from freeze_gui.gui.theme import current_theme, theme_manager
+from freeze_gui.runs.differences import first_difference
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+_BAR_PX = 10
+
+
+class DifferenceView(QWidget):
+    """Lets a person choose two of the runs, and shows where they differ.
+
+    Signals
+    -------
+    layer_clicked(str), step_hovered(object), reset_requested()
+        Those of the map.
+    """
+
+    layer_clicked = Signal(str)
+    step_hovered = Signal(object)
+    reset_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._recorders: list[RunRecorder] = []
+        self._numbers: list[int] = []
+        self._said_for: object = None
+        self.map = DifferenceMap(self)
+        self.legend = DifferenceLegend(self)
+        self.first_box, self.second_box = (
+            self._run_box(name, words)
+            for name, words in (("differenceFirstBox", "First run"), ("differenceSecondBox", "Run to take from it"))
+        )
+        minus = QLabel("−", self)
+        self.words = ElidedLabel(Qt.TextElideMode.ElideRight, self)
+        self.words.setObjectName("differenceLabel")
+        self.words.setProperty("title", True)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        for widget in (self.first_box, minus, self.second_box):
+            line.addWidget(widget)
+        line.addSpacing(4)
+        line.addWidget(self.words, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(line)
+        column.addWidget(Card(self.map, 6, self), 1)
+        column.addWidget(self.legend)
+        self.map.layer_clicked.connect(self.layer_clicked)
+        self.map.step_hovered.connect(self.step_hovered)
+        self.map.reset_requested.connect(self.reset_requested)
+        self.map.levels_changed.connect(self.on_levels_changed)
+        theme_manager().changed.connect(self.on_theme_changed)
+
+    @property
+    def pair(self) -> tuple[RunRecorder, RunRecorder] | None:
+        """The two chosen runs."""
+        one, other = self.first_box.currentIndex(), self.second_box.currentIndex()
+        chosen = one >= 0 and other >= 0 and one != other and max(one, other) < len(self._recorders)
+        return (self._recorders[one], self._recorders[other]) if chosen else None
+
+    def set_runs(self, recorders: Sequence[RunRecorder], numbers: Sequence[int]) -> None:
+        """Offer these runs, and show the first two."""
+        self._recorders, self._numbers = list(recorders), list(numbers)
+        for at, box in enumerate((self.first_box, self.second_box)):
+            box.blockSignals(True)
+            box.clear()
+            for number, recorder in zip(numbers, recorders, strict=True):
+                box.addItem(sample_icon(number), recorder.label)
+            box.setCurrentIndex(min(at, box.count() - 1))
+            box.blockSignals(False)
+        self.on_chosen()
+
+    def show_pair(self, one: int, other: int) -> None:
+        """Show the run at one place less the run at another."""
+        for box, at in ((self.first_box, one), (self.second_box, other)):
+            box.blockSignals(True)
+            box.setCurrentIndex(at)
+            box.blockSignals(False)
+        self.on_chosen()
+
+    def refresh(self) -> None:
+        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+        if not self.isVisible():
+            return
+        self.map.refresh()
+        pair = self.pair
+        seen = [(id(run), run.status, run.history.steps if run.history else 0) for run in pair or ()]
+        if seen == self._said_for:
+            return
+        self._said_for = seen
+        if pair is None:
+            self.words.setText("Choose two different runs")
+            self.words.setToolTip("")
+            return
+        found = first_difference(*pair)
+        self.words.setText(difference_line(found))
+        detail = difference_detail(found)
+        self.words.setToolTip(f"{difference_line(found)}\n{detail}" if detail else difference_line(found))
+
+    @Slot()
+    def on_chosen(self) -> None:
+        """Show the pair that the boxes say."""
+        self.map.set_pair(self.pair)
+        self._said_for = None
+        pair = self.pair
+        self.legend.set_names(*(run.label for run in pair) if pair else ("", ""))
+        self.refresh()
+
+    @Slot()
+    def on_levels_changed(self) -> None:
+        """Have the legend say the new ends."""
+        self.legend.set_levels(self.map.levels)
+
+    @Slot(object)
+    def on_theme_changed(self, theme: object) -> None:
+        """Draw the samples of the runs in the new colours."""
+        for box in (self.first_box, self.second_box):
+            for at, number in enumerate(self._numbers):
+                box.setItemIcon(at, sample_icon(number))
+
+    def _run_box(self, name: str, words: str) -> QComboBox:
+        box = QComboBox(self)
+        box.setObjectName(name)
+        box.setAccessibleName(words)
+        box.setToolTip(words)
+        box.setIconSize(QSize(SAMPLE_PX, 14))
+        box.setMinimumContentsLength(11)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.currentIndexChanged.connect(self.on_chosen)
+        return box
+
+
+class DifferenceLegend(QWidget):
+    """One line: whose number is the larger one at which end of the scale, and what white and the hatch mean."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._names = ("", "")
+        self._levels: tuple[float, float] | None = None
+        self.set_levels(None)
+        theme_manager().changed.connect(self.update)
+
+    def set_names(self, first: str, second: str) -> None:
+        """Name the runs."""
+        self._names = first, second
+        self.set_levels(self._levels)
+
+    def set_levels(self, levels: tuple[float, float] | None) -> None:
+        """Show these ends of the scale, as powers of ten; None where nothing differs."""
+        self._levels = levels
+        words = "nothing differs" if levels is None else f"differences of up to {power_text(levels[1])}"
+        self.setAccessibleName(f"Scale of the map: {words}; orange {self._names[0]}, blue {self._names[1]}")
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return one line."""
+        return QSize(400, QFontMetrics(self.font()).height())
+
+    minimumSizeHint = sizeHint
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint names, scale and swatches."""
+        painter = QPainter(self)
+        metrics, theme = painter.fontMetrics(), current_theme()
+        painter.setPen(QColor(theme.muted))
+        x = 0
+        most = self.width() // 4
+        end = "" if self._levels is None else power_text(self._levels[1])
+        names = [metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, most) for name in self._names]
+        x = self._word(painter, x, f"more in {names[1]} −{end}" if end else f"more in {names[1]}")
+        width = min(max(self.width() // 6, 90), 220)
+        ramp = np.linspace(codes.LOWEST, codes.HIGHEST, width).round().astype(np.uint8)[None, :]
+        bar = QRect(x + 8, (self.height() - _BAR_PX) // 2, width, _BAR_PX)
+        painter.drawImage(bar, pixels_to_image(ramp, codes.color_table(theme)))
+        painter.setPen(QColor(theme.border))
+        painter.drawRect(bar.adjusted(-1, -1, 0, 0))
+        painter.setPen(QColor(theme.muted))
+        x = self._word(painter, bar.right() + 10, f"+{end} more in {names[0]}" if end else f"more in {names[0]}")
+        for code, text in ((codes.ZERO, "equal"), (codes.MISSING, "gradient in one only")):
+            need = 24 + metrics.horizontalAdvance(text)
+            if x + 16 + need > self.width():
+                break
+            swatch = codes.to_pixels(np.full((1, 16), code, np.uint8), _BAR_PX)
+            at = QRect(x + 16, bar.top(), 16, _BAR_PX)
+            painter.drawImage(at, pixels_to_image(swatch, codes.color_table(theme)))
+            painter.setPen(QColor(theme.border))
+            painter.drawRect(at.adjusted(-1, -1, 0, 0))
+            painter.setPen(QColor(theme.muted))
+            x = self._word(painter, x + 38, text)
+        painter.end()
+
+    def _word(self, painter: QPainter, x: int, text: str) -> int:
+        """Paint words from `x` on; return where they end."""
+        wide = painter.fontMetrics().horizontalAdvance(text)
+        painter.drawText(QRect(x, 0, wide + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, text)
+        return x + wide

@@ -1,0 +1,266 @@
+"""The map of what two runs differ by: one row a layer, one column a step, the sign in the colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from freeze_gui.gui import compare_difference_codes as codes
+from freeze_gui.gui.heatmap import TALLEST_ROW
+from freeze_gui.gui.heatmap_labels import (
+    labels_for,
+    paint_axis,
+    paint_message,
+    paint_row_labels,
+    paint_tooltip,
+    row_font,
+    row_label_width,
+)
+from freeze_gui.gui.heatmap_legend import pixels_to_image
+from freeze_gui.gui.theme import current_theme, theme_manager
+from freeze_gui.runs.differences import LayerDifference, layer_difference
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+NO_PAIR = "Choose two runs above, or Ctrl+click two rows of the table"
+NOTHING_YET = "waits for a step that both runs have measured"
+
+
+class DifferenceMap(QWidget):
+    """Draws the first run's metric less the second's; call `refresh` to draw what has arrived since.
+
+    Attributes
+    ----------
+    difference
+        What is drawn; None without two runs.
+    levels
+        Ends of the scale as powers of ten, None where nothing differs.
+
+    Signals
+    -------
+    layer_clicked(str), step_hovered(object), reset_requested()
+        As those of `HeatmapView`.
+    levels_changed()
+        The scale is another one.
+    """
+
+    layer_clicked = Signal(str)
+    step_hovered = Signal(object)
+    reset_requested = Signal()
+    levels_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("differenceMap")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        font = self.font()
+        font.setPointSizeF(max(font.pointSizeF() - 1, 7))
+        self.setFont(font)
+        self.difference: LayerDifference | None = None
+        self.levels: tuple[float, float] | None = None
+        self._pair: tuple[RunRecorder, RunRecorder] | None = None
+        self._metric = "weight_delta"
+        self._seen: object = None
+        self._codes = np.zeros((0, 0), np.uint8)
+        self._image: tuple[object, QImage] | None = None
+        self._selected: frozenset[str] = frozenset()
+        self._x_range: tuple[float, float] | None = None
+        self._cursor: float | None = None
+        self._hover: QPointF | None = None
+        self._key_row = -1
+        self.set_pair(None)
+        theme_manager().changed.connect(self.on_theme_changed)
+
+    def set_pair(self, pair: tuple[RunRecorder, RunRecorder] | None) -> None:
+        """Show the first of these runs less the second."""
+        self._pair, self._seen = pair, None
+        words = f"{pair[0].label} less {pair[1].label}" if pair else NO_PAIR
+        self.setAccessibleName(f"Map of differences, layers over steps: {words}")
+        self.refresh()
+
+    def set_metric(self, metric: str) -> None:
+        """Show ``weight_delta``, ``update_norm`` or ``grad_norm``."""
+        self._metric = metric
+        self.refresh()
+
+    def set_selected(self, paths: Sequence[str]) -> None:
+        """Highlight the rows of these layers."""
+        self._selected = frozenset(paths)
+        self.update()
+
+    def set_x_range(self, start: float | None, stop: float | None = None) -> None:
+        """Show the steps from `start` to `stop`; None shows all."""
+        self._x_range = None if start is None or stop is None else (start, stop)
+        self.update()
+
+    def set_cursor(self, step: float | None) -> None:
+        """Draw the cursor that all views share."""
+        if step != self._cursor:
+            self._cursor = step
+            self.update()
+
+    def refresh(self) -> None:
+        """Take in what has arrived since the last call; costs next to nothing when nothing is new."""
+        rows = [run.history.rows if run.history is not None else 0 for run in self._pair or ()]
+        seen = (self._metric, [id(run) for run in self._pair or ()], min(rows, default=0))
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self.difference = layer_difference(*self._pair, self._metric) if self._pair else None
+        values = self.difference.values if self.difference else np.zeros((0, 0))
+        before, self.levels = self.levels, codes.levels_of(values)
+        self._codes = codes.encode(values, self.levels or (-3.0, 0.0))
+        self._image = None
+        if before != self.levels:
+            self.levels_changed.emit()
+        self.update()
+
+    # ------------------------------------------------------------------------------------------------- geometry
+
+    def sizeHint(self) -> QSize:
+        """Return a size at which ten or so layers read well."""
+        return QSize(560, 200)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the least size at which something is seen."""
+        return QSize(240, 80)
+
+    @property
+    def shown_layers(self) -> tuple[str, ...]:
+        """Paths of the rows, top to bottom; none before the first step of both."""
+        return self.difference.layers if self.difference is not None and len(self.difference.steps) else ()
+
+    def plot_rect(self) -> QRect:
+        """Return where the cells lie, in this widget."""
+        layers, metrics = self.shown_layers, QFontMetrics(self.font())
+        height = max(min(self.height() - metrics.height() - 8, TALLEST_ROW * max(len(layers), 1)), 1)
+        words = [label[2] for label in labels_for(layers, height, metrics.height())]
+        small = QFontMetrics(row_font(self.font(), height / max(len(layers), 1)))
+        left = row_label_width(words, self.width(), small)
+        return QRect(left, 2, max(self.width() - left - 10, 1), height)
+
+    def x_range(self) -> tuple[float, float]:
+        """Return the first step shown and the step after the last."""
+        if self._x_range is not None:
+            return self._x_range
+        totals = [max(run.history.total_steps, run.history.steps) for run in self._pair or () if run.history]
+        return 0.0, float(max(totals, default=1) or 1)
+
+    def layer_at(self, position: QPointF) -> str | None:
+        """Return the layer whose row or label is at this position."""
+        rect, layers = self.plot_rect(), self.shown_layers
+        if not layers or not rect.top() <= position.y() < rect.top() + rect.height():
+            return None
+        return layers[int((position.y() - rect.top()) * len(layers) / rect.height())]
+
+    def step_at(self, x: float) -> float | None:
+        """Return the step at this horizontal position, None beside the cells."""
+        rect, (start, stop) = self.plot_rect(), self.x_range()
+        if not rect.left() <= x < rect.left() + rect.width():
+            return None
+        return start + (x - rect.left()) / rect.width() * (stop - start)
+
+    def describe(self, position: QPointF) -> str:
+        """Return what the cell at this position says; empty beside the cells."""
+        layer, step = self.layer_at(position), self.step_at(position.x())
+        if layer is None or step is None or self.difference is None or self._pair is None:
+            return layer or ""
+        row = int(np.searchsorted(self.difference.steps, step, "right")) - 1
+        if row < 0:
+            return f"{layer} · step {int(step)} · not measured"
+        value = float(self.difference.values[row, self.difference.layers.index(layer)])
+        words = f"{layer} · step {self.difference.steps[row]} · "
+        if np.isnan(value):
+            return words + "only one of the two has a gradient"
+        if value == 0.0:
+            return words + "equal"
+        larger = self._pair[0 if value > 0 else 1].label
+        return words + f"{abs(value):.3g} more in {larger}"
+
+    # ------------------------------------------------------------------------------------------------- drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint cells, labels, axis, selection, cursor and the words at the pointer."""
+        painter = QPainter(self)
+        layers = self.shown_layers
+        if not layers:
+            paint_message(painter, self.rect(), NOTHING_YET if self._pair else NO_PAIR)
+            painter.end()
+            return
+        rect, (start, stop) = self.plot_rect(), self.x_range()
+        painter.drawImage(rect, self._picture(rect))
+        paint_row_labels(painter, rect, layers, self._selected, self._key_row if self.hasFocus() else -1)
+        paint_axis(painter, rect, (start, stop), ())
+        if self._cursor is not None and start <= self._cursor <= stop:
+            x = rect.left() + round((self._cursor - start) / (stop - start) * rect.width())
+            painter.setPen(QColor(current_theme().text))
+            painter.drawLine(x, rect.top(), x, rect.bottom())
+        if self._hover is not None and (text := self.describe(self._hover)):
+            paint_tooltip(painter, self.rect(), self._hover.toPoint(), text)
+        painter.end()
+
+    def _picture(self, rect: QRect) -> QImage:
+        """Return the cells as a picture, made anew only where anything about it has changed."""
+        ratio, theme = self.devicePixelRatioF(), current_theme()
+        key = (rect.getRect(), ratio, self.x_range(), theme.name)
+        if self._image is None or self._image[0] != key:
+            assert self.difference is not None
+            width, height = round(rect.width() * ratio), round(rect.height() * ratio)
+            cells = codes.columns(self._codes, self.difference.steps, width, *self.x_range())
+            self._image = key, pixels_to_image(codes.to_pixels(cells.T, height), codes.color_table(theme))
+        return self._image[1]
+
+    @Slot(object)
+    def on_theme_changed(self, theme: object) -> None:
+        """Draw again in the new colours."""
+        self.update()
+
+    # ------------------------------------------------------------------------------------------------- input
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Show what is under the pointer, and tell the other views the step."""
+        self._hover = event.position()
+        self.step_hovered.emit(self.step_at(event.position().x()))
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the cursor away."""
+        self._hover = None
+        self.step_hovered.emit(None)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the row."""
+        layer = self.layer_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and layer is not None:
+            self._key_row = self.shown_layers.index(layer)
+            self.layer_clicked.emit(layer)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ask for all steps."""
+        self.reset_requested.emit()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show where the keyboard is."""
+        super().focusInEvent(event)
+        self._key_row = max(self._key_row, 0)
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move by rows with the arrow keys; Enter or Space chooses."""
+        layers, key = self.shown_layers, Qt.Key(event.key())
+        moves = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        if key in moves and layers:
+            self._key_row = min(max(self._key_row + moves[key], 0), len(layers) - 1)
+            self.update()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and 0 <= self._key_row < len(layers):
+            self.layer_clicked.emit(layers[self._key_row])
+        else:
+            super().keyPressEvent(event)

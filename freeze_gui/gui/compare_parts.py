@@ -1,0 +1,132 @@
+"""Small parts of the comparison: headings, the page before the first run, and the line about proof and progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from freeze_gui.gui.compare_words import EqualRuns, equal_detail, equal_line, progress_of, proof_line
+from freeze_gui.gui.elided_label import ElidedLabel
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+NO_RUNS = "Which way of freezing really holds?"
+NO_RUNS_HINT = "Each method runs from the same weights, seed and batches; the runs appear here side by side."
+
+
+def heading(text: str, *widgets: QWidget) -> QHBoxLayout:
+    """Return a line with a title on the left and widgets on the right."""
+    line = QHBoxLayout()
+    line.setSpacing(8)
+    label = QLabel(text)
+    label.setProperty("title", True)
+    line.addWidget(label, 1)
+    for widget in widgets:
+        line.addWidget(widget)
+    return line
+
+
+class EmptyPage(QWidget):
+    """What stands in the comparison before there is a run.
+
+    Signals
+    -------
+    comparison_wanted()
+        Its button was pressed.
+    """
+
+    comparison_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        words, hint = QLabel(NO_RUNS, self), QLabel(NO_RUNS_HINT, self)
+        words.setProperty("title", True)
+        hint.setProperty("muted", True)
+        hint.setWordWrap(True)
+        self.button = QPushButton("Compare methods…", self)
+        self.button.setObjectName("emptyCompareButton")
+        self.button.clicked.connect(self.comparison_wanted)
+        column = QVBoxLayout(self)
+        column.setSpacing(8)
+        column.addStretch(1)
+        for label in (words, hint):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            column.addWidget(label)
+        column.addSpacing(4)
+        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+
+
+class CompareStatus(QWidget):
+    """One line: that the runs can be compared, which are equal, and how far they are.
+
+    Signals
+    -------
+    cancel_wanted()
+        The comparison that goes on is to end.
+    """
+
+    cancel_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._recorders: list[RunRecorder] = []
+        self._equal = EqualRuns()
+        self._ended = -1
+        self.proof = QLabel(self)
+        self.proof.setObjectName("proofLabel")
+        self.equal = ElidedLabel(Qt.TextElideMode.ElideRight, self)
+        self.equal.setObjectName("equalRunsLabel")
+        self.progress = QLabel(self)
+        self.progress.setObjectName("comparisonProgressLabel")
+        self.progress.setProperty("muted", True)
+        self.bar = QProgressBar(self)
+        self.bar.setObjectName("comparisonProgressBar")
+        self.bar.setAccessibleName("Progress over all runs")
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(120)
+        self.cancel_button = QPushButton("Cancel", self)
+        self.cancel_button.setObjectName("cancelComparisonButton")
+        self.cancel_button.setToolTip("End all runs of the comparison; what they have shown stays")
+        self.cancel_button.clicked.connect(self.cancel_wanted)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(12)
+        line.addWidget(self.proof)
+        line.addWidget(self.equal, 1)
+        for widget in (self.progress, self.bar, self.cancel_button):
+            line.addWidget(widget)
+        self.hide()
+
+    def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
+        """Speak of these runs."""
+        self._recorders, self._equal, self._ended = list(recorders), EqualRuns(), -1
+
+    def refresh(self, comparing: bool) -> None:
+        """Say what is new; `comparing` while the runs go on."""
+        for widget in (self.progress, self.bar, self.cancel_button):
+            widget.setVisible(comparing)
+        if comparing:
+            progress = progress_of(self._recorders)
+            self.progress.setText(progress.text)
+            self.bar.setValue(round(progress.share * 1000))
+        ended = sum(recorder.ended is not None for recorder in self._recorders)
+        if ended != self._ended:   # hashes and bits are there when a run ends, and not before
+            self._ended = ended
+            self._show_proof()
+        self.setVisible(comparing or bool(self.proof.text()))
+
+    def _show_proof(self) -> None:
+        proof, groups = proof_line(self._recorders), self._equal.groups(self._recorders)
+        self.proof.setText(proof.text)
+        self.proof.setToolTip(proof.detail)
+        for name, state in (("held", proof.holds is True), ("leaked", proof.holds is False)):
+            self.proof.setProperty(name, state)
+        self.proof.style().polish(self.proof)
+        self.equal.setText(equal_line(groups))
+        self.equal.setToolTip(equal_detail(groups))

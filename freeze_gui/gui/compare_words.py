@@ -1,0 +1,156 @@
+"""What is said about runs side by side: unique labels, progress, the proof that they can be compared, differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from freeze_gui.runs.differences import FirstDifference
+from freeze_gui.runs.equivalence import (
+    are_equal,
+    common_steps,
+    equality_sentences,
+    proof_of,
+    proof_sentence,
+    same_batches,
+    same_start,
+)
+from freeze_gui.runs.words import counted, joined
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+
+_WAITING = ("waiting", "loading")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a comparison is: `share` from 0 to 1 over all runs, and the words for it."""
+
+    share: float
+    text: str
+
+
+@dataclass(frozen=True)
+class ProofLine:
+    """What the hashes of the runs show; `holds` is None while fewer than two have ended."""
+
+    text: str
+    detail: str
+    holds: bool | None
+
+
+class EqualRuns:
+    """Groups runs that are equal in every bit; each run is compared once, when it has ended."""
+
+    def __init__(self) -> None:
+        self._groups: list[list[RunRecorder]] = []
+        self._seen: set[int] = set()
+
+    def groups(self, recorders: Iterable[RunRecorder]) -> list[list[RunRecorder]]:
+        """Return the groups of two runs or more among these, which are the same runs at each call or more of them."""
+        for recorder in recorders:
+            if recorder.ended is None or id(recorder) in self._seen:
+                continue
+            self._seen.add(id(recorder))
+            home = next((group for group in self._groups if are_equal(group[0], recorder)), None)
+            if home is None:
+                self._groups.append([recorder])
+            else:
+                home.append(recorder)
+        return [group for group in self._groups if len(group) > 1]
+
+
+def unique_labels(labels: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """Return the labels, with `` #2``, `` #3`` … behind those that are there already."""
+    used, found = set(taken), []
+    for label in labels:
+        name, number = label, 1
+        while name in used:
+            number += 1
+            name = f"{label} #{number}"
+        used.add(name)
+        found.append(name)
+    return found
+
+
+def progress_of(recorders: Sequence[RunRecorder]) -> Progress:
+    """Say how far a comparison is; runs that take turns are counted by what they have in common, their steps."""
+    shares = [_share(recorder) for recorder in recorders]
+    share = sum(shares) / max(len(shares), 1)
+    going = [at for at, recorder in enumerate(recorders) if recorder.ended is None]
+    at = next((at for at in going if recorders[at].status not in _WAITING), going[0] if going else len(recorders) - 1)
+    words = f"run {at + 1} of {len(recorders)} · {int(share * 100)} %"
+    return Progress(share, f"{words} · {recorders[at].label}" if recorders else words)
+
+
+def proof_line(recorders: Sequence[RunRecorder]) -> ProofLine:
+    """Return the proof in a few words, with the hashes in the detail."""
+    start, batches, steps = same_start(recorders), same_batches(recorders), common_steps(recorders)
+    if start is None or batches is None:
+        return ProofLine("", "", None)
+    words = (
+        f"same start {'✓' if start else '✗'}",
+        f"same {counted(steps, 'batch').replace('batchs', 'batches')} {'✓' if batches else '✗'}",
+    )
+    ended = sum(proof_of(recorder) is not None for recorder in recorders)
+    more = "" if ended == len(recorders) else f" · {ended} of {len(recorders)} runs checked"
+    return ProofLine(" · ".join(words) + more, proof_sentence(recorders), start and batches)
+
+
+def equal_line(groups: Sequence[Sequence[RunRecorder]]) -> str:
+    """Return ``a = b: the same bits`` for all groups, empty where there is none."""
+    return " · ".join(f"{' = '.join(run.label for run in group)}: the same bits" for group in groups)
+
+
+def equality_words(groups: Sequence[Sequence[str]]) -> str:
+    """Return ``: a = b, the same bits`` for groups of labels, empty where there is none."""
+    return f": {' and '.join(' = '.join(group) for group in groups)}, the same bits" if groups else ""
+
+
+def equal_detail(groups: Sequence[Sequence[RunRecorder]]) -> str:
+    """Return a sentence a group."""
+    return "\n".join(equality_sentences([[run.label for run in group] for group in groups]))
+
+
+def equals_of(recorder: RunRecorder, groups: Sequence[Sequence[RunRecorder]]) -> str:
+    """Return ``= b, c`` for the runs that are equal to this one, empty where there are none."""
+    group = next((group for group in groups if any(run is recorder for run in group)), ())
+    others = [run.label for run in group if run is not recorder]
+    return f"= {', '.join(others)}" if others else ""
+
+
+def difference_line(found: FirstDifference) -> str:
+    """Say at which step two runs part, with the first layers that do."""
+    if not found.common_steps:
+        return "There is no step yet that both runs took"
+    steps = counted(found.common_steps, "step")
+    changed = [path for path, equal in found.end_equal.items() if not equal]
+    if found.step is None and changed:
+        return f"Equal losses and updates in {steps}, but at the end these differ: {joined(changed)}"
+    if found.step is None:
+        weights = "every loss and every weight" if found.end_equal else "every loss and every update so far"
+        return f"The same bits in {steps}: {weights}"
+    first = min((step for step in found.layers.values() if step is not None), default=None)
+    parts = [f"{found.loss} (loss)"] if found.loss is not None else []
+    if first is not None:
+        parts.append(f"{first} ({joined([path for path, step in found.layers.items() if step == first], 2)})")
+    return f"First step at which they differ: {', '.join(parts)}"
+
+
+def difference_detail(found: FirstDifference) -> str:
+    """Return a line a layer: the first step at which its update differs."""
+    lines = [
+        f"{path or '(model)'}: {'never' if step is None else f'from step {step:,}'}"
+        for path, step in found.layers.items()
+    ]
+    shown = lines[:30]
+    return "\n".join([*shown, f"and {len(lines) - 30} more layers"] if len(lines) > 30 else shown)
+
+
+def _share(recorder: RunRecorder) -> float:
+    if recorder.ended is not None:
+        return 1.0
+    history = recorder.history
+    return min(history.steps / history.total_steps, 1.0) if history is not None and history.total_steps else 0.0

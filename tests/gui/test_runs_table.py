@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QAbstractItemModelTester, QTest
+from pytestqt.qtbot import QtBot
+
+from freeze_gui.gui.compare_columns import COLUMNS, column_at
+from freeze_gui.gui.compare_table_model import BAR_ROLE
+from freeze_gui.gui.runs_table import RunsTable
+from freeze_gui.runs.recorder import RunRecorder
+from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs
+
+
+def table_of(qtbot: QtBot, runs: list[RunRecorder]) -> RunsTable:
+    table = RunsTable()
+    qtbot.addWidget(table)
+    table.resize(1100, 200)
+    table.show()
+    table.set_runs(runs)
+    return table
+
+
+def column(table: RunsTable, key: str) -> list[str]:
+    model, at = table.model(), column_at(key)
+    return [str(model.data(model.index(row, at))) for row in range(model.rowCount())]
+
+
+def shown(table: RunsTable) -> list[str]:
+    return [found.key for at, found in enumerate(COLUMNS) if not table.isColumnHidden(at)]
+
+
+def select(table: RunsTable, *rows: int) -> None:
+    table.clearSelection()
+    flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+    for row in rows:
+        table.selectionModel().select(table.model().index(row, 0), flags)
+
+
+def test_the_table_tells_held_from_leaked_with_its_cause_and_what_waits(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    assert column(table, "run") == ["requires_grad", "grad_zero", "exclude"]
+    assert column(table, "verdict") == ["held", "LEAKED · momentum", "waiting"]
+    assert column(table, "loss") == ["0.2500", "0.2500", ""] and column(table, "accuracy") == ["0.900", "0.900", ""]
+    assert column(table, "step_ms") == ["10.00", "10.00", ""] and column(table, "steps") == ["100", "100", ""]
+
+
+def test_the_table_sorts_by_number_and_still_tells_which_run_was_chosen(qtbot: QtBot) -> None:
+    runs = [started_run(name) for name in ("a", "b", "c")]
+    for run, steps in zip(runs, (9, 100, 20), strict=True):
+        add_steps(run, steps)
+    table = table_of(qtbot, runs)
+    table.sortByColumn(column_at("steps"), Qt.SortOrder.DescendingOrder)
+    assert column(table, "steps") == ["100", "20", "9"]
+    with qtbot.waitSignal(table.run_selected) as chosen:
+        table.selectRow(1)
+    assert chosen.args == [2]
+
+
+def test_the_table_follows_a_run_and_is_quiet_when_nothing_is_new(qtbot: QtBot) -> None:
+    run = started_run()
+    table = table_of(qtbot, [run])
+    with qtbot.waitSignal(table.runs_model.dataChanged):
+        add_steps(run, 7)
+        table.refresh()
+    assert column(table, "steps") == ["7"]
+    with qtbot.assertNotEmitted(table.runs_model.dataChanged):
+        table.refresh()
+
+
+def test_the_columns_have_their_widths_before_the_first_run(qtbot: QtBot) -> None:
+    table = table_of(qtbot, [])
+    places = range(len(COLUMNS) - 1)
+    before = [table.columnWidth(at) for at in places]
+    header = table.horizontalHeader()
+    assert all(table.isColumnHidden(at) or before[at] >= header.sectionSizeHint(at) for at in places)
+    table.set_runs([*three_runs(), started_run("requires_grad #2")])
+    assert [table.columnWidth(at) for at in places] == before
+
+
+@pytest.mark.parametrize("scrolled", ["top", "bottom"])
+def test_the_table_shows_three_rows_and_never_a_part_of_one(qtbot: QtBot, scrolled: str) -> None:
+    table = table_of(qtbot, [started_run(f"run {at}") for at in range(9)])
+    table.resize(1100, table.minimumSizeHint().height() + 11)
+    bar = table.verticalScrollBar()
+    bar.setValue(bar.maximum() if scrolled == "bottom" else 0)
+    height = table.viewport().height()
+    hidden = sum(strip for _, strip in table.cut_strips())
+    assert (height - hidden) // 25 == 3 and (height - hidden) % 25 == 0
+    top, strip = table.cut_strips()[0]
+    assert (top == 0) if scrolled == "bottom" else (top + strip == height)
+
+
+def test_copy_gives_what_is_seen_as_tab_separated_text(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    table.set_shown_keys(["verdict", "loss"])
+    table.selectRow(1)
+    QTest.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "Run\tVerdict\tLoss\ngrad_zero\tLEAKED · momentum\t0.2500"
+
+
+def test_a_name_with_a_comma_stays_one_field_of_the_csv(qtbot: QtBot) -> None:
+    table = table_of(qtbot, [started_run("Adam, lr 0.1"), started_run("b")])
+    table.copy_csv()
+    rows = list(csv.reader(io.StringIO(QGuiApplication.clipboard().text())))
+    assert [row[0] for row in rows] == ["Run", "Adam, lr 0.1", "b"] and len({len(row) for row in rows}) == 1
+
+
+def test_diff_only_hides_what_is_equal_in_all_runs(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs()[:2])
+    everything = shown(table)
+    table.set_diff_only(True)
+    assert shown(table) == ["run", "verdict"]   # losses, times and costs of the two are the same
+    table.set_diff_only(False)
+    assert shown(table) == everything
+
+
+def test_a_column_that_a_person_hid_stays_hidden_and_the_name_never_is(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    table.set_shown_keys(["steps"])
+    assert shown(table) == ["run", "steps"]
+
+
+def test_a_search_leaves_the_runs_in_which_the_words_stand(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    table.set_search("momentum")
+    assert column(table, "run") == ["grad_zero"]
+    table.select_run(0)   # not there now: nothing happens
+    assert table.selected_runs() == []
+    table.set_search("")
+    assert len(column(table, "run")) == 3
+
+
+def test_selected_runs_come_in_the_order_in_which_they_were_chosen(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    table.sortByColumn(column_at("run"), Qt.SortOrder.AscendingOrder)   # exclude, grad_zero, requires_grad
+    with qtbot.waitSignal(table.selection_changed):
+        select(table, 2, 0)
+    assert table.selected_runs() == [0, 2]
+    select(table, 0, 2)
+    assert table.selected_runs() == [2, 0]
+
+
+def test_a_bar_is_the_part_of_the_largest_number_in_its_column(qtbot: QtBot) -> None:
+    runs = [started_run("slow"), started_run("fast"), started_run("waits")]
+    add_steps(runs[0], 10, step_s=0.02)
+    add_steps(runs[1], 10, step_s=0.005)
+    table = table_of(qtbot, runs)
+    at = column_at("step_ms")
+    bars = [table.runs_model.data(table.runs_model.index(row, at), BAR_ROLE) for row in range(3)]
+    assert bars[:2] == pytest.approx([1.0, 0.25]) and bars[2] is None
+    loss = table.runs_model.index(0, column_at("loss"))
+    assert table.runs_model.data(loss, BAR_ROLE) is None
+
+
+def test_runs_with_the_same_bits_name_each_other(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b"), started_run("c")]
+    table = table_of(qtbot, runs)
+    for run, end in zip(runs, ("x", "x", "y"), strict=True):
+        add_steps(run, 5)
+        end_run(run, proof=end)
+    table.refresh()
+    assert column(table, "equals") == ["= b", "= a", ""]
+
+
+def test_the_model_of_the_table_keeps_qts_contract(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    tester = QAbstractItemModelTester(table.runs_model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    table.set_runs(three_runs()[:1])
+    table.set_runs([])
+    assert tester.model() is table.runs_model
