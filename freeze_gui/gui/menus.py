@@ -14,6 +14,7 @@ from freeze_gui.gui.file_dialogs import FileDialogs
 from freeze_gui.gui.form_choices import PACES, builtin_choices
 from freeze_gui.gui.help import about, keyboard_sheet
 from freeze_gui.gui.settings import THEMES
+from freeze_gui.runs.store import SUFFIX
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
@@ -47,8 +48,10 @@ class Menus(QObject):
             action.setEnabled(running)
 
     def open_path(self, path: Path) -> None:
-        """Open a configuration or a Python file."""
-        if self._window.controller.is_running:
+        """Open a configuration, a Python file or a run."""
+        if path.suffix.lower() == SUFFIX:
+            self._window.library_desk.open_paths([path])
+        elif self._window.controller.is_running:
             self._window.say("A run is going on: stop it before opening another model")
         elif path.suffix.lower() == ".py":
             self.files.open_python_file(path, "model")
@@ -64,10 +67,18 @@ class Menus(QObject):
     def _file_menu(self) -> None:
         menu, files = self._window.menuBar().addMenu("&File"), self.files
         self._idle_actions.append(self._add(menu, "Open configuration…", "Ctrl+O", files.open_config))
+        self._add(menu, "Open run…", "Ctrl+Shift+O", self._window.library_desk.choose_files)
         self._add(menu, "Save configuration…", "Ctrl+S", files.save_config)
         menu.addSeparator()
         self._add(menu, "Save summary as JSON…", "Ctrl+Shift+S", files.save_summary)
         self._add(menu, "Save picture as PNG…", "Ctrl+P", files.save_picture)
+        menu.addSeparator()
+        keep = menu.addAction("Keep runs")
+        keep.setObjectName("keepRunsAction")
+        keep.setCheckable(True)
+        keep.setChecked(self._window.settings.keeps_runs)
+        keep.toggled.connect(self._window.library_desk.set_keeping)
+        self._add(menu, "Show the folder of the runs", "", self._window.library_desk.reveal)
         menu.addSeparator()
         quit_action = self._add(menu, "Quit", "Ctrl+Q", self._window.close)
         quit_action.setMenuRole(QAction.MenuRole.QuitRole)
@@ -92,6 +103,8 @@ class Menus(QObject):
             self._add(menu, "One step", "F10", controller.single_step),
             self._add(menu, "Stop", "Ctrl+.", controller.stop),
         ]
+        again = self._add(menu, "Put the shown run into the form", "", self._window.library_desk.run_shown_again)
+        self._idle_actions.append(again)
         pace = menu.addMenu("Pace")
         for index, (text, _) in enumerate(PACES):
             self._add(pace, text, "", self.on_pace).setData(index)
@@ -104,6 +117,7 @@ class Menus(QObject):
         self._add(menu, "Runs side by side", "Ctrl+2", window.show_compare_tab)
         self._add(menu, "Timeline of phases", "Ctrl+3", window.show_timeline_tab)
         self._add(menu, "Scenarios", "Ctrl+4", window.show_gallery_tab)
+        self._add(menu, "Library of runs", "Ctrl+5", window.show_library_tab)
         self._add(menu, "Find layers", "Ctrl+F", self.focus_find)
         menu.addSeparator()
         group = QActionGroup(self)

@@ -15,6 +15,8 @@ import torch
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
 
 from freeze_gui.freezing.plan import FreezePlan
+from freeze_gui.gui.background import Job
+from freeze_gui.gui.library_keeper import RunKeeper
 from freeze_gui.runs.comparison import compare_events, comparison_summary
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig
@@ -37,6 +39,8 @@ class RunController(QObject):
         Of the run that is going on, else None.
     recorders
         Of the run or comparison that is going on, else of the last one.
+    keeps_runs
+        Whether runs that start from now on are saved.
 
     Signals
     -------
@@ -48,6 +52,12 @@ class RunController(QObject):
         Time to draw what has arrived.
     state_changed()
         Running, paused or idle: something of it has changed.
+    run_kept(object, object)
+        A run's file was begun: its recorder and the path.
+    runs_saved()
+        All of the runs that have ended is in their files.
+    said(str)
+        One sentence for the status bar.
     """
 
     run_started = Signal(object)
@@ -56,6 +66,9 @@ class RunController(QObject):
     comparison_ended = Signal(object)
     ticked = Signal()
     state_changed = Signal()
+    run_kept = Signal(object, object)
+    runs_saved = Signal()
+    said = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -64,6 +77,11 @@ class RunController(QObject):
         self._pace: float | None = None
         self._thread: QThread | None = None
         self._worker: _Worker | None = None
+        self.keeps_runs = True
+        self._keeper: RunKeeper | None = None
+        self._kept_count = 0
+        self._said_error: str | None = None
+        self._saving: dict[Job, RunKeeper] = {}
         self._comparing = self._closed = False
         self._timer = QTimer(self)
         self._timer.setObjectName("tick")
@@ -130,12 +148,14 @@ class RunController(QObject):
             self.state_changed.emit()
 
     def close(self) -> None:
-        """Refuse new runs, end the one that is going on, and wait for its thread."""
+        """Refuse new runs, end the one that is going on, and wait for its thread and for its file."""
         self._closed = True
         if self._thread is not None:
             assert self.control is not None
             self.control.stop()
             self._finish()
+        for job in self._saving:
+            job.wait()
 
     def _start(self, configs: Sequence[RunConfig], labels: Sequence[str | None], *, comparing: bool) -> bool:
         if self._thread is not None or self._closed:
@@ -146,7 +166,8 @@ class RunController(QObject):
         self.recorders = [RunRecorder(*pair) for pair in zip(configs, labels, strict=True)]
         self._thread = QThread(self)
         self._thread.setObjectName("freeze-gui training")
-        self._worker = _Worker(self.recorders, self.control, comparing)
+        self._keeper, self._kept_count, self._said_error = RunKeeper() if self.keeps_runs else None, 0, None
+        self._worker = _Worker(self.recorders, self.control, comparing, self._keeper)
         self._worker.moveToThread(self._thread)
         self._thread.started.connect(self._worker.work)
         self._worker.ended.connect(self._on_ended)
@@ -163,6 +184,7 @@ class RunController(QObject):
     def _tick(self) -> None:
         """Let everyone draw; dear pictures are drawn less often, so that training keeps the machine."""
         began = time.perf_counter()
+        self._look_at_keeper()
         self.ticked.emit()
         cost_ms = (time.perf_counter() - began) * 1000
         self._timer.setInterval(round(min(max(cost_ms / DRAWING_SHARE, TICK_MS), SLOWEST_TICK_MS)))
@@ -183,10 +205,47 @@ class RunController(QObject):
         self._thread.deleteLater()
         self._thread = self.control = None
         self._timer.stop()
+        self._look_at_keeper()
         self.ticked.emit()
         self.state_changed.emit()
         ended = self.comparison_ended if self._comparing else self.run_ended
         ended.emit(summary)
+        self._save_the_rest()
+
+    def _look_at_keeper(self) -> None:
+        """Pass on which files were begun, and once what is wrong with them."""
+        if self._keeper is None:
+            return
+        for recorder, path in self._keeper.kept[self._kept_count :]:
+            self._kept_count += 1
+            self.run_kept.emit(recorder, path)
+        error = self._keeper.error
+        if error is not None and error != self._said_error:
+            self._said_error = error
+            self.said.emit(error)
+
+    def _save_the_rest(self) -> None:
+        """Wait beside the window for the disk; a window that closes waits itself."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        if self._closed:
+            keeper.close()
+            return
+        job = Job(keeper.close, self)
+        self._saving[job] = keeper
+        job.finished.connect(self._on_saved)
+        job.start()
+
+    @Slot()
+    def _on_saved(self) -> None:
+        job = self.sender()
+        assert isinstance(job, Job)
+        keeper = self._saving.pop(job)
+        job.deleteLater()
+        if keeper.error is not None:   # said again: the word that the run has ended came after it
+            self.said.emit(keeper.error)
+        self.runs_saved.emit()
 
 
 class _Worker(QObject):
@@ -205,9 +264,12 @@ class _Worker(QObject):
 
     ended = Signal()
 
-    def __init__(self, recorders: Sequence[RunRecorder], control: RunControl, comparing: bool) -> None:
+    def __init__(
+        self, recorders: Sequence[RunRecorder], control: RunControl, comparing: bool, keeper: RunKeeper | None
+    ) -> None:
         super().__init__()   # no parent: it moves to another thread
         self.summary: dict[str, Any] = {}
+        self._keeper = keeper
         self._recorders, self._control, self._comparing = recorders, control, comparing
 
     @Slot()
@@ -215,17 +277,22 @@ class _Worker(QObject):
         """Run everything."""
         try:
             for index, event in self._events():
-                self._recorders[index].handle(event)
+                self._take(self._recorders[index], event)
         except (Exception, SystemExit) as error:   # a mistake of ours: the window says so and lives on
             for recorder in self._recorders:
                 if recorder.ended is None:
-                    recorder.handle(RunEnded("failed", f"{type(error).__name__}: {error}", 0))
+                    self._take(recorder, RunEnded("failed", f"{type(error).__name__}: {error}", 0))
         finally:
             try:
                 first = self._recorders[0]
                 self.summary = comparison_summary(self._recorders) if self._comparing else first.summary()
             finally:
                 self.ended.emit()
+
+    def _take(self, recorder: RunRecorder, event: RunEvent) -> None:
+        recorder.handle(event)
+        if self._keeper is not None:
+            self._keeper.handle(recorder, event)
 
     def _events(self) -> Iterator[tuple[int, RunEvent]]:
         configs = [recorder.config for recorder in self._recorders]

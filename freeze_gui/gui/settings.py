@@ -22,7 +22,7 @@ def default_settings_path() -> Path:
 
 
 class Settings:
-    """Theme, window layout, last configuration, and the Python files that may be run.
+    """Theme, window layout, last configuration, runs that were open, and the Python files that may be run.
 
     A value that cannot be read, because another version wrote it or somebody edited the file, counts as not there.
     """
@@ -66,6 +66,28 @@ class Settings:
     @last_config.setter
     def last_config(self, content: Mapping[str, Any]) -> None:
         self._store.setValue("last_config", json.dumps(content, default=list))
+
+    @property
+    def keeps_runs(self) -> bool:
+        """Whether runs are saved as they go."""
+        return self._store.value("keeps_runs", "true") != "false"
+
+    @keeps_runs.setter
+    def keeps_runs(self, keeps: bool) -> None:
+        self._store.setValue("keeps_runs", "true" if keeps else "false")
+
+    @property
+    def open_runs(self) -> list[Path]:
+        """The files of the runs that the window had last, in order."""
+        try:
+            paths = json.loads(str(self._store.value("open_runs", "")))
+        except ValueError:
+            return []
+        return [Path(path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+
+    @open_runs.setter
+    def open_runs(self, paths: list[Path]) -> None:
+        self._store.setValue("open_runs", json.dumps([str(path) for path in paths]))
 
     def is_trusted(self, file: Path) -> bool:
         """Tell whether the person said yes to running this file, with exactly its content of now."""
