@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QWidget
 
 from freeze_gui.gui import heatmap_codes as codes
+from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
 from freeze_gui.gui.heatmap_labels import (
     labels_for,
     paint_axis,
@@ -85,6 +86,7 @@ class HeatmapView(QWidget):
         self._cursor: float | None = None
         self._hover: QPointF | None = None
         self._key_row = -1
+        export_wishes().offer(self, PLOT_ACTIONS)
         theme_manager().changed.connect(self.on_theme_changed)
 
     def set_history(self, history: History | None) -> None:
@@ -161,6 +163,11 @@ class HeatmapView(QWidget):
     def minimumSizeHint(self) -> QSize:
         """Return the least size at which something is seen."""
         return QSize(96, 56) if self._compact else QSize(280, 122)
+
+    @property
+    def content(self) -> tuple[History | None, str, list[int]]:
+        """What is drawn: the history, the metric, and which of its layers."""
+        return self._history, self._metric, list(self._shown_rows)
 
     @property
     def shown_layers(self) -> tuple[str, ...]:

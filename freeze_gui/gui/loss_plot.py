@@ -1,4 +1,4 @@
-"""Loss of every step, loss and accuracy of the evaluations, for one run or several."""
+"""Loss of every step, loss and accuracy of the evaluations, and a changing learning rate, for one run or several."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
@@ -15,7 +16,12 @@ from freeze_gui.gui.palette import mix
 from freeze_gui.gui.plot_base import StepPlot, line_pen
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import reduced_line
-from freeze_gui.runs.history import Floats, History
+from freeze_gui.runs.history import Floats, History, HistoryView
+
+ACCURACY_DASH = (4.0, 3.0)
+RATE_DASH = (1.0, 2.0)
+TITLE = "loss · accuracy ◆ (right axis)"
+TITLE_WITH_RATE = "loss · accuracy ◆, learning rate ┈ (right axis)"
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,10 @@ class _Lines:
         self.evaluated = pg.ScatterPlotItem(symbol="o", size=7, pxMode=True)
         self.accuracy = pg.PlotCurveItem(connect="finite")
         self.accuracy_points = pg.ScatterPlotItem(symbol="d", size=7, pxMode=True)
+        self.rate = pg.PlotCurveItem(connect="finite")
         for item in (self.faint, self.loss, self.evaluated):
             plot.view_box.addItem(item, ignoreBounds=True)
-        for item in (self.accuracy, self.accuracy_points):
+        for item in (self.rate, self.accuracy, self.accuracy_points):
             plot.right_box.addItem(item, ignoreBounds=True)
 
     def style(self, series: LossSeries) -> None:
@@ -47,21 +54,22 @@ class _Lines:
         self.loss.setPen(line_pen(series.color, series.dash))
         self.evaluated.setPen(line_pen(background))
         self.evaluated.setBrush(series.color)
-        self.accuracy.setPen(line_pen(series.accuracy_color, series.dash or (4, 3)))
+        self.accuracy.setPen(line_pen(series.accuracy_color, series.dash or ACCURACY_DASH))
+        self.rate.setPen(line_pen(mix(series.color, background, 0.45), RATE_DASH))
         self.accuracy_points.setPen(line_pen(background))
         self.accuracy_points.setBrush(series.accuracy_color)
 
     def set_visible(self, visible: bool) -> None:
-        for item in (self.faint, self.loss, self.evaluated, self.accuracy, self.accuracy_points):
+        for item in (self.faint, self.loss, self.evaluated, self.accuracy, self.accuracy_points, self.rate):
             item.setVisible(visible)
 
 
 class LossPlot(StepPlot):
-    """Loss on the left axis, accuracy from 0 to 1 on the right one."""
+    """Loss on the left axis, accuracy from 0 to 1 on the right one, where a learning rate that changes is drawn too."""
 
     def __init__(self, name: str = "lossPlot", parent: QWidget | None = None) -> None:
         self.right_box = pg.ViewBox(enableMenu=False, enableMouse=False, defaultPadding=0.0)
-        super().__init__(name, "loss · accuracy ◆ (right axis)", parent=parent)
+        super().__init__(name, TITLE, parent=parent)
         self.series: list[LossSeries] = []
         self.lines: list[_Lines] = []
         self.empty_text = "Loss and accuracy"
@@ -116,18 +124,18 @@ class LossPlot(StepPlot):
             self._show_nothing()
             return
         self.show_message("")
-        ranges = [self._draw(lines, one, width) for lines, one in zip(self.lines, self.series, strict=False)]
-        low, high = min((r[0] for r in ranges), default=np.inf), max((r[1] for r in ranges), default=-np.inf)
-        if self.follows_y and np.isfinite(low) and np.isfinite(high):
-            low = min(low, 0.0)
-            room = 0.05 * max(high - low, 1e-9)
-            self.view_box.setYRange(low if low == 0 else low - room, high + room, padding=0)
+        rated = any(s.history is not None and changing_rate(s.history.view()) is not None for s in self.series)
+        self.set_title(TITLE_WITH_RATE if rated else TITLE)
+        parts = [self._draw(lines, one, width) for lines, one in zip(self.lines, self.series, strict=False)]
+        losses = np.concatenate(parts) if parts else np.zeros(0)
+        if self.follows_y and np.isfinite(losses).any():
+            self.view_box.setYRange(*loss_range(losses), padding=0)
 
-    def _draw(self, lines: _Lines, one: LossSeries, width: int) -> tuple[float, float]:
-        """Replace the data of one run's lines; return least and largest loss shown."""
+    def _draw(self, lines: _Lines, one: LossSeries, width: int) -> Floats:
+        """Replace the data of one run's lines; return the losses shown."""
         if one.history is None:
             lines.set_visible(False)
-            return np.inf, -np.inf
+            return np.zeros(0)
         lines.set_visible(True)
         view = one.history.view()
         start, stop = self.view_box.viewRange()[0]
@@ -144,7 +152,11 @@ class LossPlot(StepPlot):
         lines.accuracy.setData(at, accuracy)
         rated = np.isfinite(accuracy)
         lines.accuracy_points.setData(at[rated], accuracy[rated])
-        return _range(np.concatenate((raw[1], y, losses)))
+        rate = changing_rate(view)
+        lines.rate.setVisible(rate is not None)
+        if rate is not None:
+            lines.rate.setData(*rate_heights(view.loss_step, rate, (start, stop), width))
+        return np.concatenate((raw[1], y, losses))
 
     def _style(self) -> None:
         for lines, one in zip(self.lines, self.series, strict=False):
@@ -163,6 +175,25 @@ class LossPlot(StepPlot):
         self.right_box.setGeometry(self.view_box.sceneBoundingRect())
 
 
-def _range(values: Floats) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if len(finite) else (np.inf, -np.inf)
+def changing_rate(view: HistoryView) -> Floats | None:
+    """Return the learning rate of every step, shape (steps,), None where no scheduler has changed it so far."""
+    rate = view.learning_rate
+    return rate if len(rate) and bool((rate != rate[0]).any()) else None
+
+
+def rate_heights(
+    step: NDArray[np.int64], rate: Floats, x_range: tuple[float, float], width: int
+) -> tuple[Floats, Floats]:
+    """Return (x, y) of the steps of a learning rate, as shares of its largest value; each holds until the next."""
+    x, y = reduced_line(step, rate / max(float(rate.max()), 1e-300), x_range, width)
+    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+
+
+def loss_range(losses: Floats) -> tuple[float, float]:
+    """Return the heights between which these losses are drawn: from zero up, with some room above."""
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = min(float(finite.min()), 0.0), float(finite.max())
+    room = 0.05 * max(high - low, 1e-9)
+    return (low if low == 0 else low - room), high + room

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QGraphicsSimpleTextItem, QLabel, QWidget
 
+from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
 from freeze_gui.gui.theme import current_theme, theme_manager
 
 TITLE_PX = 18
@@ -107,6 +108,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.view_box.reset_requested.connect(self.reset_requested)
         self.view_box.sigRangeChangedManually.connect(self.on_zoomed)
         self.scene().sigMouseMoved.connect(self.on_mouse_moved)
+        export_wishes().offer(self, PLOT_ACTIONS)
         theme_manager().changed.connect(self.on_theme_changed)
         StepPlot.restyle(self)
 
@@ -131,6 +133,13 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.cursor_line.setPen(line_pen(theme.text))
         self.message.setStyleSheet(f"color: {theme.muted}; background: transparent;")
         self._marker_key = None
+
+    def set_title(self, title: str) -> None:
+        """Say what is drawn."""
+        if title != self.title:
+            self.title = title
+            self.setAccessibleName(title)
+            self._fit_heading()
 
     def _fit_heading(self) -> None:
         """Leave out what stands in brackets where there is no room, then cut the rest."""

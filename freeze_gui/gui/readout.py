@@ -58,6 +58,7 @@ def readout_html(history: History, lines: Sequence[tuple[str, str, int]], step: 
     for label, color, layer in lines:
         rows.append(_line([_name(label, color), *_values(history, layer, row)], _state(history, layer, row)))
     rows.append(_line(["loss", value_text(_loss_at(history, step))], ""))
+    rows.append(_line(["learning rate", value_text(_rate_at(history, step))], ""))
     return f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"
 
 
@@ -95,6 +96,11 @@ def _row_at(history: History, step: float) -> int | None:
 def _loss_at(history: History, step: float) -> float:
     view = history.view()
     return float(view.loss[min(int(np.searchsorted(view.loss_step, step, "right")) - 1, len(view.loss) - 1)])
+
+
+def _rate_at(history: History, step: float) -> float:
+    view = history.view()
+    return float(view.learning_rate[min(int(np.searchsorted(view.loss_step, step, "right")) - 1, len(view.loss) - 1)])
 
 
 def _values(history: History, layer: int, row: int) -> list[str]:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QMoveEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.gui.timeline_geometry import AXIS_HEIGHT, ROW_HEIGHT, Geometry, Part
 from freeze_gui.gui.timeline_paint import Actual, Picture, paint
@@ -72,12 +73,18 @@ class TimelineView(QWidget):
         self._actual: Actual | None = None
         self._drag: _Drag | None = None
         self._set_height()
+        export_wishes().offer(self, PLOT_ACTIONS)
         theme_manager().changed.connect(self.on_theme_changed)
 
     @property
     def geometry_(self) -> Geometry:
         """Where steps and rows lie now."""
         return Geometry(self.width(), self._span)
+
+    @property
+    def content(self) -> tuple[Timeline, list[str], Span, Actual | None]:
+        """What is drawn: bars and tasks, their names, the length of the run, and what the run on show did."""
+        return self.timeline, self._names, self._span, self._actual
 
     def set_content(self, timeline: Timeline, names: list[str], span: Span) -> None:
         """Show other bars; one that is being dragged is let go."""

@@ -1,0 +1,170 @@
+"""The picture of a layer metric over steps, for export: what the window shows, larger and with a legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from freeze_gui.gui.export_axes import (
+    WIDTH,
+    Frame,
+    LegendEntry,
+    add_frame,
+    add_legend,
+    add_markers,
+    add_ticks,
+    band,
+    new_drawing,
+    plot_box,
+)
+from freeze_gui.gui.export_drawing import Drawing, Line, Marks
+from freeze_gui.gui.log_scale import LogScale, fit
+from freeze_gui.gui.palette import Theme, mix
+from freeze_gui.gui.traces import Series, Trace, trace
+from freeze_gui.runs.history import Floats
+
+FROZEN_DASH = (3.0, 3.0)
+_MOST_MARKS = 24
+
+
+@dataclass(frozen=True)
+class CurvesView:
+    """What of which lines is seen.
+
+    Attributes
+    ----------
+    title, subtitle
+        Headings.
+    metric
+        One of `METRICS`.
+    series
+        The lines, in colours of the theme that the picture is made in.
+    x_range
+        Steps seen.
+    y_range
+        Heights seen, in decades; None for all.
+    keep
+        Weight of the past for smoothing, 0 for none.
+    markers
+        (step, words) of moments at which layers froze or thawed.
+    """
+
+    title: str
+    subtitle: str
+    metric: str
+    series: Sequence[Series]
+    x_range: tuple[float, float]
+    y_range: tuple[float, float] | None = None
+    keep: float = 0.0
+    markers: Sequence[tuple[int, str]] = ()
+
+
+def curves_drawing(seen: CurvesView, theme: Theme) -> Drawing:
+    """Return the picture of the lines."""
+    views = {id(one.history): one.history.view() for one in seen.series}
+    width = 2 * int(WIDTH)   # the pixels of the PNG
+
+    def traced(one: Series, keep: float) -> Trace:
+        return trace(views[id(one.history)], seen.metric, one.layer, seen.x_range, width, keep)
+
+    traces = [traced(one, seen.keep) for one in seen.series]
+    raws = [traced(one, 0.0) for one in seen.series] if seen.keep else []
+    entries = _entries(seen, traces, theme)
+    box = plot_box(entries)
+    scale = _scale([*traces, *raws], int(box[3]))
+    frame = Frame(box, seen.x_range, seen.y_range or (scale.low, scale.high))
+    drawing = new_drawing(seen.title, seen.subtitle, theme)
+    _add_strips(drawing, frame, scale, theme)
+    add_ticks(drawing, frame, _ticks(scale, frame), theme)
+    add_markers(drawing, frame, seen.markers, theme)
+    for lane, (one, raw) in enumerate(zip(seen.series, raws, strict=False)):
+        faint = mix(one.color, theme.plot_background, 0.7)
+        heights = scale.y(raw.values, lane, len(raws))
+        drawing.add(Line(frame.points(raw.x, heights), faint, 1.0, clip=box))
+    for lane, (one, line) in enumerate(zip(seen.series, traces, strict=True)):
+        _add_line(drawing, frame, scale, one, line, (lane, len(traces)), theme)
+    _add_marks(drawing, frame, scale, traces, theme)
+    add_frame(drawing, frame, theme)
+    add_legend(drawing, entries, theme)
+    return drawing
+
+
+def _entries(seen: CurvesView, traces: Sequence[Trace], theme: Theme) -> list[LegendEntry]:
+    """Return the legend: the lines, then what else is in the picture."""
+    entries = [LegendEntry(one.label or "(model)", one.color, one.dash) for one in seen.series]
+    if any(bool(one.frozen.any()) for one in traces) and not any(one.dash for one in seen.series):
+        entries.append(LegendEntry("frozen", theme.muted, FROZEN_DASH))
+    if any(bool(one.leaked.any()) for one in traces):
+        entries.append(LegendEntry("moved although frozen", theme.leaked, symbol="triangle"))
+    if any(bool(one.bad.any()) for one in traces):
+        entries.append(LegendEntry("NaN or infinite", theme.leaked, symbol="cross"))
+    return entries
+
+
+def _scale(traces: Sequence[Trace], height: int) -> LogScale:
+    shown = [one.values[(one.values > 0) & np.isfinite(one.values)] for one in traces]
+    least = min((float(part.min()) for part in shown if len(part)), default=1e-3)
+    largest = max((float(part.max()) for part in shown if len(part)), default=1.0)
+    has_none, has_nan = (any(bool(flags.any()) for flags in some) for some in (
+        [one.missing for one in traces], [one.bad for one in traces]
+    ))  # fmt: skip
+    return fit(least, largest, has_none, has_nan, height)
+
+
+def _ticks(scale: LogScale, frame: Frame) -> list[tuple[float, str]]:
+    low, high = frame.y_range
+    heights, _ = scale.ticks(low, high, max(int(frame.box[3] // 28), 2))
+    return [(height, scale.value_text(height)) for height in heights]
+
+
+def _add_strips(drawing: Drawing, frame: Frame, scale: LogScale, theme: Theme) -> None:
+    """Draw the strips of exact zeros and of missing gradients."""
+    strips = [(scale.zero_y, mix(theme.plot_background, theme.text, 0.06))]
+    if scale.has_none:
+        strips.append((scale.none_y, mix(theme.plot_background, theme.frozen, 0.14)))
+    for middle, fill in strips:
+        strip = band(frame, middle - scale.strip / 2, middle + scale.strip / 2, fill)
+        if strip is not None:
+            drawing.add(strip)
+
+
+def _add_line(
+    drawing: Drawing, frame: Frame, scale: LogScale, one: Series, line: Trace, lane: tuple[int, int], theme: Theme
+) -> None:
+    """Draw what trains, what is frozen, and steps without a gradient."""
+    heights = scale.y(line.values, *lane)
+    around = line.frozen.copy()   # the frozen line reaches to the points beside it, so that nothing is cut
+    around[:-1] |= line.frozen[1:]
+    around[1:] |= line.frozen[:-1]
+    pale = mix(one.color, theme.plot_background, 0.25)
+    trains = np.where(line.frozen, np.nan, heights)
+    none = np.where(line.missing, scale.lane_y(scale.none_y, *lane), np.nan)
+    held = np.where(around & line.frozen.any(), heights, np.nan)
+    for values, color, dash in (
+        (none, pale, None), (held, pale, one.dash or FROZEN_DASH), (trains, one.color, one.dash)
+    ):  # fmt: skip
+        if np.isfinite(values).any():
+            drawing.add(Line(frame.points(line.x, values), color, 1.5, dash, frame.box))
+
+
+def _add_marks(drawing: Drawing, frame: Frame, scale: LogScale, traces: Sequence[Trace], theme: Theme) -> None:
+    """Mark leaks and NaN, evenly thinned out where there are many."""
+    for lane, one in enumerate(traces):
+        at = np.flatnonzero(one.leaked)
+        at = at[:: max(-(-len(at) // _MOST_MARKS), 1)]
+        heights = scale.y(one.values[at], lane, len(traces))
+        points = frame.points(one.x[at], np.where(np.isnan(heights), scale.none_y, heights))
+        bad = np.flatnonzero(one.bad)
+        bad = bad[:: max(-(-len(bad) // _MOST_MARKS), 1)]
+        crosses = frame.points(one.x[bad], np.full(len(bad), scale.nan_y))
+        drawing.add(Marks(_inside(points, frame), "triangle", theme.leaked))
+        drawing.add(Marks(_inside(crosses, frame), "cross", theme.leaked))
+
+
+def _inside(points: Floats, frame: Frame) -> Floats:
+    left, top, width, height = frame.box
+    x, y = points[:, 0], points[:, 1]
+    inside: Floats = points[(x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)]
+    return inside
