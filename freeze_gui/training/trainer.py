@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Iterator
 
@@ -70,7 +71,8 @@ class Trainer:
             torch.set_rng_state(callers_random)   # whoever called goes on with the numbers that it had
             if self._loop is not None:
                 self._loop.close()
-        yield self._ended(status, error)
+        if not sys.is_finalizing():   # a run left behind by a program that ends: torch must not be touched any more
+            yield self._ended(status, error)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return what is needed to go on after the last step that was yielded; None before the run has started."""

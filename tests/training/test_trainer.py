@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -350,3 +352,15 @@ def test_a_device_that_is_missing_is_named_as_it_was_written_and_before_anything
     (end,) = Trainer(load_config(config)).events()
     assert isinstance(end, RunEnded)
     assert "'cuda:7'" in (end.error or "")
+
+
+def test_a_run_that_a_program_leaves_behind_at_its_end_ends_quietly() -> None:
+    code = (
+        "from freeze_gui.training.config import load_config\n"
+        "from freeze_gui.training.trainer import Trainer\n"
+        "config = {'model': {'source': 'builtin:five-linear'}, 'train': {'device': 'cpu'}}\n"
+        "events = Trainer(load_config(config)).events()\n"
+        "while type(next(events)).__name__ != 'StepDone': pass\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
