@@ -63,6 +63,8 @@ def verdict_of(recorder: RunRecorder) -> Verdict:
 
 
 def _live(recorder: RunRecorder) -> Verdict:
+    if recorder.status == "interrupted":
+        return _interrupted(recorder)
     if recorder.status != "running":
         text = recorder.progress.text if recorder.progress else recorder.status
         return Verdict(recorder.status, text, "muted")
@@ -72,6 +74,17 @@ def _live(recorder: RunRecorder) -> Verdict:
     if recorder.frozen.any():
         return Verdict("running · held", f"{int(recorder.frozen.sum())} frozen layers have held so far", "held")
     return Verdict("running", "no layer is frozen now", "muted")
+
+
+def _interrupted(recorder: RunRecorder) -> Verdict:
+    """Return what is known of a run whose program was gone before its end."""
+    leaked = int((recorder.leaked > 0).sum())
+    detail = "the program that ran it was gone before its end"
+    if leaked:
+        return Verdict("LEAKED · interrupted", f"{leaked} frozen layer{'s' * (leaked != 1)} moved; {detail}", "leaked")
+    if any(recorder.frozen_windows(at) for at in range(len(recorder.layers))):
+        return Verdict("held · interrupted", f"no frozen layer moved; {detail}", "held")
+    return Verdict("interrupted", detail, "warning")
 
 
 def step_ms_median(recorder: RunRecorder) -> float | None:

@@ -51,6 +51,10 @@ WAITING = VerdictText(
     (("muted", "No run yet"),),
     "Tick what to freeze, press Run, and every frozen tensor is compared bit by bit at every step.",
 )
+_INTERRUPTED = (
+    "Interrupted: the program that ran it was gone before the end. What stands here was seen until then; by how much "
+    "tensors moved, and why, is judged at a run's end."
+)
 _ENDS = {"diverged": "The run diverged", "out_of_memory": "Out of memory", "failed": "The run failed"}
 
 
@@ -94,6 +98,9 @@ def cause_name(cause: str) -> str:
 
 
 def _live(recorder: RunRecorder) -> VerdictText:
+    interrupted = recorder.status == "interrupted"
+    if recorder.history is None and interrupted:
+        return VerdictText((("muted", "No step was taken"),), recorder.label, _INTERRUPTED)
     if recorder.history is None:
         text = recorder.progress.text if recorder.progress else "starting"
         return VerdictText((("muted", f"{text[:1].upper()}{text[1:]}…"),), recorder.label)
@@ -104,11 +111,12 @@ def _live(recorder: RunRecorder) -> VerdictText:
     lines = tuple(Line("leaked", path, (f"moved in {counted(count, 'step')} so far",)) for path, count in moved)
     headlines = []
     if moved:
-        headlines.append(("leaked", f"✗ leaking: {_layers(len(moved))}"))
+        headlines.append(("leaked", f"✗ {'leaked' if interrupted else 'leaking'}: {_layers(len(moved))}"))
     if holding:
         headlines.append(("held", f"✓ held so far: {_layers(holding)}"))
-    sections = (Section("Leaking", lines),) if lines else ()
-    return VerdictText(tuple(headlines) or (("muted", "Nothing is frozen"),), sub, "", sections)
+    sections = (Section("Leaked" if interrupted else "Leaking", lines),) if lines else ()
+    error = _INTERRUPTED if interrupted else ""
+    return VerdictText(tuple(headlines) or (("muted", "Nothing is frozen"),), sub, error, sections)
 
 
 def _cures(moved: list[TensorVerdict]) -> Section:
