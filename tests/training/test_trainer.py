@@ -358,9 +358,12 @@ def test_a_run_that_a_program_leaves_behind_at_its_end_ends_quietly() -> None:
     code = (
         "from freeze_gui.training.config import load_config\n"
         "from freeze_gui.training.trainer import Trainer\n"
-        "config = {'model': {'source': 'builtin:five-linear'}, 'train': {'device': 'cpu'}}\n"
-        "events = Trainer(load_config(config)).events()\n"
-        "while type(next(events)).__name__ != 'StepDone': pass\n"
+        "config = {'model': {'source': 'builtin:digits-cnn'}, 'train': {'device': 'cpu'}}\n"
+        "def left():\n"
+        "    steps = (e for e in Trainer(load_config(config)).events() if type(e).__name__ == 'StepDone')\n"
+        "    next(steps)\n"
+        "    return lambda: next(steps)\n"   # in a cycle, so that it is found by the last garbage collection
+        "kept = left()\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
