@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTab
 from freeze_gui.gui.code_panel import CodePanel
 from freeze_gui.gui.compare_table_panel import RunsPanel
 from freeze_gui.gui.compare_view import CompareView
+from freeze_gui.gui.export_desk import ExportDesk
+from freeze_gui.gui.export_files import RunExports
 from freeze_gui.gui.gallery import GalleryView
 from freeze_gui.gui.gallery_desk import GalleryDesk
 from freeze_gui.gui.garbage import GarbageGuard
@@ -75,6 +77,9 @@ class MainWindow(QMainWindow):
         self.controller = self.workbench.controller
         self.gallery_desk = GalleryDesk(self)
         self.library_desk = LibraryDesk(self)
+        self.export_desk = ExportDesk(self)
+        self.exports = RunExports(self, self.export_desk)
+        self.code_panel.script_wanted.connect(self.exports.show_script)
         self.menus = Menus(self)
         self.workbench.said.connect(self.say)
         self._restore_layout()
@@ -153,6 +158,7 @@ class MainWindow(QMainWindow):
         self.hide()   # the last step of a big model may take a while
         self.workbench.close()
         self.library_desk.close()
+        self.export_desk.close()
         self._garbage.close()
         super().closeEvent(event)
 

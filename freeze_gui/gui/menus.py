@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu
 
+from freeze_gui.gui.export_menu import fill_export_menu
 from freeze_gui.gui.file_dialogs import FileDialogs
 from freeze_gui.gui.form_choices import PACES, builtin_choices
 from freeze_gui.gui.help import about, keyboard_sheet
@@ -68,10 +69,8 @@ class Menus(QObject):
         menu, files = self._window.menuBar().addMenu("&File"), self.files
         self._idle_actions.append(self._add(menu, "Open configuration…", "Ctrl+O", files.open_config))
         self._add(menu, "Open run…", "Ctrl+Shift+O", self._window.library_desk.choose_files)
-        self._add(menu, "Save configuration…", "Ctrl+S", files.save_config)
-        menu.addSeparator()
-        self._add(menu, "Save summary as JSON…", "Ctrl+Shift+S", files.save_summary)
-        self._add(menu, "Save picture as PNG…", "Ctrl+P", files.save_picture)
+        self._add(menu, "Save configuration…", "Ctrl+S", self._window.exports.save_config)
+        fill_export_menu(menu.addMenu("E&xport"), self._window.export_desk, self._window.exports, self._add)
         menu.addSeparator()
         keep = menu.addAction("Keep runs")
         keep.setObjectName("keepRunsAction")
