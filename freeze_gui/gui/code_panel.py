@@ -6,7 +6,7 @@ import keyword
 import re
 from html import escape
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QSyntaxHighlighter, QTextCharFormat
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
@@ -16,14 +16,24 @@ from freeze_gui.gui.theme import current_theme, icon, theme_manager
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.loop_code import loop_code
 
+_QUOTES = '"""'
+_IN_STRING = 1
 _TOKENS = re.compile(
-    rf"(?P<comment>#.*)|(?P<text>\"[^\"]*\"|'[^']*')|(?P<number>\b\d[\d.e_]*\b)"
+    rf"(?P<comment>#.*)|(?P<long>{_QUOTES})|(?P<text>\"[^\"]*\"|'[^']*')|(?P<number>\b\d[\d.e_]*\b)"
     rf"|(?P<word>\b(?:{'|'.join(keyword.kwlist)})\b)"
 )
 
 
 class CodePanel(QWidget):
-    """Shows one method: a sentence, its idiom, and the loop where its settings make it longer."""
+    """Shows one method: a sentence, its idiom, and the loop where its settings make it longer.
+
+    Signals
+    -------
+    script_wanted()
+        The whole run is wanted as a script.
+    """
+
+    script_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,6 +43,11 @@ class CodePanel(QWidget):
         self.copy_button.setProperty("flat", True)
         self.copy_button.setToolTip("Copy the code")
         self.copy_button.setAccessibleName("Copy the code")
+        self.script_button = QToolButton(self)
+        self.script_button.setObjectName("wholeScriptButton")
+        self.script_button.setText("Whole script")
+        self.script_button.setProperty("flat", True)
+        self.script_button.setToolTip("Show the whole run as a PyTorch script of its own, to copy or save (Ctrl+Shift+E)")
         self.sentence = QLabel(self)
         self.sentence.setWordWrap(True)
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
@@ -47,6 +62,7 @@ class CodePanel(QWidget):
         self._colours = PythonColours(self.view.document())
         top = QHBoxLayout()
         top.addWidget(self.sentence, 1)
+        top.addWidget(self.script_button, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 8, 8)
@@ -54,6 +70,7 @@ class CodePanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.view, 1)
         self.copy_button.clicked.connect(self.copy)
+        self.script_button.clicked.connect(self.script_wanted)
         theme_manager().changed.connect(self.on_theme_changed)
         self.on_theme_changed(current_theme())
 
@@ -95,10 +112,27 @@ class PythonColours(QSyntaxHighlighter):
         super().__init__(parent)
 
     def highlightBlock(self, text: str) -> None:
-        """Colour one line."""
+        """Colour one line; a string of several lines goes on until its end."""
         theme = current_theme()
         colours = {"comment": theme.muted, "text": theme.held, "number": theme.warning, "word": theme.accent}
-        for token in _TOKENS.finditer(text):
-            form = QTextCharFormat()
-            form.setForeground(QColor(colours[token.lastgroup or "word"]))
-            self.setFormat(token.start(), token.end() - token.start(), form)
+        at = self._rest_of_string(text, 0) if self.previousBlockState() == _IN_STRING else 0
+        while (token := _TOKENS.search(text, at)) is not None:
+            if token.lastgroup == "long":
+                at = self._rest_of_string(text, token.start())
+                continue
+            self._colour(token.start(), token.end(), colours[token.lastgroup or "word"])
+            at = token.end()
+
+    def _rest_of_string(self, text: str, start: int) -> int:
+        """Colour a string in three quotes from `start` on, or from the line above; return where it ends."""
+        opened = start + 3 if text.startswith(_QUOTES, start) and self.previousBlockState() != _IN_STRING else start
+        end = text.find(_QUOTES, opened)
+        self.setCurrentBlockState(_IN_STRING if end < 0 else -1)
+        end = len(text) if end < 0 else end + 3
+        self._colour(start, end, current_theme().held)
+        return end
+
+    def _colour(self, start: int, end: int, color: str) -> None:
+        form = QTextCharFormat()
+        form.setForeground(QColor(color))
+        self.setFormat(start, end - start, form)

@@ -1,4 +1,4 @@
-"""Files in and out: configurations, Python files, weights, summaries, pictures. No dialog is waited for."""
+"""Files to open: configurations, Python files, weights, folders. No dialog is waited for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from freeze_gui.errors import UserError
 from freeze_gui.gui.fields import set_choice
-from freeze_gui.runs.export import to_json, write_text
-from freeze_gui.runs.toml_writer import to_toml
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
@@ -21,15 +19,13 @@ _USUAL_NAMES = {"model": ("build", "make_model", "get_model", "model", "net"), "
 
 
 class FileDialogs(QObject):
-    """Asks for files and does with them what was asked for."""
+    """Asks for files and opens them."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
         self._purpose = ""
         self._path = Path()
-
-    # ------------------------------------------------------------------------------------------------- in
 
     @Slot()
     def open_config(self) -> None:
@@ -106,57 +102,11 @@ class FileDialogs(QObject):
             case purpose:
                 self.open_python_file(path, purpose)
 
-    # ------------------------------------------------------------------------------------------------- out
-
-    @Slot()
-    def save_config(self) -> None:
-        """Ask where to write the configuration."""
-        self._save("Save configuration", "Configurations (*.toml)", "freeze.toml", "config")
-
-    @Slot()
-    def save_summary(self) -> None:
-        """Ask where to write the summary of the last run or comparison."""
-        if self._window.workbench.last_summary is None:
-            self._window.say("There is no summary yet: press Run first")
-        else:
-            self._save("Save summary", "JSON (*.json)", "summary.json", "summary")
-
-    @Slot()
-    def save_picture(self) -> None:
-        """Ask where to write the picture of the run or the comparison."""
-        self._save("Save picture", "PNG (*.png)", "run.png", "picture")
-
-    @Slot(str)
-    def on_saved(self, name: str) -> None:
-        """Write the chosen file."""
-        path, window = Path(name), self._window
-        try:
-            match self._purpose:
-                case "config":
-                    write_text(path, to_toml(window.workbench.desk.config().to_dict()))
-                case "summary":
-                    write_text(path, to_json(window.workbench.last_summary))
-                case "picture":
-                    if not window.tabs.currentWidget().grab().save(str(path), "PNG"):
-                        raise UserError(f"{path}: cannot be written")
-        except UserError as error:
-            window.run_panel.show_error(str(error))
-        else:
-            window.say(f"Saved {path}")
-
     def _open(self, title: str, kinds: str, purpose: str) -> None:
         dialog = self._dialog(title, kinds, purpose)
         folder = QFileDialog.FileMode.Directory
         dialog.setFileMode(folder if purpose == "folder" else QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(self.on_opened)
-        dialog.open()
-
-    def _save(self, title: str, kinds: str, name: str, purpose: str) -> None:
-        dialog = self._dialog(title, kinds, purpose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(name.rpartition(".")[2])
-        dialog.selectFile(name)
-        dialog.fileSelected.connect(self.on_saved)
         dialog.open()
 
     def _dialog(self, title: str, kinds: str, purpose: str) -> QFileDialog:

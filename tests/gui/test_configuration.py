@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezeSettings, Phase
@@ -15,6 +16,7 @@ from freeze_gui.models.sources import open_model
 from freeze_gui.resources import resource_path
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.schedule import scheduler_parameters
+from tests.gui.exporting import save_config
 
 EVERYTHING = """
 [model]
@@ -124,7 +126,9 @@ def test_a_run_goes_on_with_all_phases_and_its_own_method(tree: LayerTree) -> No
         plan_of(began, timeline, tree, None)
 
 
-def test_every_key_survives_being_opened_edited_and_saved_in_the_window(window: MainWindow, tmp_path: Path) -> None:
+def test_every_key_survives_being_opened_edited_and_saved_in_the_window(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
     path, saved = tmp_path / "everything.toml", tmp_path / "saved.toml"
     path.write_text(EVERYTHING)
     window.menus.open_path(path)
@@ -133,8 +137,7 @@ def test_every_key_survives_being_opened_edited_and_saved_in_the_window(window: 
     assert window.workbench.desk.config().to_dict() == wanted
     window.layer_panel.model.change(frozenset({"head"}), "head")
     window.layer_panel.actions_.undo_action.trigger()
-    window.menus.files._purpose = "config"
-    window.menus.files.on_saved(str(saved))
+    save_config(qtbot, window, saved)
     assert load_config(saved).to_dict() == wanted
 
 

@@ -23,6 +23,7 @@ from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.layer_model import DELTA, SPARK_ROLE, STATE
 from freeze_gui.gui.main_window import MainWindow
 from tests.gui.conftest import RUN_MS, run_and_wait, start_slowly, tree_index
+from tests.gui.exporting import save_config
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -223,13 +224,12 @@ def test_a_torchvision_model_opens_beside_the_window(qtbot: QtBot, window: MainW
     assert window.run_panel.run_button.isEnabled()
 
 
-def test_a_configuration_is_saved_and_opened_again(window: MainWindow, tmp_path: Path) -> None:
+def test_a_configuration_is_saved_and_opened_again(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     path, form = tmp_path / "saved.toml", window.run_panel.form
     form.method_box.setCurrentIndex(form.method_box.findText("restore"))
     form.steps_edit.setValue(77)
     window.layer_panel.model.change(frozenset({"head"}), "head")
-    window.menus.files._purpose = "config"
-    window.menus.files.on_saved(str(path))
+    save_config(qtbot, window, path)
     form.method_box.setCurrentIndex(0)
     form.steps_edit.setValue(5)
     window.layer_panel.model.change(frozenset(), "nothing")

@@ -1,0 +1,66 @@
+"""A run as a script, to look at before it is saved: coloured, with a copy button."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFont, QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+
+from freeze_gui.gui.code_panel import PythonColours
+
+WORDS = "The run that form and tree describe, as a program of its own: it needs torch and nothing of Freeze GUI."
+
+
+class ScriptDialog(QDialog):
+    """Shows a script.
+
+    Signals
+    -------
+    save_wanted()
+        The script is to be saved.
+    """
+
+    save_wanted = Signal()
+
+    def __init__(self, text: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("scriptDialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Run as PyTorch script")
+        words = QLabel(WORDS, self)
+        words.setProperty("muted", True)
+        words.setWordWrap(True)
+        self.view = QPlainTextEdit(self)
+        self.view.setObjectName("scriptView")
+        self.view.setAccessibleName("The script")
+        self.view.setReadOnly(True)
+        self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        font.setStyleHint(QFont.StyleHint.Monospace)
+        self.view.setFont(font)
+        self._colours = PythonColours(self.view.document())
+        self.view.setPlainText(text)
+        buttons = QDialogButtonBox(self)
+        self.copy_button = buttons.addButton("Copy", QDialogButtonBox.ButtonRole.ActionRole)
+        self.copy_button.setObjectName("copyScriptButton")
+        self.save_button = buttons.addButton("Save…", QDialogButtonBox.ButtonRole.ActionRole)
+        self.save_button.setObjectName("saveScriptButton")
+        buttons.addButton(QDialogButtonBox.StandardButton.Close)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 14, 16, 14)
+        layout.setSpacing(10)
+        layout.addWidget(words)
+        layout.addWidget(self.view, 1)
+        layout.addWidget(buttons)
+        self.copy_button.clicked.connect(self.copy)
+        self.save_button.clicked.connect(self.save_wanted)
+        buttons.rejected.connect(self.reject)
+
+    def sizeHint(self) -> QSize:
+        """Return room for lines of a hundred letters."""
+        return QSize(900, 680)
+
+    @Slot()
+    def copy(self) -> None:
+        """Put the script on the clipboard."""
+        QGuiApplication.clipboard().setText(self.view.toPlainText())
