@@ -68,7 +68,7 @@ def proof_sentence(recorders: Sequence[RunRecorder]) -> str:
     if len(proofs) < 2:
         return ""
     steps, start, batches = common_steps(recorders), same_start(recorders), same_batches(recorders)
-    shown = f"{int(proofs[0].batches_by_step[steps - 1]):016x}"[:_SHOWN]
+    shown = f"{int(proofs[0].batches_by_step[steps - 1]):012x}"[:_SHOWN]
     began = (
         f"began with the same bits (hash {digest_of_all(proofs[0].start)[:_SHOWN]})"
         if start

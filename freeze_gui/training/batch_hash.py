@@ -35,7 +35,8 @@ class BatchHash:
     Attributes
     ----------
     steps
-        One number a step, as it is known so far: the first eight bytes of the digest of all batches up to it.
+        One number a step, as it is known so far: the first six bytes of the digest of all batches up to it, which any
+        file that knows nothing but floating-point numbers keeps whole.
     """
 
     def __init__(self) -> None:
@@ -96,4 +97,4 @@ class BatchHash:
 
     def _fold(self, of_step: bytes) -> None:
         self._last = digest((self._last, of_step))
-        self.steps.append(int.from_bytes(self._last[:8], "little"))
+        self.steps.append(int.from_bytes(self._last[:6], "little"))

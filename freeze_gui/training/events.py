@@ -167,7 +167,7 @@ class Proof:
     batches
         Digest of the inputs, targets and tasks of all batches in order.
     batches_by_step
-        The same after each step that was taken, cut to 64 bits, so that runs of different length can be compared.
+        The same after each step that was taken, cut to 48 bits, so that runs of different length can be compared.
     """
 
     start: Mapping[str, str]

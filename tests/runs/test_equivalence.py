@@ -19,7 +19,9 @@ from freeze_gui.runs.equivalence import (
     same_start,
 )
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.runs.store_records import pack, unpack
 from freeze_gui.training.config import load_config
+from freeze_gui.training.events import RunEnded
 from freeze_gui.training.trainer import Trainer
 from tests.support.plain import plain_run
 from tests.support.runs import network_config
@@ -160,3 +162,13 @@ def test_the_cost_of_a_step_is_a_median_with_its_spread_and_leaves_the_warm_up_o
     assert cost["step_ms_median"] == 3000
     assert cost["step_ms_iqr"] == 2000
     assert cost["overhead_ms_median"] > 0
+
+
+def test_a_run_that_was_stored_proves_what_it_proved_before() -> None:
+    one, other = run("grad_none"), run("exclude")
+    assert one.ended is not None and one.ended.proof is not None
+    one.ended = unpack(RunEnded, pack(one.ended))
+    assert same_start([one, other]) is same_batches([one, other]) is True
+    assert are_equal(one, other)
+    assert one.ended.proof is not None
+    assert max(one.ended.proof.batches_by_step) > 2**40   # numbers that a short float would round
