@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QImage, QKeyEvent, 
 from PySide6.QtWidgets import QWidget
 
 from freeze_gui.gui import compare_difference_codes as codes
+from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
 from freeze_gui.gui.heatmap import TALLEST_ROW
 from freeze_gui.gui.heatmap_labels import (
     labels_for,
@@ -76,6 +77,7 @@ class DifferenceMap(QWidget):
         self._hover: QPointF | None = None
         self._key_row = -1
         self.set_pair(None)
+        export_wishes().offer(self, PLOT_ACTIONS)
         theme_manager().changed.connect(self.on_theme_changed)
 
     def set_pair(self, pair: tuple[RunRecorder, RunRecorder] | None) -> None:
@@ -131,6 +133,11 @@ class DifferenceMap(QWidget):
     def minimumSizeHint(self) -> QSize:
         """Return the least size at which something is seen."""
         return QSize(240, 80)
+
+    @property
+    def content(self) -> tuple[tuple[RunRecorder, RunRecorder] | None, str]:
+        """What is drawn: the first of these runs less the second, and the metric."""
+        return self._pair, self._metric
 
     @property
     def shown_layers(self) -> tuple[str, ...]:
