@@ -45,9 +45,9 @@ class CodePanel(QWidget):
         self.copy_button.setAccessibleName("Copy the code")
         self.script_button = QToolButton(self)
         self.script_button.setObjectName("wholeScriptButton")
-        self.script_button.setText("Whole script")
+        self.script_button.setAccessibleName("Whole script")
         self.script_button.setProperty("flat", True)
-        self.script_button.setToolTip("Show the whole run as a PyTorch script of its own, to copy or save (Ctrl+Shift+E)")
+        self.script_button.setToolTip("Show the whole run as a PyTorch script, to copy or save (Ctrl+Shift+E)")
         self.sentence = QLabel(self)
         self.sentence.setWordWrap(True)
         self.sentence.setTextFormat(Qt.TextFormat.RichText)
@@ -62,8 +62,12 @@ class CodePanel(QWidget):
         self._colours = PythonColours(self.view.document())
         top = QHBoxLayout()
         top.addWidget(self.sentence, 1)
-        top.addWidget(self.script_button, 0, Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
+        aside = QVBoxLayout()   # below each other: the sentence needs the width
+        aside.setSpacing(0)
+        aside.addWidget(self.copy_button)
+        aside.addWidget(self.script_button)
+        aside.addStretch(1)
+        top.addLayout(aside)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 8, 8)
         layout.setSpacing(6)
@@ -102,6 +106,7 @@ class CodePanel(QWidget):
     def on_theme_changed(self, theme: object) -> None:
         """Take the new colours."""
         self.copy_button.setIcon(icon("copy"))
+        self.script_button.setIcon(icon("code"))
         self._colours.rehighlight()
 
 
@@ -115,18 +120,18 @@ class PythonColours(QSyntaxHighlighter):
         """Colour one line; a string of several lines goes on until its end."""
         theme = current_theme()
         colours = {"comment": theme.muted, "text": theme.held, "number": theme.warning, "word": theme.accent}
-        at = self._rest_of_string(text, 0) if self.previousBlockState() == _IN_STRING else 0
+        self.setCurrentBlockState(-1)
+        at = self._string(text, 0, 0) if self.previousBlockState() == _IN_STRING else 0
         while (token := _TOKENS.search(text, at)) is not None:
             if token.lastgroup == "long":
-                at = self._rest_of_string(text, token.start())
+                at = self._string(text, token.start(), token.end())
                 continue
             self._colour(token.start(), token.end(), colours[token.lastgroup or "word"])
             at = token.end()
 
-    def _rest_of_string(self, text: str, start: int) -> int:
-        """Colour a string in three quotes from `start` on, or from the line above; return where it ends."""
-        opened = start + 3 if text.startswith(_QUOTES, start) and self.previousBlockState() != _IN_STRING else start
-        end = text.find(_QUOTES, opened)
+    def _string(self, text: str, start: int, inside: int) -> int:
+        """Colour a string in three quotes whose text goes on at `inside`; return where it ends."""
+        end = text.find(_QUOTES, inside)
         self.setCurrentBlockState(_IN_STRING if end < 0 else -1)
         end = len(text) if end < 0 else end + 3
         self._colour(start, end, current_theme().held)

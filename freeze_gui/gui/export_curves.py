@@ -94,7 +94,8 @@ def curves_drawing(seen: CurvesView, theme: Theme) -> Drawing:
 def _entries(seen: CurvesView, traces: Sequence[Trace], theme: Theme) -> list[LegendEntry]:
     """Return the legend: the lines, then what else is in the picture."""
     entries = [LegendEntry(one.label or "(model)", one.color, one.dash) for one in seen.series]
-    if any(bool(one.frozen.any()) for one in traces) and not any(one.dash for one in seen.series):
+    held = any(bool((one.frozen & ~one.missing).any()) for one in traces)
+    if held and not any(one.dash for one in seen.series):   # where dashes tell runs apart they say nothing else
         entries.append(LegendEntry("frozen", theme.muted, FROZEN_DASH))
     if any(bool(one.leaked.any()) for one in traces):
         entries.append(LegendEntry("moved although frozen", theme.leaked, symbol="triangle"))

@@ -97,8 +97,10 @@ class ExportDesk(QObject):
     def take(self, widget: QWidget, kind: str) -> None:
         """Take the picture or the numbers of a plot or table away, as a key of `PLOT_ACTIONS` says."""
         theme = DARK if self.in_dark else LIGHT
-        is_table = isinstance(widget, QTableView)
-        figure = table_of(widget) if is_table else figure_of(widget, self._window.workbench.runs, theme)
+        if isinstance(widget, QTableView):
+            figure = table_of(widget)
+        else:
+            figure = figure_of(widget, self._window.workbench.runs, theme)
         if figure is None:
             self._window.say(NOTHING_YET)
         elif kind == "copy":

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTableView, QWidget
 
+from freeze_gui.gui.compare_difference_map import DifferenceMap
 from freeze_gui.gui.curves import LayerPlot
 from freeze_gui.gui.export_curves import CurvesView, curves_drawing
+from freeze_gui.gui.export_difference import DifferenceContent, difference_drawing
 from freeze_gui.gui.export_drawing import Drawing
 from freeze_gui.gui.export_heatmap import HeatmapContent, heatmap_drawing
 from freeze_gui.gui.export_loss import LossView, loss_drawing
-from freeze_gui.gui.export_numbers import curve_numbers, heatmap_numbers, loss_numbers, table_text
+from freeze_gui.gui.export_numbers import curve_numbers, difference_numbers, heatmap_numbers, loss_numbers, table_text
 from freeze_gui.gui.export_timeline import timeline_drawing, timeline_rows
 from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
@@ -69,6 +71,8 @@ def figure_of(widget: QWidget, recorders: Sequence[RunRecorder], theme: Theme) -
     match widget:
         case HeatmapView():
             return _heatmap(widget, recorders, theme)
+        case DifferenceMap():
+            return _difference(widget, theme)
         case LayerPlot():
             return _curves(widget, recorders, theme)
         case LossPlot():
@@ -128,6 +132,21 @@ def _heatmap(view: HeatmapView, recorders: Sequence[RunRecorder], theme: Theme) 
     content = HeatmapContent(title, subtitle, history, metric, rows, view.x_range(), view.levels())
     draw = partial(heatmap_drawing, content, theme)
     return Figure(f"{stem}-heatmap", draw, partial(heatmap_numbers, history, metric, rows))
+
+
+def _difference(widget: DifferenceMap, theme: Theme) -> Figure | None:
+    pair, metric = widget.content
+    difference = widget.difference
+    if pair is None or difference is None or not widget.shown_layers:
+        return None
+    first, second = pair
+    words = f"{METRIC_TITLES[metric]} difference"
+    title = f"{METRIC_TITLES[metric].capitalize()}: {first.label} less {second.label}"
+    labels = first.label, second.label
+    seen = DifferenceContent(title, config_words(first.config), labels, difference, widget.levels, widget.x_range())
+    numbers = partial(difference_numbers, difference.layers, difference.steps.tolist(), difference.values)
+    name = file_stem(_model_name(first.config), *labels, words)
+    return Figure(name, partial(difference_drawing, seen, theme), numbers)
 
 
 def _curves(plot: LayerPlot, recorders: Sequence[RunRecorder], theme: Theme) -> Figure | None:

@@ -7,23 +7,28 @@ from collections.abc import Callable
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
-from freeze_gui.gui.export_actions import PLOT_ACTIONS
 from freeze_gui.gui.export_desk import ExportDesk
 from freeze_gui.gui.export_files import RunExports
 
 Add = Callable[[QMenu, str, str, Callable[..., object]], QAction]
-_KEYS = {"png": "Ctrl+P"}
+_PLOT = (
+    ("png", "Plot as PNG…", "Ctrl+P"),
+    ("svg", "Plot as SVG…", ""),
+    ("copy", "Copy plot as picture", ""),
+    ("csv", "Plot's numbers as CSV…", ""),
+    ("copy_csv", "Copy plot's numbers as CSV", ""),
+)
+"""Of the plot that has the keyboard, or had it last."""
 
 
 def fill_export_menu(menu: QMenu, desk: ExportDesk, runs: RunExports, add: Add) -> None:
     """Fill the menu; `add` makes an entry of text, keys and slot."""
-    menu.addSection("Plot with the keyboard focus")
-    for kind, text in PLOT_ACTIONS.items():
-        add(menu, text, _KEYS.get(kind, ""), desk.take_focused).setData(kind)
+    for kind, text, keys in _PLOT:
+        add(menu, text, keys, desk.take_focused).setData(kind)
     dark = add(menu, "Pictures in dark colours", "", desk.set_dark)
     dark.setObjectName("darkPicturesAction")
     dark.setCheckable(True)
-    menu.addSection("Runs")
+    menu.addSeparator()
     for text, keys, slot in (
         ("Run as PyTorch script…", "Ctrl+E", runs.save_script),
         ("Show the script", "Ctrl+Shift+E", runs.show_script),

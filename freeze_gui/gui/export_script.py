@@ -10,6 +10,9 @@ from freeze_gui.gui.code_panel import PythonColours
 
 WORDS = "The run that form and tree describe, as a program of its own: it needs torch and nothing of Freeze GUI."
 
+_SIZE, _AROUND = QSize(900, 680), QSize(60, 60)
+"""Room for lines of a hundred letters, inside the window."""
+
 
 class ScriptDialog(QDialog):
     """Shows a script.
@@ -46,6 +49,9 @@ class ScriptDialog(QDialog):
         self.save_button = buttons.addButton("Save…", QDialogButtonBox.ButtonRole.ActionRole)
         self.save_button.setObjectName("saveScriptButton")
         buttons.addButton(QDialogButtonBox.StandardButton.Close)
+        for button in (self.copy_button, self.save_button):
+            button.setAutoDefault(False)   # Enter closes
+        self.resize(_SIZE.boundedTo(parent.window().size() - _AROUND))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(10)
@@ -55,10 +61,6 @@ class ScriptDialog(QDialog):
         self.copy_button.clicked.connect(self.copy)
         self.save_button.clicked.connect(self.save_wanted)
         buttons.rejected.connect(self.reject)
-
-    def sizeHint(self) -> QSize:
-        """Return room for lines of a hundred letters."""
-        return QSize(900, 680)
 
     @Slot()
     def copy(self) -> None:
