@@ -49,6 +49,8 @@ class Column:
         Words begin on the left, numbers end on the right.
     has_bar
         Whether a bar shows the number as a part of the largest one.
+    most_px
+        Its width at most; longer words are in the tooltip.
     """
 
     key: str
@@ -59,6 +61,7 @@ class Column:
     shown: bool = True
     is_words: bool = False
     has_bar: bool = False
+    most_px: int = 400
 
 
 def facts_of(recorder: RunRecorder, equals: str = "") -> Facts:
@@ -95,6 +98,10 @@ def _number(value: float | None, form: str) -> Cell:
 
 def _bytes(count: int | None) -> Cell:
     return _MISSING if count is None else (bytes_words(count), float(count))
+
+
+def _verdict(facts: Facts) -> Cell:
+    return _words(facts.verdict.words.replace("running statistics", "statistics"))
 
 
 def _loss(facts: Facts) -> Cell:
@@ -181,13 +188,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("run", "Run", "Name, colour and dash of the run", lambda f: _words(f.recorder.label), "requires_grad #2",
            is_words=True),
     Column("verdict", "Verdict", "Whether the frozen layers held, bit by bit, and why not",
-           lambda f: _words(f.verdict.words), "LEAKED · running statistics", is_words=True),
+           _verdict, "LEAKED · statistics", is_words=True),
     Column("equals", "Same bits as", "Runs with the same losses and the same weights in every bit",
-           lambda f: _words(f.equals), "= requires_grad", is_words=True),
+           lambda f: _words(f.equals), "= requires_grad", is_words=True, most_px=118),
     Column("loss", "Loss", "At the last evaluation; of the last step where there is none", _loss, "0.0000"),
     Column("best_loss", "Best loss", "The lowest of all evaluations; of all steps where there are none", _best_loss,
            "0.0000", shown=False),
-    Column("accuracy", "Accuracy", "At the last evaluation", _accuracy, "0.000"),
+    Column("accuracy", "Acc.", "Accuracy at the last evaluation", _accuracy, "0.000"),
     Column("best_accuracy", "Best acc.", "The highest of all evaluations", _best_accuracy, "0.000", shown=False),
     Column("step_ms", "ms / step", "Median time of a step, the first three left out", _step_time, "000.00",
            has_bar=True),

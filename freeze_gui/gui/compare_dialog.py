@@ -78,7 +78,6 @@ class CompareDialog(QDialog):
         self.norm_boxes: dict[str, QCheckBox] = {}
         self.beside_boxes: dict[str, QCheckBox] = {}
         heading = QLabel("Every run starts with the same weights, seed and batches; they go one after another.", self)
-        heading.setWordWrap(True)
         rule = QFrame(self)
         rule.setFrameShape(QFrame.Shape.HLine)
         layout = QVBoxLayout(self)
@@ -91,7 +90,7 @@ class CompareDialog(QDialog):
         layout.addStretch(1)
         self.plan_label = QLabel(self)
         self.plan_label.setObjectName("comparisonPlanLabel")
-        self.plan_label.setWordWrap(True)
+        self.plan_label.setWordWrap(True)   # an error may be long
         layout.addWidget(self.plan_label)
         layout.addLayout(self._buttons())
         self.setMinimumWidth(820)
@@ -178,7 +177,6 @@ class CompareDialog(QDialog):
             box = self._box(name, f"method_{name}", sentence_of(name))
             sentence = QLabel(sentence_of(name), self)
             sentence.setProperty("muted", True)
-            sentence.setWordWrap(True)
             lines.addWidget(box, row, 0)
             lines.addWidget(sentence, row, 1)
             self.boxes[name] = box

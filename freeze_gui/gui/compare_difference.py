@@ -14,7 +14,6 @@ from freeze_gui.gui import compare_difference_codes as codes
 from freeze_gui.gui.card import Card
 from freeze_gui.gui.compare_difference_map import DifferenceMap
 from freeze_gui.gui.compare_words import difference_detail, difference_line
-from freeze_gui.gui.elided_label import ElidedLabel
 from freeze_gui.gui.heatmap_legend import pixels_to_image, power_text
 from freeze_gui.gui.run_look import SAMPLE_PX, sample_icon
 from freeze_gui.gui.theme import current_theme, theme_manager
@@ -33,11 +32,14 @@ class DifferenceView(QWidget):
     -------
     layer_clicked(str), step_hovered(object), reset_requested()
         Those of the map.
+    found(str, str)
+        Where the two part: a sentence, and a line a layer.
     """
 
     layer_clicked = Signal(str)
     step_hovered = Signal(object)
     reset_requested = Signal()
+    found = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,15 +53,11 @@ class DifferenceView(QWidget):
             for name, words in (("differenceFirstBox", "First run"), ("differenceSecondBox", "Run to take from it"))
         )
         minus = QLabel("−", self)
-        self.words = ElidedLabel(Qt.TextElideMode.ElideRight, self)
-        self.words.setObjectName("differenceLabel")
-        self.words.setProperty("title", True)
         line = QHBoxLayout()
         line.setSpacing(8)
         for widget in (self.first_box, minus, self.second_box):
             line.addWidget(widget)
-        line.addSpacing(4)
-        line.addWidget(self.words, 1)
+        line.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -99,6 +97,10 @@ class DifferenceView(QWidget):
             box.blockSignals(False)
         self.on_chosen()
 
+    def say_again(self) -> None:
+        """Have the next refresh tell what was found, whether it is new or not."""
+        self._said_for = None
+
     def refresh(self) -> None:
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
         if not self.isVisible():
@@ -110,13 +112,10 @@ class DifferenceView(QWidget):
             return
         self._said_for = seen
         if pair is None:
-            self.words.setText("Choose two different runs")
-            self.words.setToolTip("")
-            return
-        found = first_difference(*pair)
-        self.words.setText(difference_line(found))
-        detail = difference_detail(found)
-        self.words.setToolTip(f"{difference_line(found)}\n{detail}" if detail else difference_line(found))
+            self.found.emit("Choose two different runs", "")
+        else:
+            found = first_difference(*pair)
+            self.found.emit(difference_line(found), difference_detail(found))
 
     @Slot()
     def on_chosen(self) -> None:

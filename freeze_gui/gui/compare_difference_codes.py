@@ -26,7 +26,7 @@ _LEAST_SHARE = 0.12
 
 # both ends differ in lightness from the middle and in blue against orange, which colour-blind people tell apart
 _LIGHT = (("#08306b", "#2f7fbc", "#d3e6f5"), "#ffffff", ("#fce3cc", "#e8812e", "#7f2704"))
-_DARK = (("#d4ecff", "#4f9fe0", "#27496a"), "#2f353d", ("#6b4420", "#e08f3c", "#ffe6c9"))
+_DARK = (("#93cdff", "#3a84c6", "#264560"), "#2f353d", ("#5e3d20", "#c8742a", "#ffb46b"))
 
 
 def levels_of(values: Floats) -> tuple[float, float] | None:

@@ -20,9 +20,15 @@ NO_RUNS_HINT = "Each method runs from the same weights, seed and batches; the ru
 
 def heading(text: str, *widgets: QWidget) -> QHBoxLayout:
     """Return a line with a title on the left and widgets on the right."""
+    label = ElidedLabel(Qt.TextElideMode.ElideRight)
+    label.setText(text)
+    return headed_by(label, *widgets)
+
+
+def headed_by(label: QLabel, *widgets: QWidget) -> QHBoxLayout:
+    """Return a line with this label as title."""
     line = QHBoxLayout()
     line.setSpacing(8)
-    label = QLabel(text)
     label.setProperty("title", True)
     line.addWidget(label, 1)
     for widget in widgets:
@@ -77,19 +83,19 @@ class CompareStatus(QWidget):
         self._recorders: list[RunRecorder] = []
         self._equal = EqualRuns()
         self._ended = -1
-        self.proof = QLabel(self)
+        self.proof, self.progress = QLabel(self), QLabel(self)
         self.proof.setObjectName("proofLabel")
+        self.progress.setObjectName("comparisonProgressLabel")
         self.equal = ElidedLabel(Qt.TextElideMode.ElideRight, self)
         self.equal.setObjectName("equalRunsLabel")
-        self.progress = QLabel(self)
-        self.progress.setObjectName("comparisonProgressLabel")
         self.progress.setProperty("muted", True)
         self.bar = QProgressBar(self)
         self.bar.setObjectName("comparisonProgressBar")
         self.bar.setAccessibleName("Progress over all runs")
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(120)
+        self.bar.setMinimumWidth(60)
+        self.bar.setMaximumWidth(140)
         self.cancel_button = QPushButton("Cancel", self)
         self.cancel_button.setObjectName("cancelComparisonButton")
         self.cancel_button.setToolTip("End all runs of the comparison; what they have shown stays")
@@ -114,6 +120,7 @@ class CompareStatus(QWidget):
         if comparing:
             progress = progress_of(self._recorders)
             self.progress.setText(progress.text)
+            self.progress.setToolTip(progress.label)
             self.bar.setValue(round(progress.share * 1000))
         ended = sum(recorder.ended is not None for recorder in self._recorders)
         if ended != self._ended:   # hashes and bits are there when a run ends, and not before

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxL
 from freeze_gui.gui.compare_columns import COLUMNS
 from freeze_gui.gui.runs_table import RunsTable
 
-_ASIDE_PX = 128
+_ASIDE_PX = 116
 
 
 class RunsPanel(QWidget):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 MOST_IN_A_ROW = 4
-TILE_PX = 136
+TILE_PX = 132
 """Least width of a tile; where there is room for more than `MOST_IN_A_ROW` of twice this width, a row has more."""
 
 

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QSplitter, QStackedWidget,
 
 from freeze_gui.gui.compare_difference import DifferenceView
 from freeze_gui.gui.compare_overlays import CompareOverlays
-from freeze_gui.gui.compare_parts import CompareStatus, EmptyPage, heading
+from freeze_gui.gui.compare_parts import CompareStatus, EmptyPage, headed_by
 from freeze_gui.gui.compare_tiles import CompareTiles
+from freeze_gui.gui.elided_label import ElidedLabel
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.runs.differences import first_difference
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 SHORT_PX = 620
+TITLE = "Layers × steps, one scale for all runs"
 _TILES, _DIFFERENCE = 0, 1
 
 
@@ -168,6 +170,12 @@ class CompareView(QWidget):
         if len(self._chosen) == 2:
             self.show_pair(*self._chosen)
 
+    @Slot(str, str)
+    def on_difference_found(self, sentence: str, detail: str) -> None:
+        """Say where two runs part."""
+        self.title.setText(sentence)
+        self.title.setToolTip(f"{sentence}\n{detail}" if detail else sentence)
+
     @Slot(int)
     def on_metric_chosen(self, index: int) -> None:
         """Show the chosen metric in every heatmap."""
@@ -201,7 +209,9 @@ class CompareView(QWidget):
         column = QVBoxLayout(top)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(heading("Layers × steps", self.difference_button, self.metric_box))
+        self.title = ElidedLabel(Qt.TextElideMode.ElideRight, self)
+        self.title.setObjectName("compareTitle")
+        column.addLayout(headed_by(self.title, self.difference_button, self.metric_box))
         column.addWidget(self.status)
         column.addWidget(self._content, 1)
         splitter = QSplitter(Qt.Orientation.Vertical, self)
@@ -231,10 +241,16 @@ class CompareView(QWidget):
         for view in (self.tiles_view, self.difference, self.overlays):
             view.step_hovered.connect(self.show_cursor)
             view.reset_requested.connect(self.reset_view)
+        self.difference.found.connect(self.on_difference_found)
         self.overlays.x_zoomed.connect(self.show_steps)
 
     def _show_page(self, page: int) -> None:
         self.difference_button.setChecked(page == _DIFFERENCE)
+        if page == _TILES:
+            self.title.setText(TITLE)
+            self.title.setToolTip("")
+        else:
+            self.difference.say_again()
         self._content.setCurrentIndex(page)
         self.refresh()
 

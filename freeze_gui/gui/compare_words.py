@@ -21,15 +21,17 @@ from freeze_gui.runs.words import counted, joined
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
+_MOST_EQUAL = 3
 _WAITING = ("waiting", "loading")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a comparison is: `share` from 0 to 1 over all runs, and the words for it."""
+    """How far a comparison is: `share` from 0 to 1 over all runs, the words for it, and the run that goes on."""
 
     share: float
     text: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def progress_of(recorders: Sequence[RunRecorder]) -> Progress:
     share = sum(shares) / max(len(shares), 1)
     going = [at for at, recorder in enumerate(recorders) if recorder.ended is None]
     at = next((at for at in going if recorders[at].status not in _WAITING), going[0] if going else len(recorders) - 1)
-    words = f"run {at + 1} of {len(recorders)} · {int(share * 100)} %"
-    return Progress(share, f"{words} · {recorders[at].label}" if recorders else words)
+    label = recorders[at].label if recorders else ""
+    return Progress(share, f"run {at + 1} of {len(recorders)} · {int(share * 100)} %", label)
 
 
 def proof_line(recorders: Sequence[RunRecorder]) -> ProofLine:
@@ -95,18 +97,18 @@ def proof_line(recorders: Sequence[RunRecorder]) -> ProofLine:
         f"same {counted(steps, 'batch').replace('batchs', 'batches')} {'✓' if batches else '✗'}",
     )
     ended = sum(proof_of(recorder) is not None for recorder in recorders)
-    more = "" if ended == len(recorders) else f" · {ended} of {len(recorders)} runs checked"
-    return ProofLine(" · ".join(words) + more, proof_sentence(recorders), start and batches)
+    more = "" if ended == len(recorders) else f" {ended} of {len(recorders)} runs can be checked so far."
+    return ProofLine(" · ".join(words), proof_sentence(recorders) + more, start and batches)
 
 
 def equal_line(groups: Sequence[Sequence[RunRecorder]]) -> str:
     """Return ``a = b: the same bits`` for all groups, empty where there is none."""
-    return " · ".join(f"{' = '.join(run.label for run in group)}: the same bits" for group in groups)
+    return " · ".join(f"{_equation([run.label for run in group])}: the same bits" for group in groups)
 
 
 def equality_words(groups: Sequence[Sequence[str]]) -> str:
     """Return ``: a = b, the same bits`` for groups of labels, empty where there is none."""
-    return f": {' and '.join(' = '.join(group) for group in groups)}, the same bits" if groups else ""
+    return f": {' and '.join(_equation(group) for group in groups)}, the same bits" if groups else ""
 
 
 def equal_detail(groups: Sequence[Sequence[RunRecorder]]) -> str:
@@ -133,10 +135,11 @@ def difference_line(found: FirstDifference) -> str:
         weights = "every loss and every weight" if found.end_equal else "every loss and every update so far"
         return f"The same bits in {steps}: {weights}"
     first = min((step for step in found.layers.values() if step is not None), default=None)
-    parts = [f"{found.loss} (loss)"] if found.loss is not None else []
+    parts = [f"{found.loss:,} (loss)"] if found.loss is not None else []
     if first is not None:
-        parts.append(f"{first} ({joined([path for path, step in found.layers.items() if step == first], 2)})")
-    return f"First step at which they differ: {', '.join(parts)}"
+        layers = [path or "the model" for path, step in found.layers.items() if step == first]
+        parts.append(f"{first:,} ({joined(layers) if len(layers) < 3 else counted(len(layers), 'layer')})")
+    return f"First step that differs: {', '.join(parts)}"
 
 
 def difference_detail(found: FirstDifference) -> str:
@@ -147,6 +150,12 @@ def difference_detail(found: FirstDifference) -> str:
     ]
     shown = lines[:30]
     return "\n".join([*shown, f"and {len(lines) - 30} more layers"] if len(lines) > 30 else shown)
+
+
+def _equation(labels: Sequence[str]) -> str:
+    """Return ``a = b = c``; of more than `_MOST_EQUAL`, the first and how many more there are."""
+    more = len(labels) - _MOST_EQUAL
+    return " = ".join([*labels[:_MOST_EQUAL], *([f"{more} more"] if more > 0 else [])])
 
 
 def _share(recorder: RunRecorder) -> float:

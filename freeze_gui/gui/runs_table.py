@@ -93,6 +93,7 @@ class RunsTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setDefaultSectionSize(40)   # columns grow from here to what stands in them
         self.horizontalHeader().setStretchLastSection(True)
         self.diff_only = False
         self.shown_keys = frozenset(column.key for column in COLUMNS if column.shown)
@@ -231,6 +232,7 @@ class RunsTable(QTableView):
                 self.horizontalHeader().sectionSizeHint(at) + 2,
                 (strong if at == VERDICT else plain).horizontalAdvance(column.widest) + around,
             )
+            need = min(need, column.most_px)
             if need > self.columnWidth(at):   # never narrower while numbers change
                 self.setColumnWidth(at, need)
 
