@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Opening:
                 continue   # deleted or moved since: nothing that a person did not do
             try:
                 run = FollowedRun(path)
-                find_claims(run)
+                find_claims(run.recorder)
             except UserError as error:
                 opened.errors.append(str(error))
             else:
@@ -75,7 +76,7 @@ class Refreshing:
                 break
             try:
                 done.changed = run.refresh() or done.changed
-                find_claims(run)
+                find_claims(run.recorder)
             except UserError as error:
                 done.lost.append(run)
                 done.errors.append(str(error))
@@ -91,20 +92,14 @@ class Refreshed:
     errors: list[str] = field(default_factory=list)
 
 
-def find_claims(run: FollowedRun) -> None:
+def find_claims(recorder: RunRecorder) -> None:
     """Make the summary of a run that has ended: forecast and claims are judged with it.
 
-    Raises
-    ------
-    UserError
-        When values of the file do not fit together.
+    A file may hold a configuration that this version would refuse; then the run is shown without claims.
     """
-    if run.recorder.ended is None or run.recorder.findings:
-        return
-    try:
-        run.recorder.summary()
-    except (ValueError, IndexError, KeyError, TypeError, ArithmeticError) as error:
-        raise UserError(f"{run.path}: this run's file is damaged and cannot be opened ({error})") from None
+    if recorder.ended is not None and not recorder.findings:
+        with contextlib.suppress(Exception):
+            recorder.summary()
 
 
 def is_followed(recorder: RunRecorder) -> bool:

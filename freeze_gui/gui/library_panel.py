@@ -226,7 +226,7 @@ class LibraryPanel(QWidget):
         self.count_label.setProperty("muted", True)
         self.files_button = QPushButton("Open run…", self)
         self.files_button.setObjectName("libraryFilesButton")
-        self.files_button.setToolTip("Open a run from a file (Ctrl+Shift+O)")
+        self.files_button.setToolTip("Open a run from a file (Ctrl+Shift+L)")
         self.folder_button = QToolButton(self)
         self.folder_button.setObjectName("libraryFolderButton")
         self.folder_button.setAccessibleName("Show the folder of the runs")

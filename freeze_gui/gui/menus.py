@@ -68,7 +68,7 @@ class Menus(QObject):
     def _file_menu(self) -> None:
         menu, files = self._window.menuBar().addMenu("&File"), self.files
         self._idle_actions.append(self._add(menu, "Open configuration…", "Ctrl+O", files.open_config))
-        self._add(menu, "Open run…", "Ctrl+Shift+O", self._window.library_desk.choose_files)
+        self._add(menu, "Open run…", "Ctrl+Shift+L", self._window.library_desk.choose_files)
         self._add(menu, "Save configuration…", "Ctrl+S", self._window.exports.save_config)
         fill_export_menu(menu.addMenu("E&xport"), self._window.export_desk, self._window.exports, self._add)
         menu.addSeparator()
