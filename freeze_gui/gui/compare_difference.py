@@ -46,6 +46,7 @@ class DifferenceView(QWidget):
         self._recorders: list[RunRecorder] = []
         self._numbers: list[int] = []
         self._said_for: object = None
+        self._said_steps = 0
         self.map = DifferenceMap(self)
         self.legend = DifferenceLegend(self)
         self.first_box, self.second_box = (
@@ -107,10 +108,13 @@ class DifferenceView(QWidget):
             return
         self.map.refresh()
         pair = self.pair
-        seen = [(id(run), run.status, run.history.steps if run.history else 0) for run in pair or ()]
-        if seen == self._said_for:
-            return
-        self._said_for = seen
+        steps = min((run.history.steps if run.history else 0 for run in pair or ()), default=0)
+        # looking for it takes longer the more steps there are: again after a tenth more of them, and at the end
+        if self._said_for != [(id(run), run.status) for run in pair or ()] or steps > 1.1 * self._said_steps:
+            self._said_for, self._said_steps = [(id(run), run.status) for run in pair or ()], steps
+            self._say(pair)
+
+    def _say(self, pair: tuple[RunRecorder, RunRecorder] | None) -> None:
         if pair is None:
             self.found.emit("Choose two different runs", "")
         else:

@@ -77,14 +77,14 @@ class CompareOverlays(QWidget):
         """Show these runs, each in the colour and dash of its number."""
         self._recorders, self._numbers, self._lines_for = list(recorders), list(numbers), None
 
-    def refresh(self) -> None:
-        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+    def refresh(self, which: int | None = None) -> None:
+        """Draw what has arrived since the last call, in all plots or in one; costs little when nothing is new."""
         if not self.isVisible():
             return
         self._fill_layer_box()
         self._choose_lines()
         stop = max((_last_step(recorder) for recorder in self._recorders), default=1)
-        for plot in self.plots:
+        for plot in self.plots if which is None else self.plots[which : which + 1]:
             if plot.follows_x:
                 plot.show_steps(0.0, float(stop))
             plot.refresh()

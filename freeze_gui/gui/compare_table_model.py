@@ -50,8 +50,8 @@ class RunsModel(QAbstractTableModel):
             self._seen.append((version_of(recorder), facts.equals))
             self._verdicts.append(facts.verdict)
             self._cells.append(tuple(column.cell(facts) for column in COLUMNS))
-        self._measure()
         self.endResetModel()
+        self._measure()
 
     def refresh(self) -> bool:
         """Take in what is new; True when there was anything."""
@@ -125,10 +125,14 @@ class RunsModel(QAbstractTableModel):
         return float(key) / self._most[column]
 
     def _measure(self) -> None:
-        """Find the largest number of each column that has bars."""
+        """Find the largest number of each column that has bars; another one changes all of its bars."""
         for at, column in enumerate(COLUMNS):
-            if column.has_bar:
-                self._most[at] = max((float(cells[at][1]) for cells in self._cells if cells[at][0]), default=0.0)
+            if not column.has_bar:
+                continue
+            most = max((float(cells[at][1]) for cells in self._cells if cells[at][0]), default=0.0)
+            if most != self._most[at] and self._cells:
+                self._most[at] = most
+                self.dataChanged.emit(self.index(0, at), self.index(len(self._cells) - 1, at), [BAR_ROLE])
 
 
 def alignment(column: int) -> Qt.AlignmentFlag:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SHORT_PX = 620
 TITLE = "Layers × steps, one scale for all runs"
+MOST_AT_ONCE = 4
+"""Of more runs that go on, heatmaps and plots are drawn in turns, so that no frame is long."""
+
 _TILES, _DIFFERENCE = 0, 1
 
 
@@ -57,6 +60,7 @@ class CompareView(QWidget):
         self.comparing = self._diff_only = False
         self._chosen: list[RunRecorder] = []
         self._filtered_for: object = None
+        self._turn = 0
         self.status = CompareStatus(self)
         self.tiles_view = CompareTiles(self)
         self.difference = DifferenceView(self)
@@ -104,8 +108,19 @@ class CompareView(QWidget):
             return
         self.status.refresh(self.comparing)
         self._filter_rows()
-        for part in (self.tiles_view, self.difference, self.overlays):
-            part.refresh()
+        if not self.comparing or len(self.recorders) <= MOST_AT_ONCE:
+            self._refresh_content()
+            self.overlays.refresh()
+            return
+        self._turn = (self._turn + 1) % 4
+        if self._turn == 0:
+            self._refresh_content()
+        else:
+            self.overlays.refresh(self._turn - 1)
+
+    def _refresh_content(self) -> None:
+        self.tiles_view.refresh()
+        self.difference.refresh()
 
     @Slot()
     def reset_view(self) -> None:

@@ -98,6 +98,7 @@ class RunsTable(QTableView):
         self.diff_only = False
         self.shown_keys = frozenset(column.key for column in COLUMNS if column.shown)
         self._selected: list[int] = []
+        self._fitted_for: list[int] = []
         self.selectionModel().currentRowChanged.connect(self.on_current_changed)
         self.selectionModel().selectionChanged.connect(self.on_selection_changed)
         theme_manager().changed.connect(self.on_theme_changed)
@@ -110,9 +111,8 @@ class RunsTable(QTableView):
 
     def refresh(self) -> None:
         """Show what is new; costs next to nothing when hidden or when nothing is new."""
-        if self.isVisible() and self.runs_model.refresh():
+        if self.isVisible() and self.runs_model.refresh() and (self.diff_only or self._longest() != self._fitted_for):
             self._fit_columns()
-            self.viewport().update()   # the largest number may be another one, and with it every bar
 
     def set_diff_only(self, diff_only: bool) -> None:
         """Hide the columns in which all runs are equal."""
@@ -216,7 +216,13 @@ class RunsTable(QTableView):
         """Take the new colours."""
         self.viewport().update()
 
+    def _longest(self) -> list[int]:
+        """Return the number of characters of the longest words in each column."""
+        rows = [self.runs_model.cells(row) for row in range(len(self.runs_model.recorders))]
+        return [max(map(len, words)) for words in zip(*rows, strict=True)]
+
     def _fit_columns(self) -> None:
+        self._fitted_for = self._longest()
         bold = QFont(self.font())
         bold.setBold(True)
         plain, strong = QFontMetrics(self.font()), QFontMetrics(bold)
@@ -226,7 +232,7 @@ class RunsTable(QTableView):
             self.setColumnHidden(at, column.key not in self.shown_keys or (self.diff_only and same))
             if at == len(COLUMNS) - 1 or self.isColumnHidden(at):
                 continue   # the last has what is left; its words are in the tooltip where they are cut
-            around = 22 + (SAMPLE_PX + 10 if at == RUN else 0)
+            around = 26 + (SAMPLE_PX + 10 if at == RUN else 0)
             need = max(
                 self.sizeHintForColumn(at) + 2,
                 self.horizontalHeader().sectionSizeHint(at) + 2,

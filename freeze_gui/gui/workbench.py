@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from freeze_gui.errors import UserError
 from freeze_gui.gui.compare_choices import DEFAULT, known_step_s, known_steps
@@ -101,7 +101,6 @@ class Workbench(QObject):
     def on_comparison_started(self, recorders: list[RunRecorder]) -> None:
         """Show the new runs side by side."""
         self._compared, self._comparing_now = True, None
-        self._window.compare_view.comparing = True
         self._add_runs(recorders)
         self._show_side_by_side(recorders)
         self._window.show_compare_tab()
@@ -181,13 +180,16 @@ class Workbench(QObject):
     def take_in(self, recorders: list[RunRecorder], *, look: bool) -> None:
         """Put runs out of files beside those of the window, and show the last one where it is to be looked at."""
         shown = self.shown
-        self._add_runs(recorders)
+        self.runs += recorders
+        self._window.runs_table.set_runs(self.runs)
         self.look_at(recorders[-1] if look or shown is None else shown)
+        QTimer.singleShot(0, self._show_latest_side_by_side)   # a dozen runs at once would stop the window too long
 
     def look_at(self, recorder: RunRecorder) -> None:
         """Show a run of the window and choose it in the table."""
         self._window.runs_table.select_run(self.runs.index(recorder))
-        self.show_run(recorder)
+        if self.shown is not recorder:
+            self.show_run(recorder)
 
     @Slot(object)
     def on_plan_changed(self, timeline: Timeline) -> None:
@@ -311,11 +313,18 @@ class Workbench(QObject):
         self.runs += recorders
         self._window.runs_table.set_runs(self.runs)
         self._window.runs_table.select_run(len(self.runs) - len(recorders))
-        if not self._compared:
-            self._show_side_by_side(self.runs[-MOST_SIDE_BY_SIDE:])
+        self._show_latest_side_by_side()
         self.show_run(recorders[0])
 
+    @Slot()
+    def _show_latest_side_by_side(self) -> None:
+        """Show the latest runs beside each other, unless a person has chosen which by a comparison."""
+        if not self._compared:
+            self._show_side_by_side(self.runs[-MOST_SIDE_BY_SIDE:])
+
     def _show_side_by_side(self, recorders: list[RunRecorder]) -> None:
+        controller = self.controller
+        self._window.compare_view.comparing = controller.is_comparing and recorders == controller.recorders
         self._window.compare_view.set_runs(recorders, [self._number_of(recorder) for recorder in recorders])
 
     def _number_of(self, recorder: RunRecorder) -> int:

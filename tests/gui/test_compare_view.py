@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_tiles import tiles_per_row
-from freeze_gui.gui.compare_view import CompareView
+from freeze_gui.gui.compare_view import CompareView, differing_layers
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.run_look import run_color, run_dash
 from freeze_gui.gui.theme import RUN_DASHES, series_color
+from freeze_gui.runs.grid import Axes
 from freeze_gui.runs.recorder import RunRecorder
-from tests.gui.recorded_runs import add_steps, started_run, three_runs, waiting_run
+from tests.gui.conftest import RUN_MS
+from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs, waiting_run
 
 
 def compared(qtbot: QtBot, runs: list[RunRecorder]) -> CompareView:
@@ -155,3 +159,148 @@ def test_overlays_that_were_hidden_during_the_runs_show_them_when_they_come_back
 
 def test_heatmaps_wrap_into_even_rows_of_four_at_most() -> None:
     assert [tiles_per_row(count) for count in (0, 1, 3, 4, 5, 6, 8, 9, 10)] == [1, 1, 3, 4, 3, 3, 4, 3, 4]
+
+
+def click_tile(view: CompareView, at: int) -> None:
+    heatmap = view.tiles_view.tiles[at].heatmap
+    QTest.mouseClick(heatmap, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, heatmap.rect().center())
+
+
+def test_two_tiles_clicked_with_ctrl_show_their_difference_and_the_button_leads_back(qtbot: QtBot) -> None:
+    runs = three_runs()
+    view = compared(qtbot, runs)
+    with qtbot.assertNotEmitted(view.layer_clicked):
+        click_tile(view, 1)
+        assert view.tiles_view.isVisible()
+        click_tile(view, 0)
+    assert view.difference.isVisible() and view.difference.pair == (runs[1], runs[0])
+    assert view.title.text() == "First step that differs: 0 (4 layers)"
+    QTest.mouseClick(view.difference_button, Qt.MouseButton.LeftButton)
+    assert view.tiles_view.isVisible() and view.title.text() == "Layers × steps, one scale for all runs"
+
+
+def test_a_tile_clicked_twice_with_ctrl_is_no_pair(qtbot: QtBot) -> None:
+    view = compared(qtbot, three_runs())
+    click_tile(view, 0)
+    click_tile(view, 0)
+    click_tile(view, 1)
+    assert view.tiles_view.isVisible()
+
+
+def test_zoom_and_cursor_are_shared_with_the_difference(qtbot: QtBot) -> None:
+    view = compared(qtbot, three_runs())
+    view.show_steps(20.0, 40.0)
+    assert view.difference.map.x_range() == view.tiles_view.tiles[0].heatmap.x_range() == (20.0, 40.0)
+    view.reset_view()
+    assert view.difference.map.x_range() == (0.0, 100.0)
+
+
+def test_diff_only_leaves_the_layers_that_differ_in_every_heatmap(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b")]
+    add_steps(runs[0], 10, (0.1, 0.2, 0.1, 0.1))
+    add_steps(runs[1], 10, (0.1, 0.3, 0.1, 0.1))
+    assert differing_layers(runs) == ("blocks.0",)
+    view = compared(qtbot, runs)
+    view.set_diff_only(True)
+    assert [tile.heatmap.shown_layers for tile in view.tiles_view.tiles[:2]] == [("blocks.0",)] * 2
+    view.set_diff_only(False)
+    assert len(view.tiles_view.tiles[0].heatmap.shown_layers) == 4
+
+
+def test_equal_runs_have_no_layer_left_and_their_tiles_say_why(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b")]
+    for run in runs:
+        add_steps(run, 10)
+    view = compared(qtbot, runs)
+    view.set_diff_only(True)
+    assert view.tiles_view.tiles[0].heatmap.empty_text == "every layer is equal in all runs"
+
+
+def test_twelve_runs_scroll_and_what_comes_into_sight_is_drawn(qtbot: QtBot) -> None:
+    view = compared(qtbot, [started_run(f"run {at}") for at in range(12)])
+    view.resize(900, 430)
+    qtbot.wait(1)
+    for recorder in view.recorders:
+        add_steps(recorder, 5)
+    view.refresh()
+    bar, last = view.tiles_view.area.verticalScrollBar(), view.tiles_view.tiles[11]
+    assert bar.maximum() > 0 and last.visibleRegion().isEmpty()
+    bar.setValue(bar.maximum())
+    assert not last.visibleRegion().isEmpty() and last.verdict.text() == "running"
+
+
+def test_progress_and_proof_stand_above_the_heatmaps_while_runs_go_on(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b"), waiting_run("c")]
+    for run in runs[:2]:
+        add_steps(run, 100)
+        end_run(run, proof="x")
+    view = compared(qtbot, runs)
+    view.comparing = True
+    view.refresh()
+    status = view.status
+    assert status.progress.text() == "run 3 of 3 · 66 %" and status.bar.value() == 667
+    assert status.proof.text() == "same start ✓ · same 100 batches ✓" and "hash" in status.proof.toolTip()
+    assert status.equal.text() == "a = b: the same bits"
+    with qtbot.waitSignal(view.cancel_wanted):
+        QTest.mouseClick(status.cancel_button, Qt.MouseButton.LeftButton)
+    view.comparing = False
+    view.refresh()
+    assert not status.cancel_button.isVisible() and status.proof.isVisible()
+
+
+class Clicks(QObject):
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.MouseButtonPress and isinstance(watched, QWidget)
+        return False
+
+
+def test_a_comparison_of_three_methods_takes_at_most_six_clicks_from_a_fresh_window(
+    qtbot: QtBot, window: MainWindow, qapp: QApplication
+) -> None:
+    clicks = Clicks()
+    qapp.installEventFilter(clicks)
+    window.run_panel.form.steps_edit.setValue(20)
+    QTest.mouseClick(window.run_panel.compare_button, Qt.MouseButton.LeftButton)
+    dialog = window.findChild(CompareDialog, "compareDialog")
+    assert dialog is not None
+    with qtbot.waitSignal(window.controller.comparison_ended, timeout=RUN_MS) as ended:
+        QTest.mouseClick(dialog.ok_button, Qt.MouseButton.LeftButton)
+    qapp.removeEventFilter(clicks)
+    assert len(ended.args[0]["runs"]) == 3
+    assert 0 < clicks.count <= 6
+    assert window.compare_view.status.proof.text() == "same start ✓ · same 20 batches ✓"
+
+
+def test_a_second_comparison_has_names_of_its_own_and_two_rows_show_their_difference(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    window.run_panel.form.steps_edit.setValue(5)
+    axes = Axes(methods=["requires_grad", "grad_none"])
+    for _ in range(2):
+        with qtbot.waitSignal(window.controller.comparison_ended, timeout=RUN_MS):
+            window.workbench.compare(axes)
+    labels = [run.label for run in window.workbench.runs]
+    assert labels == ["requires_grad", "grad_none", "requires_grad #2", "grad_none #2"]
+    table, view = window.runs_table, window.compare_view
+    table.select_run(3)
+    flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+    table.selectionModel().select(table.model().index(0, 0), flags)
+    assert view.difference.pair == (window.workbench.runs[3], window.workbench.runs[0])
+    assert view.title.text() == "The same bits in 5 steps: every loss and every weight"
+    table.select_run(1)
+    assert view.tiles_view.isVisible()
+
+
+def test_cancel_beside_the_progress_ends_every_run(qtbot: QtBot, window: MainWindow) -> None:
+    window.run_panel.form.steps_edit.setValue(2000)
+    window.run_panel.form.pace_box.setCurrentIndex(1)
+    with qtbot.waitSignal(window.controller.comparison_ended, timeout=RUN_MS) as ended:
+        window.workbench.compare(Axes(methods=["requires_grad", "grad_none"]))
+        qtbot.waitUntil(window.compare_view.status.cancel_button.isVisible, timeout=RUN_MS)
+        QTest.mouseClick(window.compare_view.status.cancel_button, Qt.MouseButton.LeftButton)
+    assert {run["summary"]["status"] for run in ended.args[0]["runs"]} == {"stopped"}
+    assert not window.compare_view.status.cancel_button.isVisible()

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from freeze_gui.gui.compare_words import (
+    EqualRuns,
+    difference_detail,
+    difference_line,
+    equal_line,
+    equality_words,
+    equals_of,
+    progress_of,
+    proof_line,
+    unique_labels,
+)
+from freeze_gui.runs.differences import FirstDifference
+from tests.gui.recorded_runs import add_steps, end_run, started_run, waiting_run
+
+
+@pytest.mark.parametrize(
+    ("labels", "taken", "expected"),
+    [
+        (["a", "b"], [], ["a", "b"]),
+        (["a", "b"], ["a"], ["a #2", "b"]),
+        (["a"], ["a", "a #2"], ["a #3"]),
+        (["a", "a"], [], ["a", "a #2"]),
+        (["a"], ["a", "a #3"], ["a #2"]),
+    ],
+)
+def test_a_label_that_is_there_already_gets_the_next_number(
+    labels: list[str], taken: list[str], expected: list[str]
+) -> None:
+    assert unique_labels(labels, taken) == expected
+
+
+def test_progress_counts_the_steps_of_all_runs() -> None:
+    runs = [started_run("a"), started_run("b"), waiting_run("c"), waiting_run("d")]
+    add_steps(runs[0], 100)
+    end_run(runs[0])
+    add_steps(runs[1], 64)
+    progress = progress_of(runs)
+    assert progress.share == pytest.approx((1 + 0.64) / 4)
+    assert (progress.text, progress.label) == ("run 2 of 4 · 41 %", "b")
+
+
+def test_progress_of_runs_that_all_ended_is_whole_even_where_some_stopped_early() -> None:
+    runs = [started_run("a"), started_run("b")]
+    for run in runs:
+        add_steps(run, 7)
+        end_run(run, status="stopped")
+    assert progress_of(runs).text == "run 2 of 2 · 100 %"
+
+
+def test_the_proof_names_the_batches_that_all_saw_and_has_the_hash_in_its_detail() -> None:
+    runs = [started_run("a"), started_run("b")]
+    assert proof_line(runs).holds is None
+    for run, steps in zip(runs, (100, 30), strict=True):
+        add_steps(run, steps)
+        end_run(run, proof="x")
+    proof = proof_line(runs)
+    assert proof.text == "same start ✓ · same 30 batches ✓" and proof.holds is True
+    assert "hash" in proof.detail
+
+
+def test_another_start_is_a_clear_no() -> None:
+    runs = [started_run("a"), started_run("b")]
+    for run in runs:
+        add_steps(run, 1)
+        end_run(run, proof="x", start=run.label)
+    proof = proof_line(runs)
+    assert proof.text == "same start ✗ · same 1 batch ✓" and proof.holds is False
+
+
+def test_equal_runs_are_grouped_as_they_end() -> None:
+    runs = [started_run(name) for name in "abc"]
+    equal = EqualRuns()
+    for run, end in zip(runs, ("x", "y", "x"), strict=True):
+        assert equal.groups(runs) == []
+        add_steps(run, 3)
+        end_run(run, proof=end)
+    (group,) = equal.groups(runs)
+    assert group == [runs[0], runs[2]]
+    assert equal_line([group]) == "a = c: the same bits"
+    assert [equals_of(run, [group]) for run in runs] == ["= c", "", "= a"]
+
+
+def test_many_equal_runs_are_said_to_be_so_in_one_short_line() -> None:
+    group = [waiting_run(name) for name in "abcde"]
+    assert equal_line([group]) == "a = b = c = 2 more: the same bits"
+    assert equality_words([["a", "b"], ["c", "d"]]) == ": a = b and c = d, the same bits"
+    assert equality_words([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (FirstDifference(0, None, {}, {}), "There is no step yet that both runs took"),
+        (FirstDifference(300, 12, {"conv": None, "fc1": 3}, {}), "First step that differs: 12 (loss), 3 (fc1)"),
+        (FirstDifference(300, None, {"a": 1, "b": 1, "c": 1}, {}), "First step that differs: 1 (3 layers)"),
+        (
+            FirstDifference(300, None, {"a": None}, {"a": True}),
+            "The same bits in 300 steps: every loss and every weight",
+        ),
+        (FirstDifference(9, None, {"a": None}, {}), "The same bits in 9 steps: every loss and every update so far"),
+        (
+            FirstDifference(9, None, {"a": None, "bn": None}, {"a": True, "bn": False}),
+            "Equal losses and updates in 9 steps, but at the end these differ: bn",
+        ),
+    ],
+)
+def test_the_first_difference_is_said_in_one_line(found: FirstDifference, words: str) -> None:
+    assert difference_line(found) == words
+
+
+def test_every_layer_has_a_line_of_its_own_in_the_detail() -> None:
+    assert difference_detail(FirstDifference(9, 1, {"a": None, "": 4}, {})) == "a: never\n(model): from step 4"
