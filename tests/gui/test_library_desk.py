@@ -159,7 +159,7 @@ def test_a_click_in_the_library_opens_a_run_of_an_earlier_day_into_the_window(
     assert run.label == "a saved run"
     assert window.workbench.shown is run
     assert window.runs_table.model().rowCount() == 1
-    assert window.compare_view.recorders == [run]
+    qtbot.waitUntil(lambda: window.compare_view.recorders == [run])
     assert "leaked" in window.verdict_panel.label.text() or "held" in window.verdict_panel.label.text()
     assert window.tabs.currentWidget() is window.library
     view.setFocus()
