@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ def row_frame(
     row = min(max(_CELLS_PX / max(len(layers), 1), _LEAST_ROW_PX), _ROW_PX)
     tall = float(round(min(row * len(layers), _MOST_CELLS_PX)))   # whole pixels: no row is blurred
     names = max((text_width(path or "(model)") for path in layers), default=0.0)
-    left = float(round(EDGE + min(names, _MOST_NAME_PX) + 8))
+    left = math.ceil(EDGE + min(names, _MOST_NAME_PX) + 9.0)   # a whole pixel more than the longest name needs
     drawing = new_drawing(title, subtitle, theme, HEAD_PX + tall + AXIS_PX + _LEGEND_PX)
     return Frame((left, HEAD_PX, WIDTH - left - EDGE, tall), x_range, (0.0, 1.0)), drawing
 

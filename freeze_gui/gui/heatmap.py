@@ -10,7 +10,6 @@ from PySide6.QtGui import (
     QColor,
     QFocusEvent,
     QFontMetrics,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -19,8 +18,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
-from freeze_gui.gui import heatmap_codes as codes
 from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
+from freeze_gui.gui.heatmap_geometry import RowGeometry, row_after_key
 from freeze_gui.gui.heatmap_labels import (
     labels_for,
     paint_axis,
@@ -30,7 +29,8 @@ from freeze_gui.gui.heatmap_labels import (
     row_font,
     row_label_width,
 )
-from freeze_gui.gui.heatmap_legend import HeatmapLegend, lookup_table
+from freeze_gui.gui.heatmap_legend import HeatmapLegend
+from freeze_gui.gui.heatmap_picture import HeatmapPicture
 from freeze_gui.gui.readout import cell_text
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.runs.history import METRICS, History
@@ -72,17 +72,14 @@ class HeatmapView(QWidget):
         self.empty_text = EMPTY_TEXT
         self._compact = compact
         self._metric = METRICS[0]
-        self._codes: codes.HeatmapCodes | None = None
+        self._picture: HeatmapPicture | None = None
         self._history: History | None = None
         self._fixed: tuple[float, float] | None = None
         self._filter: tuple[str, ...] | None = None
         self._shown_rows: list[int] = []   # rows of the history that are shown, top to bottom
         self._selected: frozenset[str] = frozenset()
         self._x_range: tuple[float, float] | None = None
-        self._pixels = np.zeros((0, 0), np.uint32)   # what the image shows; its memory
         self._label_width: tuple[object, int] = (None, 0)
-        self._image: QImage | None = None
-        self._drawn_for: object = None
         self._cursor: float | None = None
         self._hover: QPointF | None = None
         self._key_row = -1
@@ -91,7 +88,7 @@ class HeatmapView(QWidget):
 
     def set_history(self, history: History | None) -> None:
         """Show another run, or none."""
-        if history is self._history and (history is None) == (self._codes is None):
+        if history is self._history and (history is None) == (self._picture is None):
             return
         self._history = history
         self._x_range = None
@@ -114,11 +111,12 @@ class HeatmapView(QWidget):
 
     def own_levels(self) -> tuple[float, float] | None:
         """Return the values between which this run's own scale lies, None without data."""
-        if self._codes is None:
+        if self._picture is None:
             return None
-        self._codes.look()
-        low, high = self._codes.own_levels
-        return (10.0**low, 10.0**high) if self._codes.range else None
+        codes = self._picture.codes
+        codes.look()
+        low, high = codes.own_levels
+        return (10.0**low, 10.0**high) if codes.range else None
 
     def set_selected(self, paths: Sequence[str]) -> None:
         """Highlight the rows of these layers."""
@@ -147,10 +145,10 @@ class HeatmapView(QWidget):
 
     def refresh(self) -> None:
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
-        if self._codes is None or not self.isVisible():
+        if self._picture is None or not self.isVisible():
             return
-        self._codes.look()
-        if self._codes.pending or self._drawn_for != self._view_key():
+        self._picture.codes.look()
+        if self._picture.codes.pending or not self._picture.is_drawn_for(self._view_key()):
             self._draw()
             self.update()
 
@@ -198,30 +196,29 @@ class HeatmapView(QWidget):
         """Return the first step shown and the step after the last."""
         if self._x_range is not None:
             return self._x_range
-        if self._history is None or self._codes is None:
+        if self._history is None or self._picture is None:
             return 0.0, 1.0
-        return 0.0, float(max(self._history.total_steps, self._codes.end_step, 1))
+        return 0.0, float(max(self._history.total_steps, self._picture.codes.end_step, 1))
+
+    @property
+    def geometry_(self) -> RowGeometry:
+        """Where rows and steps lie now."""
+        return RowGeometry(self.plot_rect(), self.x_range(), self.shown_layers)
 
     def layer_at(self, position: QPointF) -> str | None:
         """Return the layer whose row or label is at this position."""
-        rect, layers = self.plot_rect(), self.shown_layers
-        if not layers or not rect.top() <= position.y() < rect.top() + rect.height():
-            return None
-        return layers[int((position.y() - rect.top()) * len(layers) / rect.height())]
+        return self.geometry_.layer_at(position)
 
     def step_at(self, x: float) -> float | None:
         """Return the step at this horizontal position, None beside the plot."""
-        rect, (start, stop) = self.plot_rect(), self.x_range()
-        if not rect.left() <= x < rect.left() + rect.width():
-            return None
-        return start + (x - rect.left()) / rect.width() * (stop - start)
+        return self.geometry_.step_at(x)
 
     def describe(self, position: QPointF) -> str:
         """Return what the cell at this position says: layer, step, value, state; empty beside the cells."""
         layer, step = self.layer_at(position), self.step_at(position.x())
-        if layer is None or step is None or self._codes is None or self._history is None:
+        if layer is None or step is None or self._picture is None or self._history is None:
             return layer or ""
-        row = self._codes.row_of_step(step)
+        row = self._picture.codes.row_of_step(step)
         if row is None:
             return f"{layer} · step {int(step)} · still to come"
         return cell_text(self._history, layer, row, self._metric)
@@ -229,7 +226,7 @@ class HeatmapView(QWidget):
     # ------------------------------------------------------------------------------------------------- drawing
 
     def _restart(self) -> None:
-        self._codes = None if self._history is None else codes.HeatmapCodes(self._history, self._metric)
+        self._picture = None if self._history is None else HeatmapPicture(self._history, self._metric)
         self._choose_rows()
         self.legend.setVisible(bool(self._shown_rows) and not self._compact)
         self._place_legend()
@@ -242,7 +239,8 @@ class HeatmapView(QWidget):
         self._shown_rows = [row for row, path in enumerate(layers) if wanted is None or path in wanted]
 
     def _redraw(self) -> None:
-        self._drawn_for = None
+        if self._picture is not None:
+            self._picture.forget()
         self.refresh()
         self.update()
 
@@ -250,61 +248,41 @@ class HeatmapView(QWidget):
         """Return the ends of the colour scale in use, as powers of ten."""
         if self._fixed is not None:
             return self._fixed
-        return self._codes.own_levels if self._codes else (-3.0, 0.0)
+        return self._picture.codes.own_levels if self._picture is not None else (-3.0, 0.0)
 
     def _view_key(self) -> object:
         """Return all that decides which column a step falls in, and which colour a value takes."""
         return self.plot_rect().getRect(), self.devicePixelRatioF(), self.x_range(), self.levels(), id(self._filter)
 
     def _draw(self) -> None:
-        """Bring the picture up to date; only columns with new rows are laid out again where nothing else changed."""
-        if self._codes is None or not self._shown_rows:
-            self._image = None
+        """Bring the picture up to date."""
+        if self._picture is None or not self._shown_rows:
             return
-        key, levels = self._view_key(), self.levels()
-        rect, ratio, (start, stop) = self.plot_rect(), self.devicePixelRatioF(), self.x_range()
-        width, height = round(rect.width() * ratio), round(rect.height() * ratio)
-        first_row = self._codes.encode(*levels)
-        table = lookup_table(current_theme())
-        first = 0
-        if key == self._drawn_for and self._pixels.shape == (height, width) and self._image is not None:
-            first = self._codes.column_of_row(first_row, width, start, stop)
-            first = max(first - 1, 0)   # the row before the new ones no longer reaches as far as it did
-        else:
-            self._pixels = np.full((height, width), table[codes.EMPTY])
-            self._image = QImage(self._pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
-        last = self._codes.end_column(width, start, stop)
-        fresh = self._codes.columns(width, start, stop, first, last)
-        if len(self._shown_rows) < fresh.shape[1]:
-            fresh = fresh[:, self._shown_rows]
-        if last > first:
-            self._pixels[:, first:last] = table[codes.to_pixels(fresh.T, height, first)]
-        self._drawn_for = key
+        rect, ratio, levels = self.plot_rect(), self.devicePixelRatioF(), self.levels()
+        size = round(rect.width() * ratio), round(rect.height() * ratio)
+        self._picture.draw(self._view_key(), size, self.x_range(), levels, self._shown_rows, current_theme())
         self.legend.set_scale(self._metric, levels)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint cells, labels, axis, markers, selection, cursor and the words at the pointer."""
         painter = QPainter(self)
-        if self._codes is None or not self._shown_rows or self._history is None:
+        if self._picture is None or not self._shown_rows or self._history is None:
             painter.setFont(QApplication.font())
             paint_message(painter, self.rect(), self.empty_text)
             painter.end()
             return
-        if self._drawn_for != self._view_key():
-            self._codes.look()
+        if not self._picture.is_drawn_for(self._view_key()):
+            self._picture.codes.look()
             self._draw()
         rect = self.plot_rect()
-        if self._image is not None:
-            painter.drawImage(rect, self._image)
+        if self._picture.image is not None:
+            painter.drawImage(rect, self._picture.image)
         focus = self._key_row if self.hasFocus() else -1
         paint_row_labels(painter, rect, self.shown_layers, self._selected, focus)
         paint_axis(painter, rect, self.x_range(), self._history.markers)
-        if self._cursor is not None:
-            start, stop = self.x_range()
-            x = rect.left() + round((self._cursor - start) / (stop - start) * rect.width())
-            if rect.left() <= x <= rect.right():
-                painter.setPen(QColor(current_theme().text))
-                painter.drawLine(x, rect.top(), x, rect.bottom())
+        if self._cursor is not None and (x := self.geometry_.x_of(self._cursor)) is not None:
+            painter.setPen(QColor(current_theme().text))
+            painter.drawLine(x, rect.top(), x, rect.bottom())
         if self._hover is not None and (text := self.describe(self._hover)):
             paint_tooltip(painter, self.rect(), self._hover.toPoint(), text)
         painter.end()
@@ -366,14 +344,10 @@ class HeatmapView(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move by rows with the arrow keys; Enter or Space chooses."""
-        layers = self.shown_layers
-        moves = {
-            Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10,
-            Qt.Key.Key_Home: -len(layers), Qt.Key.Key_End: len(layers),
-        }  # fmt: skip
-        key = Qt.Key(event.key())
-        if key in moves and layers:
-            self._key_row = min(max(self._key_row + moves[key], 0), len(layers) - 1)
+        layers, key = self.shown_layers, Qt.Key(event.key())
+        row = row_after_key(key, self._key_row, len(layers))
+        if row is not None:
+            self._key_row = row
             self.update()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and 0 <= self._key_row < len(layers):
             self.layer_clicked.emit(layers[self._key_row])

@@ -14,6 +14,7 @@ from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.traces import trace
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import StepDone
 from tests.gui.recorded_runs import LAYERS, NO_GRADIENT, add_steps, end_run, started_run
 
 
@@ -296,3 +297,28 @@ def test_plots_that_were_hidden_during_a_run_show_it_when_they_come_back(qtbot: 
     plots.show()
     for plot in plots.plots:
         assert plot.message.isHidden() and plot.view_box.viewRange()[0] == [0, 100]
+
+
+def test_a_learning_rate_is_drawn_as_steps_only_once_it_has_changed(qtbot: QtBot) -> None:
+    run = started_run()
+    plot = shown(qtbot, run).loss_plot
+    flags, norms = np.zeros(4, bool), (np.ones(4), np.ones(4), np.ones(4))
+    for step, rate in enumerate((0.1, 0.1, 0.025, 0.025)):
+        run.handle(StepDone(step, 1.0, None, *norms, flags, (), 0.01, 0.001, rate))
+        plot.refresh()
+        assert plot.lines[0].rate.isVisible() == (step >= 2)
+        assert ("learning rate" in plot.title) == (step >= 2)
+    x, y = plot.lines[0].rate.getData()
+    assert x.tolist() == [0, 1, 1, 2, 2, 3, 3]
+    assert y.tolist() == [1, 1, 1, 1, 0.25, 0.25, 0.25]   # shares of the largest
+
+
+def test_the_read_out_tells_the_learning_rate_of_the_step() -> None:
+    run = started_run()
+    assert run.history is not None
+    flags, norms = np.zeros(4, bool), (np.ones(4), np.ones(4), np.ones(4))
+    for step, rate in enumerate((0.1, 0.025)):
+        run.handle(StepDone(step, 1.0, None, *norms, flags, (), 0.01, 0.001, rate))
+    for cursor, words in ((0.5, "0.1"), (1.2, "0.025")):
+        line = next(row for row in readout_html(run.history, [], cursor).split("<tr>") if "learning rate" in row)
+        assert f">{words}&nbsp;" in line
