@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.run_controller import RunController
+from freeze_gui.runs.store import open_run
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.device import choose_threads
 from tests.gui.conftest import RUN_MS, start_slowly, tree_index
@@ -138,3 +140,26 @@ def test_a_small_network_trains_on_one_thread_and_a_large_one_on_all_that_are_gi
     torch.set_num_threads(3)
     assert choose_threads(46_869) == 1
     assert choose_threads(11_689_512) == 3
+
+
+def test_a_run_says_where_it_is_kept_before_it_ends_and_when_all_is_there(qtbot: QtBot) -> None:
+    controller = RunController()
+    told: list[str] = []
+    paths: list[Path] = []
+    controller.run_kept.connect(lambda recorder, path: (told.append("kept"), paths.append(path)))
+    controller.run_ended.connect(lambda summary: told.append("ended"))
+    controller.runs_saved.connect(lambda: told.append("saved"))
+    with qtbot.waitSignal(controller.runs_saved, timeout=RUN_MS):
+        controller.start(config(steps=5))
+    assert told == ["kept", "ended", "saved"]
+    assert open_run(paths[0]).status == "completed"
+    controller.close()
+
+
+def test_a_run_that_is_not_to_be_kept_has_no_file(qtbot: QtBot, runs_in_a_folder_of_the_test: Path) -> None:
+    controller = RunController()
+    controller.keeps_runs = False
+    with qtbot.waitSignal(controller.run_ended, timeout=RUN_MS):
+        controller.start(config(steps=5))
+    controller.close()
+    assert not runs_in_a_folder_of_the_test.exists()

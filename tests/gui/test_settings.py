@@ -71,3 +71,22 @@ def test_a_configuration_of_another_version_gives_the_defaults(
     window = make_window()
     assert window.run_panel.form.model_source() == "builtin:digits-cnn"
     assert "stem.conv" in window.layer_panel.model.layers
+
+
+def test_the_open_runs_and_whether_runs_are_kept_are_read_again(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "settings.ini")
+    assert settings.keeps_runs
+    assert settings.open_runs == []
+    runs = [tmp_path / "1 a, b.freezerun", tmp_path / "ü.freezerun"]
+    settings.keeps_runs, settings.open_runs = False, runs
+    settings.save()
+    again = Settings(tmp_path / "settings.ini")
+    assert not again.keeps_runs
+    assert again.open_runs == runs
+
+
+@pytest.mark.parametrize("value", ["{half", "7", '"a path"', "[3, null]"])
+def test_open_runs_that_make_no_sense_count_as_none(tmp_path: Path, value: str) -> None:
+    settings = Settings(tmp_path / "settings.ini")
+    settings._store.setValue("open_runs", value)
+    assert settings.open_runs == []
