@@ -38,6 +38,9 @@ def difference_drawing(seen: DifferenceContent, theme: Theme) -> Drawing:
     width, height = (round(length) for length in frame.box[2:])
     cells = codes.columns(encoded, seen.difference.steps, width, *seen.x_range)
     drawing.add(Pixels(frame.box, table[codes.to_pixels(cells.T, height)]))
+    if seen.levels is None:   # a white picture could also mean that something is missing
+        left, top, wide, tall = frame.box
+        drawing.add(Text(left + wide / 2, top + tall / 2, "nothing differs", theme.muted, 13, "middle"))
     add_rows(drawing, frame, layers, theme)
     _add_scale(drawing, seen, theme)
     return drawing

@@ -24,3 +24,9 @@ def test_the_sign_is_in_the_colour_and_each_side_has_its_name() -> None:
     assert set(middle[3]) == {table[codes.MISSING], table[codes.HATCH]}
     words = [shape.words for shape in drawing.shapes if isinstance(shape, Text)]
     assert {"more in first", "more in second", "gradient in one run only"} <= set(words)
+
+
+def test_runs_that_are_equal_say_so() -> None:
+    difference = LayerDifference(("a",), np.arange(3), np.zeros((3, 1)))
+    drawing = difference_drawing(DifferenceContent("", "", ("x", "y"), difference, None, (0.0, 3.0)), LIGHT)
+    assert "nothing differs" in [shape.words for shape in drawing.shapes if isinstance(shape, Text)]
