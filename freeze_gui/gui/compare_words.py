@@ -117,10 +117,9 @@ def equal_detail(groups: Sequence[Sequence[RunRecorder]]) -> str:
 
 
 def equals_of(recorder: RunRecorder, groups: Sequence[Sequence[RunRecorder]]) -> str:
-    """Return ``= b, c`` for the runs that are equal to this one, empty where there are none."""
+    """Return ``b, c`` for the runs that are equal to this one, empty where there are none."""
     group = next((group for group in groups if any(run is recorder for run in group)), ())
-    others = [run.label for run in group if run is not recorder]
-    return f"= {', '.join(others)}" if others else ""
+    return ", ".join(run.label for run in group if run is not recorder)
 
 
 def difference_line(found: FirstDifference) -> str:

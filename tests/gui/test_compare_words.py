@@ -81,7 +81,7 @@ def test_equal_runs_are_grouped_as_they_end() -> None:
     (group,) = equal.groups(runs)
     assert group == [runs[0], runs[2]]
     assert equal_line([group]) == "a = c: the same bits"
-    assert [equals_of(run, [group]) for run in runs] == ["= c", "", "= a"]
+    assert [equals_of(run, [group]) for run in runs] == ["c", "", "a"]
 
 
 def test_many_equal_runs_are_said_to_be_so_in_one_short_line() -> None:

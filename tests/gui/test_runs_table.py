@@ -164,7 +164,7 @@ def test_runs_with_the_same_bits_name_each_other(qtbot: QtBot) -> None:
         add_steps(run, 5)
         end_run(run, proof=end)
     table.refresh()
-    assert column(table, "equals") == ["= b", "= a", ""]
+    assert column(table, "equals") == ["b", "a", ""]
 
 
 def test_the_model_of_the_table_keeps_qts_contract(qtbot: QtBot) -> None:
