@@ -57,8 +57,9 @@ class LibraryDelegate(QStyledItemDelegate):
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """Put the field where the label is."""
         words = words_rect(option.rect)
-        height = editor.sizeHint().height()
-        editor.setGeometry(words.x() - 8, words.y() - 5, min(words.width(), 360), height)
+        height, line = editor.sizeHint().height(), QFontMetrics(option.font).height()
+        top = _lines(words, line, index.data(CARD_ROLE))[0] - (height - line) // 2
+        editor.setGeometry(words.x() - 8, max(top, option.rect.y()), min(words.width(), 360), height)
 
     def _paint_picture(self, painter: QPainter, rect: QRect, thumbnail: Thumbnail | None) -> None:
         theme = current_theme()
@@ -92,16 +93,21 @@ def words_rect(row: QRect) -> QRect:
     return QRect(left, row.y() + 8, row.right() - _MARGIN - left, row.height() - 16)
 
 
+def _lines(rect: QRect, height: int, card: RunCard) -> tuple[int, int]:
+    """Return the top of the first line and the way from one to the next: two or three share the height of a row."""
+    if card.tags or card.notes:
+        return rect.y(), (rect.height() - height) // 2
+    step = height + 4
+    return rect.y() + (rect.height() - height - step) // 2, step
+
+
 def _paint_words(painter: QPainter, rect: QRect, font: QFont, card: RunCard) -> None:
     """Paint label and verdict, then model, method and steps, then tags and notes where there are any."""
     theme = current_theme()
     bold = QFont(font)
     bold.setBold(True)
     plain, strong = QFontMetrics(font), QFontMetrics(bold)
-    lines = 3 if card.tags or card.notes else 2
-    height = max(plain.height(), strong.height())
-    step = (rect.height() - height) // 2 if lines == 3 else height + 4
-    top = rect.y() if lines == 3 else rect.y() + (rect.height() - height - step) // 2
+    top, step = _lines(rect, plain.height(), card)
     tone, verdict = verdict_words(card)
     moment = when(card.started, time.time())
     room = rect.width() - plain.horizontalAdvance(moment) - _GAP
@@ -113,7 +119,7 @@ def _paint_words(painter: QPainter, rect: QRect, font: QFont, card: RunCard) -> 
     _text(painter, after, top, font if tone == "muted" else bold, getattr(theme, tone), verdict)
     line = plain.elidedText(facts(card), Qt.TextElideMode.ElideRight, rect.width())
     _text(painter, rect, top + step, font, theme.muted, line)
-    if lines == 3:
+    if card.tags or card.notes:
         _paint_tags_and_notes(painter, rect, top + 2 * step, font, card)
 
 

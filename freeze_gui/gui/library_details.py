@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -78,7 +77,7 @@ class LibraryDetails(QFrame):
         self.notes_edit.setObjectName("libraryNotesEdit")
         self.notes_edit.setAccessibleName("Notes about the run")
         self.notes_edit.setPlaceholderText("what you want to remember of this run")
-        self._buttons = QHBoxLayout()
+        self._buttons = QGridLayout()
         self._buttons.setSpacing(6)
         self.open_button = self._button("Open", "libraryOpenButton", "Show the run in the window (Enter)")
         self.again_button = self._button(
@@ -86,7 +85,7 @@ class LibraryDetails(QFrame):
         )
         self.rename_button = self._button("Rename", "libraryRenameButton", "Give the run another label (F2)")
         self.delete_button = self._button("Delete", "libraryDeleteButton", "Delete the run (Del); it can be undone")
-        self._buttons.addStretch(1)
+        self._buttons.setRowStretch(2, 1)
         self._lay_out()
         self.open_button.clicked.connect(self.open_wanted)
         self.again_button.clicked.connect(self.again_wanted)
@@ -131,7 +130,7 @@ class LibraryDetails(QFrame):
         button = QPushButton(text, self)
         button.setObjectName(name)
         button.setToolTip(tip)
-        self._buttons.addWidget(button)
+        self._buttons.addWidget(button, *divmod(self._buttons.count(), 2))
         return button
 
     def _lay_out(self) -> None:
@@ -144,8 +143,8 @@ class LibraryDetails(QFrame):
             label.setBuddy(field)
             grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop if row else Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(field, row, 1)
-        layout = QVBoxLayout(self)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
-        layout.setSpacing(8)
-        layout.addLayout(grid)
+        layout.setSpacing(12)
+        layout.addLayout(grid, 1)
         layout.addLayout(self._buttons)

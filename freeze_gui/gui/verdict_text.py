@@ -108,7 +108,8 @@ def _live(recorder: RunRecorder) -> VerdictText:
     holding = int((recorder.frozen & (recorder.leaked == 0)).sum())
     done, total = recorder.history.steps, recorder.history.total_steps
     sub = f"{recorder.label} · step {done:,}" + (f" of {total:,}" if total else "")
-    lines = tuple(Line("leaked", path, (f"moved in {counted(count, 'step')} so far",)) for path, count in moved)
+    so_far = "" if interrupted else " so far"
+    lines = tuple(Line("leaked", path, (f"moved in {counted(count, 'step')}{so_far}",)) for path, count in moved)
     headlines = []
     if moved:
         headlines.append(("leaked", f"✗ {'leaked' if interrupted else 'leaking'}: {_layers(len(moved))}"))

@@ -146,7 +146,12 @@ def test_a_run_says_where_it_is_kept_before_it_ends_and_when_all_is_there(qtbot:
     controller = RunController()
     told: list[str] = []
     paths: list[Path] = []
-    controller.run_kept.connect(lambda recorder, path: (told.append("kept"), paths.append(path)))
+
+    def on_kept(recorder: object, path: Path) -> None:
+        told.append("kept")
+        paths.append(path)
+
+    controller.run_kept.connect(on_kept)
     controller.run_ended.connect(lambda summary: told.append("ended"))
     controller.runs_saved.connect(lambda: told.append("saved"))
     with qtbot.waitSignal(controller.runs_saved, timeout=RUN_MS):
