@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_map
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.context import FreezeContext
-from freeze_gui.freezing.param_groups import add_again, drop_empty, take_out
+from freeze_gui.freezing.param_groups import add_again, drop_empty, rebuilt, take_out
 from freeze_gui.models.layer_tree import own_tensors
 
 
@@ -181,7 +181,7 @@ class Filter(RequiresGrad):
                 "The method filter leaves nothing to train: every parameter is frozen, and PyTorch refuses an "
                 "optimizer without parameters. Leave one layer unfrozen"
             )
-        self.context.optimizer = type(optimizer)(groups)   # type: ignore[call-arg]   # each class takes groups
+        self.context.optimizer = rebuilt(optimizer, groups)
 
     def thaw(self, modules: frozenset[str]) -> None:
         """Turn the flags on and add the parameters to the optimizer."""

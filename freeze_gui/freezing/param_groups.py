@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,6 +35,16 @@ def add_again(
     for members in by_group.values():
         optimizer.add_param_group({**origin[id(members[0])], **changed, "params": members})
     return optimizer.param_groups[before:]
+
+
+def rebuilt(optimizer: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Return a new optimizer of the same class over `groups`, with nothing in its state.
+
+    It is given what the first one was given: Adagrad, for one, fills its state from its arguments, not from its groups.
+    """
+    known = inspect.signature(type(optimizer)).parameters
+    given = {key: value for key, value in optimizer.defaults.items() if key in known}
+    return type(optimizer)(groups, **given)
 
 
 def drop_empty(optimizer: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:

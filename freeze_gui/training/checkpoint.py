@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezePlan, Phase
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.schedule import depends_on_length
 
 FORMAT = 1
 """Version of the file's layout."""
@@ -103,14 +105,27 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(**content)
 
 
-def check_same_run(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
-    """Check that a checkpoint comes from a run of `config`; its length and its device may be others.
+def check_same_run(checkpoint: Checkpoint, run: RunConfig) -> None:
+    """Check that a checkpoint comes from a run like `run`; its length and its device may be others.
 
     Raises
     ------
     UserError
-        When something else differs; it is named.
+        When something else differs, which is named, or when the checkpoint lies behind the end of the run. The length
+        counts where a scheduler spreads its rates over it.
     """
+    config = run.to_dict()
+    if run.train.steps is not None and run.train.steps < checkpoint.step:
+        raise UserError(
+            f"the checkpoint stands at step {checkpoint.step}, beyond train.steps = {run.train.steps}: "
+            "nothing is left to do"
+        )
+    lengths = [{key: c["train"].get(key) for key in ("steps", "epochs")} for c in (config, checkpoint.config)]
+    if depends_on_length(run.optimizer.scheduler) and lengths[0] != lengths[1]:
+        raise UserError(
+            f"{run.optimizer.scheduler.name} spreads its rates over the length of the run, which is not the one of the "
+            "checkpoint: keep train.steps or train.epochs as they were"
+        )
     for section in sorted({*config, *checkpoint.config}):
         now, before = config.get(section, {}), checkpoint.config.get(section, {})
         for key in sorted({*now, *before} - {*_MAY_DIFFER.get(section, ())}):

@@ -91,14 +91,14 @@ class Table:
             self.fail(key, f"a whole number, at most {most}")
         return value
 
-    def positive(self, key: str) -> float | None:
-        """Return a finite number above 0, or None where the key is absent."""
+    def positive(self, key: str, *, most: float | None = None) -> float | None:
+        """Return a finite number above 0, at most `most`, or None where the key is absent."""
         value = self.content.get(key)
         if value is None:
             return None
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or value <= 0:
-            self.fail(key, "a number above 0")
+        if not is_number or not math.isfinite(value) or value <= 0 or (most is not None and value > most):
+            self.fail(key, "a finite number above 0" + (f" and at most {most:g}" if most is not None else ""))
         return float(value)
 
     def patterns(self, key: str) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ AMP_MODES = ("none", "bf16", "fp16")
 DEFAULT_STEPS = 300
 _BESIDE_HYPER = ("name", "zero_grad", "scheduler", "layer_decay")
 MOST_SEED = 2**32 - 1   # what numpy's and scikit-learn's generators take
+MOST_LR_FACTOR = 1e6    # what is beyond is a slip, and products of factors must stay finite
 MOST_THREADS = 1024     # far above any machine; torch aborts the process when threads cannot be had
 
 
@@ -226,7 +227,7 @@ def _phase(table: Table) -> PhaseSettings:
         table.patterns("layers"),
         *table.window("from", "to"),
         table.choice("unit", "step", PHASE_UNITS),
-        table.positive("lr_factor") or 1.0,
+        table.positive("lr_factor", most=MOST_LR_FACTOR) or 1.0,
     )
 
 
@@ -249,9 +250,8 @@ def _optimizer(table: Table) -> OptimizerSettings:
         check_scheduler(scheduler, name, checked)
     except UserError as error:
         raise UserError(f"{table.where}: {error}") from None
-    return OptimizerSettings(
-        name, table.choice("zero_grad", "none", ZERO_GRAD_MODES), checked, scheduler, table.positive("layer_decay")
-    )
+    zero_grad = table.choice("zero_grad", "none", ZERO_GRAD_MODES)
+    return OptimizerSettings(name, zero_grad, checked, scheduler, table.positive("layer_decay", most=1.0))
 
 
 def _scheduler(table: Table) -> SchedulerSettings:
@@ -259,6 +259,8 @@ def _scheduler(table: Table) -> SchedulerSettings:
     value = table.content.get("scheduler", "none")
     if isinstance(value, str):
         return SchedulerSettings(value)
+    if not isinstance(value, Mapping):
+        table.fail("scheduler", f"one of {', '.join(SCHEDULERS)}, or a table [optimizer.scheduler] of name and keys")
     below = table.table("scheduler")
     name = below.text("name", None)
     if name is None:

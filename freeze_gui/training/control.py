@@ -57,7 +57,10 @@ class RunControl:
         self._pace = steps_per_s
 
     def submit_plan(self, plan: FreezePlan) -> None:
-        """Put a new plan in the mailbox; a plan that was not taken yet is replaced."""
+        """Put a new plan in the mailbox; a plan that was not taken yet is replaced.
+
+        It says which layers are frozen when; method, norm policy and moment stay those of the run.
+        """
         with self._lock:
             self._plan = plan
 

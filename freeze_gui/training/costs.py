@@ -54,13 +54,20 @@ def cost_of(
     state = (value for values in optimizer.state.values() for value in values.values())
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-    state_bytes = sum(value.nbytes for value in state if isinstance(value, torch.Tensor))
+    state_bytes = sum(_bytes(value) for value in state if isinstance(value, torch.Tensor))
     return Cost(gradient_bytes, state_bytes, activations.total_bytes, peak)
 
 
 def gradient_bytes(model: nn.Module) -> int:
     """Return the bytes of all gradients that exist now."""
-    return sum(p.grad.nbytes for p in model.parameters() if p.grad is not None)
+    return sum(_bytes(p.grad) for p in model.parameters() if p.grad is not None)
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    """Return the memory of a tensor; a sparse one holds its values and where they belong."""
+    if tensor.layout == torch.sparse_coo:
+        return tensor._values().nbytes + tensor._indices().nbytes
+    return tensor.nbytes
 
 
 def _memory(tensor: torch.Tensor) -> int:

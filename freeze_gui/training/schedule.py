@@ -69,9 +69,9 @@ def check_scheduler(settings: SchedulerSettings, optimizer: str, hyper: Mapping[
         For an unknown name or key, or a value that torch does not take.
     """
     if settings.name not in SCHEDULERS:
-        near = difflib.get_close_matches(settings.name, SCHEDULERS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"must be one of {', '.join(SCHEDULERS)}"
-        raise UserError(f"optimizer.scheduler = {settings.name!r}: {hint}")
+        near = difflib.get_close_matches(settings.name, SCHEDULERS, n=1, cutoff=0.7)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"optimizer.scheduler = {settings.name!r}: must be one of {', '.join(SCHEDULERS)}{hint}")
     known = scheduler_parameters(settings.name)
     for key, value in settings.hyper.items():
         if key not in known:
@@ -83,7 +83,14 @@ def check_scheduler(settings: SchedulerSettings, optimizer: str, hyper: Mapping[
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise UserError(f"optimizer.scheduler.{key} = {value!r}: must be a whole number, at least {least}")
         check_like(f"scheduler.{key}", value, 0.0 if key == "max_lr" else known[key])
+        if isinstance(value, int | float) and value < 0:   # torch takes it, and steps uphill
+            raise UserError(f"optimizer.scheduler.{key} = {value!r}: must not be negative")
     Schedule(settings, optimizer, hyper, (1.0,), 10)
+
+
+def depends_on_length(settings: SchedulerSettings) -> bool:
+    """Tell whether the rates follow from the length of the run, because no length is given."""
+    return settings.name in _LENGTH and settings.hyper.get(_LENGTH[settings.name]) is None
 
 
 def check_data_suit(settings: SchedulerSettings, validation: bool, total_steps: int) -> None:
@@ -100,7 +107,7 @@ def check_data_suit(settings: SchedulerSettings, validation: bool, total_steps: 
             "part; give them one, or take another scheduler"
         )
     needed = _LENGTH.get(settings.name)
-    if needed is not None and needed not in settings.hyper and not total_steps:
+    if depends_on_length(settings) and not total_steps:
         raise UserError(
             f"optimizer.scheduler: these data do not say how many batches an epoch has, so {settings.name} does not "
             f"know the length of the run; give optimizer.scheduler.{needed}, or train.steps"

@@ -50,7 +50,7 @@ class Trainer:
         callers_random = torch.get_rng_state()
         try:
             if self._resume is not None:
-                check_same_run(self._resume, self._config.to_dict())
+                check_same_run(self._resume, self._config)
             chosen = choose_device(self._config.train.device)
             device = str(chosen)
             loaded = yield from load(self._config, self._control)

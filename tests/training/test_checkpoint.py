@@ -172,13 +172,12 @@ def test_a_plan_that_was_changed_by_hand_goes_on() -> None:
 def test_a_checkpoint_of_another_run_is_refused_by_name() -> None:
     config = phased("requires_grad", {"name": "SGD", "lr": 0.1})
     checkpoint = run(config)[0][3]
-    other = load_config(phased("requires_grad", {"name": "SGD", "lr": 0.2})).to_dict()
+    other = load_config(phased("requires_grad", {"name": "SGD", "lr": 0.2}))
     with pytest.raises(UserError, match=r"optimizer\.lr is 0\.2 here and was 0\.1 there"):
         check_same_run(checkpoint, other)
-    longer = load_config(config).to_dict()
-    longer["train"]["steps"] = 99
+    longer = load_config({**config, "train": {**config["train"], "steps": 99}})
     check_same_run(checkpoint, longer)
-    events = list(Trainer(load_config(other), None, checkpoint).events())
+    events = list(Trainer(other, None, checkpoint).events())
     assert len(events) == 1   # nothing was loaded for it
     assert isinstance(events[0], RunEnded)
     assert "of another run" in str(events[0].error)
@@ -195,3 +194,25 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "weights.pt")
     with pytest.raises(UserError, match="cannot be read"):
         load_checkpoint(tmp_path / "missing")
+
+
+def test_a_run_that_is_over_is_not_gone_on_with() -> None:
+    config = phased("requires_grad", {"name": "SGD", "lr": 0.1})
+    last = run(config)[0][-1]
+    shorter = load_config({**config, "train": {**config["train"], "steps": STEPS - 1}})
+    with pytest.raises(UserError, match=f"stands at step {STEPS}, beyond train.steps = {STEPS - 1}: nothing is left"):
+        check_same_run(last, shorter)
+
+
+@pytest.mark.parametrize(("scheduler", "refused"), [
+    ("OneCycleLR", True), ("StepLR", True), ({"name": "StepLR", "step_size": 4}, False), ("none", False),
+])  # fmt: skip
+def test_another_length_is_refused_where_the_rates_follow_from_it(scheduler: Any, refused: bool) -> None:
+    config = phased("requires_grad", {"name": "SGD", "lr": 0.1, "scheduler": scheduler})
+    checkpoint = run(config)[0][3]
+    longer = load_config({**config, "train": {**config["train"], "steps": 99}})
+    if refused:
+        with pytest.raises(UserError, match="over the length of the run"):
+            check_same_run(checkpoint, longer)
+    else:
+        check_same_run(checkpoint, longer)

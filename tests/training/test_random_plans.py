@@ -20,7 +20,7 @@ OPTIMIZERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
     ("RMSprop", {"lr": 0.01, "momentum": 0.5}),
     ("NAdam", {"lr": 0.01}),
-    ("Adagrad", {"lr": 0.05}),
+    ("Adagrad", {"lr": 0.05, "initial_accumulator_value": 0.5}),
     ("Adadelta", {"lr": 1.0}),
     ("Rprop", {"lr": 0.01}),
     ("ASGD", {"lr": 0.01}),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from freeze_gui.errors import UserError
 from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.sources import open_model
 from freeze_gui.training.config import load_config
@@ -61,3 +62,13 @@ def test_a_thawed_layer_trains_at_its_own_rate_under_a_scheduler(method: str) ->
     layer = next(layer for layer in recorder.summary()["layers"] if layer["path"] == "middle.0")
     assert layer["frozen_steps"] == [[0, 4]]
     assert math.hypot(*(float(part.norm()) for part in moved)) == pytest.approx(rate * layer["grad_norm"][4], rel=1e-3)
+
+
+@pytest.mark.parametrize(("section", "words"), [
+    ({"optimizer": {"layer_decay": 1e300}}, r"layer_decay = 1e\+300: must be a finite number above 0 and at most 1"),
+    ({"optimizer": {"layer_decay": 0}}, r"optimizer\.layer_decay = 0"),
+    ({"freeze": {"phase": [{"layers": ["stem"], "lr_factor": math.inf}]}}, r"lr_factor = inf: must be a finite number"),
+])  # fmt: skip
+def test_a_wrong_factor_is_named(section: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        load_config({"model": {"source": "builtin:digits-cnn"}, **section})

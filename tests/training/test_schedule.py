@@ -148,13 +148,14 @@ def test_a_plateau_without_validation_data_says_what_is_missing() -> None:
 
 @pytest.mark.parametrize(("scheduler", "words"), [
     ("Step", ["optimizer.scheduler = 'Step'", "did you mean StepLR?"]),
-    ("Magic", ["must be one of none, StepLR"]),
+    ("ExponentialLR", ["must be one of none, StepLR"]),
+    ({"name": "StepLR", "gamma": -1.0}, ["optimizer.scheduler.gamma = -1.0", "must not be negative"]),
     ({"gamma": 1}, ["optimizer.scheduler.name is missing"]),
     ({"name": "StepLR", "gama": 0.1}, ["optimizer.scheduler.gama", "did you mean gamma?"]),
     ({"name": "StepLR", "gamma": "x"}, ["optimizer.scheduler.gamma = 'x'", "finite number"]),
     ({"name": "StepLR", "step_size": 0}, ["step_size = 0", "at least 1"]),
     ({"name": "OneCycleLR", "pct_start": 2.0}, ["OneCycleLR does not take these values"]),
-    (3, ["optimizer.scheduler = 3"]),
+    (3, ["optimizer.scheduler = 3", "StepLR", "or a table"]),
 ])  # fmt: skip
 def test_a_wrong_scheduler_is_named(scheduler: object, words: list[str]) -> None:
     with pytest.raises(UserError) as caught:
