@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -137,7 +138,16 @@ def test_a_file_that_is_lost_while_it_is_written_is_said_and_the_run_goes_on(
     assert "no longer saved" in window.status_label.text()
 
 
-def test_closing_during_a_run_leaves_a_whole_file(qtbot: QtBot, window: MainWindow) -> None:
+def test_closing_during_a_run_leaves_a_whole_file_on_a_slow_disk_too(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = RunWriter._flush
+
+    def slow_flush(writer: RunWriter, db: sqlite3.Connection, closing: bool) -> None:
+        time.sleep(0.4)
+        flush(writer, db, closing)
+
+    monkeypatch.setattr(RunWriter, "_flush", slow_flush)
     start_slowly(qtbot, window, after_steps=5)
     recorder = window.controller.recorders[0]
     window.close()
@@ -322,7 +332,10 @@ def test_the_open_runs_are_written_down_at_once_so_that_a_crash_forgets_none(
 ) -> None:
     window = make_window(tmp_path / "s.ini")
     path = kept_run(qtbot, window)
-    assert window.settings.path.read_text().count(path.name) == 1
+    window.settings.open_runs = []
+    window.settings.save()
+    window.library_desk.on_run_kept(window.workbench.runs[0], path)
+    assert window.settings.path.read_text().count(path.name) == 1   # without an event after it
 
 
 def test_a_run_from_a_file_is_put_into_the_form_to_be_run_again(
