@@ -55,6 +55,7 @@ class Freezer:
 
     def begin_step(self, step: int, task: str | None) -> None:
         """Thaw and freeze what the plan says for this step."""
+        self._effects.begin_step(task)
         wanted = self.plan.frozen_at(step, task)
         self._thaw(self._context.frozen - wanted, step)
         self._pending = wanted - self._context.frozen

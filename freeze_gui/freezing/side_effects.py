@@ -1,7 +1,7 @@
 """What a freeze did to the rest of the run, found in what happened and never from the name of the method.
 
-Most effects follow from which modules are frozen, so the structure is looked at in the first step of each set of frozen
-modules: which layers ran, in which order, whether autograd recorded them, and which got a gradient.
+Most effects follow from which modules are frozen and which run, so the structure is looked at in the first step of each
+set of frozen modules and each task: which layers ran, whether autograd recorded them, and which got a gradient.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ from torch import nn
 from freeze_gui.freezing.bits import differ, largest_difference, parts
 from freeze_gui.freezing.causes import Suspect, fresh_step
 from freeze_gui.freezing.context import FreezeContext
-from freeze_gui.freezing.structure import Structure
+from freeze_gui.freezing.structure import Structure, with_own_forward
+from freeze_gui.freezing.thaw_jumps import JUMP, ThawReport, reset_helps, steps_are_of_lr, times_too_far
 from freeze_gui.freezing.verdict import Kept
-
-JUMP = 1.5
-"""A first step after a thaw is a jump from this many times the step of a fresh optimizer on, if it comes from a state
-that went on while the layer was frozen; what a layer had before the freeze is no jump when it goes on with it."""
 
 _KEPT_THAWS = 8
 """Reports kept of one layer, besides any that is larger: layers of tasks thaw at every other step."""
@@ -29,20 +26,27 @@ _KEPT_THAWS = 8
 TEXTS = {
     "upstream_cut": "These layers ran and got no gradient, because a frozen layer after them cuts the graph: they do "
     "not learn. Freeze by requires_grad = False, which lets gradients through",
-    "state_evolving": "The optimizer keeps updating momentum and moments of these frozen layers, so that a thaw starts "
-    "from a state that belongs to no step they took. Set their gradients to None, or thaw with reset_state",
+    "state_evolving": "The optimizer keeps updating its state for these frozen layers (momentum, moments, step count), "
+    "so that a thaw goes on from another state than that of the freeze. Set their gradients to None, or thaw with "
+    "reset_state",
     "clip_inflated": "The gradients of these frozen layers count in the clipping norm and shrink everyone else's step. "
     "Drop them (grad = None) before clipping, or clip the trainable parameters only",
-    "gradients_accumulate": "No optimizer clears the gradients of these layers, which grow from step to step and would "
-    "all be applied at a thaw. Turn requires_grad off as well, or call model.zero_grad()",
-    "no_saving": "Autograd records these frozen layers all the same, so the freeze saves no activation memory. Turn "
+    "gradients_accumulate": "No optimizer clears the gradients of these layers, which grow from step to step. A thaw "
+    "applies the whole sum at once unless zero_grad() runs between thaw and step. Turn requires_grad off as well, or "
+    "call model.zero_grad()",
+    "no_saving": "Autograd records these frozen layers all the same, so freezing them saves no activation memory. Turn "
     "requires_grad off, and freeze from the input on",
     "dead_thaw": "These layers are trainable, and no param_group holds them: they get gradients and never move. Call "
     "optimizer.add_param_group when they thaw",
-    "thaw_jump": "The first step after the thaw was far larger than a first step of a fresh optimizer. Thaw with "
-    "reset_state, or lower the learning rate for the first steps",
+    "thaw_jump": "The first step after the thaw was far larger than a usual one",
 }
-"""One sentence on what happened and why, and one with the cure, for each kind."""
+"""What happened and why, and the cure, for each kind; a jump is told with its size and one of the cures below."""
+
+_RESET = "Thaw with reset_state, or lower the learning rate for the first steps"
+_WARM_UP = (
+    "A fresh optimizer goes about as far, or further, so reset_state does not help: warm the learning rate up after "
+    "the thaw"
+)
 
 
 @dataclass(frozen=True)
@@ -54,31 +58,6 @@ class SideEffect:
     text: str
 
 
-@dataclass(frozen=True)
-class ThawReport:
-    """The first step of a layer after it thawed.
-
-    Attributes
-    ----------
-    step, layer
-        Which step that was, and the layer's path.
-    largest_update
-        The largest change of one element.
-    lr
-        The learning rate of the layer's group in that step.
-    over_lr, over_fresh
-        `largest_update` as a multiple of `lr`, and of the largest change that a fresh optimizer would have made with
-        the same gradient; None where that is zero.
-    """
-
-    step: int
-    layer: str
-    largest_update: float
-    lr: float
-    over_lr: float | None
-    over_fresh: float | None
-
-
 class SideEffectWatch:
     """Collects side effects; the freezer calls its moments in the order of the methods below."""
 
@@ -86,13 +65,20 @@ class SideEffectWatch:
         self._context = context
         self._clipping = clipping
         self._found: dict[str, dict[str, None]] = {kind: {} for kind in TEXTS}   # kind → layers, in order
-        self._looked_at: set[frozenset[str]] = {frozenset()}
+        self._task: str | None = None
+        self._looked_at: set[tuple[frozenset[str], str | None]] = set()
+        self._own_forward = with_own_forward(context.modules)
         self._structure: Structure | None = None
         self._suspects: list[Kept] = []
         self._evolved: set[str] = set()          # layers whose optimizer state changed since they froze
         self._thawed: dict[str, bool] = {}       # layers before their first step → did their state change meanwhile
         self._first_steps: dict[str, list[tuple[nn.Parameter, Suspect]]] = {}
         self._thaws: dict[str, list[ThawReport]] = {}
+        self._jumps: dict[str, ThawReport] = {}   # layer → its largest jump
+
+    def begin_step(self, task: str | None) -> None:
+        """Note which task the step belongs to: other layers may run in another one."""
+        self._task = task
 
     def frozen(self, modules: frozenset[str]) -> None:
         """Note layers that freeze now."""
@@ -105,10 +91,11 @@ class SideEffectWatch:
         self._thawed |= {path: path in self._evolved for path, _ in self._parameters(modules)}
 
     def before_forward(self) -> None:
-        """Listen to the forward in the first step of each set of frozen modules."""
-        if self._context.frozen not in self._looked_at:
-            self._looked_at.add(self._context.frozen)
-            self._structure = Structure(self._context)
+        """Listen to the forward in the first step of each set of frozen modules and each task."""
+        situation = self._context.frozen, self._task
+        if self._context.frozen and situation not in self._looked_at:
+            self._looked_at.add(situation)
+            self._structure = Structure(self._context, self._own_forward)
 
     def after_backward(self, had_gradient: Collection[int], fresh: set[int]) -> None:
         """Look at the gradients that clipping and the optimizer are going to see.
@@ -153,8 +140,13 @@ class SideEffectWatch:
             reports = self._thaws.setdefault(path, [])
             if len(reports) < _KEPT_THAWS or report.largest_update > max(r.largest_update for r in reports):
                 reports.append(report)
-            if self._thawed.pop(path) and report.over_fresh is not None and report.over_fresh > JUMP:
+            went_on = not self._thawed.pop(path) and all(suspect.state for _, suspect in moved)
+            times = times_too_far(report, self._optimizer)
+            if times > JUMP and not went_on:   # what a layer had before the freeze is its own, however far it goes
                 self._found["thaw_jump"][path] = None
+                before = self._jumps.get(path)
+                if before is None or times > times_too_far(before, self._optimizer):
+                    self._jumps[path] = report
         self._first_steps = {}
 
     def side_effects(self) -> tuple[SideEffect, ...]:
@@ -167,11 +159,18 @@ class SideEffectWatch:
         """Return the first step of each layer after each thaw, by step; of many thaws the first and the largest."""
         return tuple(sorted((r for reports in self._thaws.values() for r in reports), key=lambda r: r.step))
 
+    @property
+    def _optimizer(self) -> str:
+        return type(self._context.optimizer).__name__
+
     def _text(self, kind: str) -> str:
         if kind != "thaw_jump":
             return f"{TEXTS[kind]}."
-        jumps = [r.over_fresh for path in self._found[kind] for r in self._thaws[path] if r.over_fresh is not None]
-        return f"{TEXTS[kind]}; the largest was {max(jumps):.1f} times as large."
+        largest = max(self._jumps.values(), key=lambda report: times_too_far(report, self._optimizer))
+        times = f"{times_too_far(largest, self._optimizer):.1f} times"
+        size = f"{times} the learning rate" if steps_are_of_lr(self._optimizer) else f"{times} a fresh optimizer's"
+        cure = _RESET if reset_helps(largest.over_fresh) else _WARM_UP
+        return f"{TEXTS[kind]}: the largest was {size}. {cure}."
 
     def _parameters(self, modules: Collection[str]) -> Iterable[tuple[str, nn.Parameter]]:
         """Yield layer and parameter in the model's order: a set's own order is another in every process."""
@@ -189,9 +188,11 @@ class SideEffectWatch:
             cut = any(id(p) in structure.cut_off for p in own)
             if cut and path not in frozen and not any(id(p) in fresh for p in own):
                 self._found["upstream_cut"][path] = None
-        ran_frozen = [path for path in structure.recorded if path in frozen]
-        if ran_frozen and all(structure.recorded[path] for path in ran_frozen):
-            self._found["no_saving"] |= dict.fromkeys(ran_frozen)
+        # of a block that is frozen in part, its own tensors alone, the output is recorded for what lies in it
+        whole = {id(module) for module in self._context.wholly_frozen()}
+        for path, recorded in structure.recorded.items():
+            if recorded and id(self._context.modules[path]) in whole:
+                self._found["no_saving"][path] = None
 
     def _look_for_dead(self, dead: Collection[int]) -> None:
         """Note who owns these parameters, which learn and are in no group, unless a frozen layer does.
@@ -232,3 +233,6 @@ def _state_changed(before: dict[str, Any], after: dict[str, Any]) -> bool:
     pairs = [(value, after[key]) for key, value in before.items() if isinstance(value, torch.Tensor)]
     numbers = any(value != after[key] for key, value in before.items() if not isinstance(value, torch.Tensor))
     return numbers or any(differ(pairs) if pairs else [])
+
+
+__all__ = ["JUMP", "TEXTS", "SideEffect", "SideEffectWatch", "ThawReport"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -18,21 +18,28 @@ class Structure:
     Attributes
     ----------
     recorded
-        Layers that ran, in order → whether autograd recorded them.
+        Layers with parameters that ran, in order → whether autograd recorded them.
     cut_off
         Identities of the parameters in front of a frozen module that took an input from the graph and gave an output
-        outside of it, although its own parameters have their flags on: nothing but the freeze cut there.
+        outside of it, cut there by what the freeze put around its forward or behind it. A module that cuts in its own
+        forward does so with or without the freeze.
     """
 
-    def __init__(self, context: FreezeContext) -> None:
+    def __init__(self, context: FreezeContext, own_forward: frozenset[str]) -> None:
+        """Listen; `own_forward` are the modules that had a forward of their own before anything was frozen."""
         self.recorded: dict[str, bool] = {}
         self.cut_off: set[int] = set()
+        self._own_forward = own_forward
         self._inputs: dict[str, list[torch.Tensor]] = {}
+        self._left_forward: set[str] = set()   # modules whose forward gave something of the graph
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         for path, module in context.modules.items():
-            if path in context.frozen or module._parameters:
+            is_frozen = path in context.frozen
+            if is_frozen or module._parameters:
                 self._hooks.append(module.register_forward_pre_hook(self._on_begin(path), with_kwargs=True))
-                self._hooks.append(module.register_forward_hook(self._on_end(path, path in context.frozen)))
+                self._hooks.append(module.register_forward_hook(self._on_end(path, is_frozen)))
+            if is_frozen:   # before any other hook has changed the output
+                self._hooks.append(module.register_forward_hook(self._on_left(path), prepend=True))
 
     def close(self) -> None:
         """Stop listening."""
@@ -48,16 +55,30 @@ class Structure:
 
         return listen
 
+    def _on_left(self, path: str) -> Any:
+        def listen(module: nn.Module, args: Any, output: Any) -> None:
+            if _tracked(output):
+                self._left_forward.add(path)
+
+        return listen
+
     def _on_end(self, path: str, is_frozen: bool) -> Any:
         def listen(module: nn.Module, args: Any, output: Any) -> None:
             recorded = bool(_tracked(output))
-            if module._parameters:
+            if any(p is not None for p in module._parameters.values()):
                 self.recorded[path] = recorded
             inputs = self._inputs.pop(path, [])
-            if is_frozen and inputs and not recorded and any(p.requires_grad for p in module.parameters()):
+            wrapped = "forward" in vars(module) and path not in self._own_forward
+            if is_frozen and inputs and not recorded and (wrapped or path in self._left_forward):
                 self.cut_off |= _parameters_behind(inputs)
+            self._left_forward.discard(path)
 
         return listen
+
+
+def with_own_forward(modules: Mapping[str, nn.Module]) -> frozenset[str]:
+    """Return the modules whose forward is not that of their class: what wraps a forward puts it there."""
+    return frozenset(path for path, module in modules.items() if "forward" in vars(module))
 
 
 def _tracked(values: Any) -> list[torch.Tensor]:
