@@ -37,12 +37,19 @@ class NormReport:
 
 
 class NormPolicy:
-    """Holds frozen norm and dropout modules in eval mode under the policy ``eval``; under ``leave`` does nothing."""
+    """Holds frozen norm and dropout modules in eval mode under the policy ``eval``; under ``leave`` does nothing.
+
+    What makes a weight, spectral norm for one, is no norm layer and keeps its mode, whichever way it is attached.
+    """
 
     def __init__(self, context: FreezeContext, policy: str) -> None:
         self._context = context
         self._active = policy == "eval"
-        self._candidates = {p: m for p, m in context.modules.items() if is_norm(m) or is_dropout(m)}
+        self._candidates = {
+            path: module
+            for path, module in context.modules.items()
+            if (is_norm(module) or is_dropout(module)) and not is_inside_parametrization(path)
+        }
 
     def apply(self) -> None:
         """Put every frozen norm and dropout module in eval mode; called before each forward, so train() undoes nothing.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -64,3 +66,15 @@ def test_spectral_norm_has_the_word_in_its_name_and_is_no_norm_layer() -> None:
     model = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)), nn.Linear(4, 2))
     wanted = plan([name for name, _ in model.named_modules() if name.startswith("0")])
     assert drive(model, torch.optim.SGD(model.parameters(), lr=0.1), wanted, INPUTS).norm_reports(STEPS) == ()
+
+
+@pytest.mark.parametrize("attach", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_the_policy_leaves_spectral_norm_in_its_mode_whichever_way_it_is_attached(attach: Any) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), attach(nn.Linear(4, 4)), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    wanted = plan([name for name, _ in model.named_modules() if name[:1] in ("1", "2")], norm="eval")
+    freezer = drive(model, torch.optim.SGD(model.parameters(), lr=0.01), wanted, INPUTS)
+    assert {name for name, module in model.named_modules() if not module.training} == {"2"}
+    moved = {v.name.rpartition(".")[2]: [c.cause for c in v.causes] for v in freezer.verdicts(STEPS) if v.moved}
+    vectors = {"_u", "_v"} if attach is nn.utils.parametrizations.spectral_norm else {"weight_u", "weight_v"}
+    assert moved == {key: ["forward_write"] for key in vectors}
