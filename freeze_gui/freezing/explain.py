@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from freeze_gui.freezing.explained_causes import CAUSES
-from freeze_gui.freezing.explained_effects import EFFECTS
+from freeze_gui.freezing.explained_effects import EFFECTS, FRESH_JUMP
 from freeze_gui.freezing.explained_warnings import WARNINGS
 from freeze_gui.freezing.explanation import Explanation
+from freeze_gui.freezing.thaw_jumps import ThawReport, reset_helps, steps_are_of_lr, times_too_far
 
 if TYPE_CHECKING:
-    from freeze_gui.freezing.side_effects import ThawReport
     from freeze_gui.freezing.verdict import TensorVerdict
 
 EXPLANATIONS: dict[str, Explanation] = {**WARNINGS, **EFFECTS, **CAUSES}
@@ -39,8 +39,8 @@ class Case:
     first_step, steps, largest
         The first step at which it moved a tensor, the number of such steps, and the largest change of an element; None
         and 0 where that is not known.
-    times_fresh
-        The first update after a thaw as a multiple of a fresh optimizer's.
+    times_fresh, times_lr
+        The first update after a thaw as a multiple of a fresh optimizer's, and of the learning rate.
     """
 
     layers: tuple[str, ...] = ()
@@ -49,12 +49,16 @@ class Case:
     steps: int = 0
     largest: float | None = None
     times_fresh: float | None = None
+    times_lr: float | None = None
 
 
 def explain(kind: str, case: Case | None = None) -> Explanation | None:
     """Return the explanation of `kind` with what is known of the case filled in; None for an unknown kind."""
+    case = case or Case()
     text = EXPLANATIONS.get(kind)
-    return None if text is None else text.filled(_words(case or Case()))
+    if kind == "thaw_jump" and case.times_lr is not None and not reset_helps(case.times_fresh):
+        text = FRESH_JUMP
+    return None if text is None else text.filled(_words(case))
 
 
 def case_of_cause(cause: str, tensors: Iterable[TensorVerdict], optimizer: str) -> Case:
@@ -79,12 +83,17 @@ def case_of_cause(cause: str, tensors: Iterable[TensorVerdict], optimizer: str) 
 
 def case_of_effect(layers: Sequence[str], thaws: Iterable[ThawReport], optimizer: str) -> Case:
     """Return what is known of a side effect on `layers`."""
-    jumps = [thaw for thaw in thaws if thaw.layer in layers and thaw.over_fresh is not None]
-    highest = max(jumps, key=lambda thaw: thaw.over_fresh or 0.0, default=None)
+    jumps = [thaw for thaw in thaws if thaw.layer in layers and times_too_far(thaw, optimizer)]
+    highest = max(jumps, key=lambda thaw: times_too_far(thaw, optimizer), default=None)
     if highest is None:
         return Case(tuple(layers), optimizer)
     return Case(
-        tuple(layers), optimizer, highest.step, largest=highest.largest_update, times_fresh=highest.over_fresh
+        tuple(layers),
+        optimizer,
+        highest.step,
+        largest=highest.largest_update,
+        times_fresh=highest.over_fresh,
+        times_lr=highest.over_lr,
     )
 
 
@@ -112,7 +121,9 @@ def _words(case: Case) -> dict[str, str]:
         size = "" if case.largest is None else f", by up to {short_number(case.largest)} in one element and step"
         moved = f"This happened in {case.steps:,} step{'s' * (case.steps != 1)}{size}."
     jump = ""
-    if case.times_fresh is not None:
+    if case.times_lr is not None and steps_are_of_lr(case.optimizer):
+        jump = f"Here the first update was {short_number(case.times_lr)} times the learning rate."
+    elif case.times_fresh is not None:
         jump = f"Here the first update was {short_number(case.times_fresh)} times that of a fresh optimizer."
     return {
         "layers": layer_names(case.layers),

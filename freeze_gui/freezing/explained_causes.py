@@ -14,7 +14,7 @@ CAUSES: dict[str, Explanation] = {
     "gradient": Explanation(
         "a fresh gradient",
         "{At}, backward() writes a new gradient (for each weight, how the loss would change with it) for {layers}, "
-        "and {optimizer} takes its step with it. The layer trains on as if nobody had frozen it. {moved}",
+        "and {optimizer} takes its step with it. Such a step trains the layer like any other. {moved}",
         "optimizer.step() asks two things of a weight: is it in one of my groups, and is there something in its "
         ".grad. It reads neither requires_grad nor whether the layer is in eval mode. So eval() does not stop it, a "
         "flag that is turned off between backward() and step() comes one step late, and a learning rate of 0 lasts "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freeze_gui.freezing.explanation import AT_FREEZE, AT_THAW, IN_STEP, Explanation
+from freeze_gui.freezing.explanation import AT_FREEZE, AT_THAW, BEFORE_FORWARD, IN_STEP, Explanation
 
 EFFECTS: dict[str, Explanation] = {
     "upstream_cut": Explanation(
@@ -23,8 +23,9 @@ loss.backward()                                # reaches what lies in front of t
     ),
     "state_evolving": Explanation(
         "the optimizer's memory goes on",
-        "The weights of {layers} hold or are put back, and meanwhile {optimizer} updates what it remembers of them: "
-        "step count, averages of gradients. After a thaw it goes on from a memory of steps that were never taken.",
+        "Whether or not the weights of {layers} move, {optimizer} goes on updating what it remembers of them: step "
+        "count, averages of gradients. After a thaw it goes on from that memory and not from the one that it had when "
+        "the layer froze.",
         "The optimizer updates its state for every weight that has a gradient, a zero one too. It cannot see that the "
         "weight is copied back afterwards or that its learning rate is 0.",
         "Give it no gradient while the layer is frozen (method grad_none or requires_grad), or thaw with reset_state.",
@@ -55,7 +56,8 @@ optimizer.step()""",
     "gradients_accumulate": Explanation(
         "gradients pile up",
         "backward() goes on computing gradients for {layers}, and nobody clears them: each step adds to the sum. It "
-        "costs time and memory, it counts in clipping, and the whole sum is applied at once if the layer thaws.",
+        "costs time and memory, and it counts in clipping. A thaw at the top of a step is followed by zero_grad(), "
+        "which clears the sum; without zero_grad(), or if the layer thaws after it, the whole sum is applied at once.",
         "optimizer.zero_grad() clears only the tensors in its own groups. A layer that was left out of the optimizer, "
         "with requires_grad still on, gets gradients in every step and is never cleared.",
         "Turn requires_grad off as well, or clear with model.zero_grad().",
@@ -109,3 +111,21 @@ for parameter in layer.parameters():
     optimizer.state.pop(parameter, None)   # its next step is a first step""",
     ),
 }
+
+FRESH_JUMP = Explanation(
+    "a leap at the thaw",
+    "{AtThaw}, {optimizer} moves {layers} much further than the learning rate says. {jump} A fresh optimizer "
+    "goes about as far, or further.",
+    "RMSprop, for one, divides a gradient by the root of an average of its squares. That average begins at zero, and "
+    "zeros that come while the layer is frozen let it fade to zero again. The first new gradient fills it by a "
+    "hundredth, the root of which is a tenth: the step is ten times the learning rate. Adam corrects for the empty "
+    "beginning, RMSprop does not.",
+    "A reset of the state does not help, for this is how a fresh one begins: warm the learning rate up after the thaw.",
+    BEFORE_FORWARD,
+    """\
+thaw, rate = 100, 0.1              # the step of the thaw, and the usual learning rate
+share = min(1.0, (step - thaw + 1) / 100) if step >= thaw else 1.0
+for group in optimizer.param_groups:
+    group["lr"] = rate * share     # a hundredth at first, all of it after a hundred steps""",
+)
+"""A jump of a layer whose state is empty: a reset of the state, the cure for other jumps, does nothing for it."""

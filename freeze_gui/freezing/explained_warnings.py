@@ -12,8 +12,8 @@ for parameter in layer.parameters():
 WARNINGS: dict[str, Explanation] = {
     "frozen_in_the_middle": Explanation(
         "frozen in the middle",
-        "{layers}: frozen, with layers that train in front. The layer holds, but the freeze saves no activation "
-        "memory and only a part of the computation.",
+        "{layers}: frozen, with layers that train in front. Such a freeze saves no activation memory "
+        "and only a part of the computation.",
         "Gradients for the layers in front have to pass through the frozen one, so its forward is recorded and its "
         "backward is computed; only the gradients of its own weights are left out. A freeze that begins at the input "
         "needs no backward there at all.",
@@ -40,8 +40,9 @@ for part in model.children():      # from the input on, as far as the layer
         "gradients will pile up",
         "{layers}: left out of the optimizer, with requires_grad still on. Gradients are computed in every step and "
         "nobody clears them.",
-        "optimizer.zero_grad() clears the tensors in its own groups only. What is left out of them keeps adding up, "
-        "counts in clipping, and is applied as one huge step if the layer is given back to the optimizer.",
+        "optimizer.zero_grad() clears the tensors in its own groups only. What is left out of them keeps adding up "
+        "and counts in clipping. If the layer is given back to the optimizer and zero_grad() runs next, the sum is "
+        "cleared; if step() comes first, or nobody calls zero_grad(), the whole sum is applied as one huge step.",
         "Turn requires_grad off as well.",
         AT_FREEZE,
         _FLAGS_OFF.format(comment="and nothing is added any more"),
@@ -88,12 +89,16 @@ head.weight = torch.nn.Parameter(layer.weight.detach().clone())   # no longer ti
         "weight_norm computes it from a length and a direction; spectral_norm divides it by an estimate that improves "
         "with each forward in training mode, with all parameters frozen. A freeze must hold everything that goes into "
         "the computation.",
-        "Freeze the layer as a whole and put it in eval mode, or turn the weight into an ordinary one.",
-        AT_FREEZE,
+        "Freeze the layer as a whole and put it in eval mode after every model.train(). Or make the weight an ordinary "
+        "one before freezing: remove_parametrizations, and for the older hooks remove_spectral_norm or "
+        "remove_weight_norm.",
+        BEFORE_FORWARD,
         """\
-torch.nn.utils.parametrize.remove_parametrizations(layer, "weight")
-for parameter in layer.parameters():
-    parameter.requires_grad_(False)   # the weight is an ordinary tensor now""",
+model.train()
+layer.eval()                          # spectral_norm rests in eval mode, of either kind
+for parameter in layer.parameters():  # everything that goes into the weight
+    parameter.requires_grad_(False)
+    parameter.grad = None""",
     ),
     "clipping_sees_frozen": Explanation(
         "clipping will see frozen gradients",
@@ -105,7 +110,8 @@ for parameter in layer.parameters():
         IN_STEP,
         """\
 loss.backward()
-trainable = [p for p in model.parameters() if p not in set(layer.parameters())]
+frozen = set(layer.parameters())
+trainable = [p for p in model.parameters() if p not in frozen]
 torch.nn.utils.clip_grad_norm_(trainable, 1.0)
 optimizer.step()""",
     ),

@@ -266,19 +266,20 @@ def tied_tensors(cure: Cure) -> bool:
     return torch.equal(before, script.head.weight)
 
 
-def parametrized(cure: Cure) -> bool:
-    script = Script(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)))
+def parametrized(cure: Cure, make: Callable[[nn.Module], nn.Module] = nn.utils.parametrizations.spectral_norm) -> bool:
+    script = Script(make(nn.Linear(4, 4)))
     script.flags_off()
-    script.run(cure or "")
 
     def weight() -> Tensor:
+        mode = script.layer.training
         script.layer.eval()   # to look at it without moving it
+        script.layer(torch.zeros(1, 4))
         value: Tensor = script.layer.weight.detach().clone()
-        script.layer.train()
+        script.layer.train(mode)
         return value
 
     before = weight()
-    script.train()
+    script.train(first=cure or "model.train()")
     return not torch.equal(before, weight())
 
 
@@ -378,6 +379,17 @@ TROUBLES["frozen_in_the_middle"] = no_saving
 def test_without_the_cure_the_trouble_is_there_and_with_it_it_is_gone(kind: str) -> None:
     assert TROUBLES[kind](None)
     assert not TROUBLES[kind](EXPLANATIONS[kind].code)
+
+
+def test_the_cure_of_a_computed_weight_holds_the_older_kind_of_spectral_norm_too() -> None:
+    assert parametrized(None, nn.utils.spectral_norm)
+    assert not parametrized(EXPLANATIONS["parametrized"].code, nn.utils.spectral_norm)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.parametrize("make", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+def test_the_cure_of_a_computed_weight_runs_and_holds_where_it_is_a_weight_norm(make: Any) -> None:
+    assert not parametrized(EXPLANATIONS["parametrized"].code, make)
 
 
 @pytest.mark.parametrize("cured", [False, True])
