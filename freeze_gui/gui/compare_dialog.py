@@ -39,6 +39,12 @@ _BESIDE = (
 )
 
 
+_TURNS_TIP = (
+    "All runs take turns, so that their times are measured under the same conditions; all models are in memory at "
+    "once. Otherwise one run follows the other"
+)
+
+
 class CompareDialog(QDialog):
     """Methods with ticks and presets, and what else may vary; what is not ticked is as the form says.
 
@@ -53,11 +59,11 @@ class CompareDialog(QDialog):
 
     Signals
     -------
-    comparison_chosen(object)
+    comparison_chosen(object, bool)
         The `Axes` of the comparison.
     """
 
-    comparison_chosen = Signal(object)
+    comparison_chosen = Signal(object, bool)
 
     def __init__(
         self,
@@ -77,7 +83,7 @@ class CompareDialog(QDialog):
         self.zero_grad_boxes: dict[str, QCheckBox] = {}
         self.norm_boxes: dict[str, QCheckBox] = {}
         self.beside_boxes: dict[str, QCheckBox] = {}
-        heading = QLabel("Every run starts with the same weights, seed and batches; they go one after another.", self)
+        heading = QLabel("Every run starts with the same weights and seed, and sees the same batches.", self)
         rule = QFrame(self)
         rule.setFrameShape(QFrame.Shape.HLine)
         layout = QVBoxLayout(self)
@@ -164,7 +170,7 @@ class CompareDialog(QDialog):
             return
         axes = self.axes()
         super().accept()
-        self.comparison_chosen.emit(axes)
+        self.comparison_chosen.emit(axes, self.turns_box.isChecked())
 
     # ------------------------------------------------------------------------------------------------- set-up
 
@@ -196,11 +202,13 @@ class CompareDialog(QDialog):
         self.zero_grad_boxes = {name: self._box(name, f"zero_grad_{name}", tip) for name, tip in ZERO_GRAD_TIPS}
         self.norm_boxes = {name: self._box(name, f"norm_{name}", tip) for name, tip in NORM_TIPS}
         self.beside_boxes = {name: self._box(text, f"beside_{name}", tip) for name, text, tip in _BESIDE}
+        self.turns_box = self._box("in turns of ten steps", "in_turns", _TURNS_TIP)
         rows: tuple[tuple[str, Sequence[QWidget]], ...] = (
             ("Optimizer", [widget for pair in self.optimizer_boxes.values() for widget in pair]),
             ("zero_grad", list(self.zero_grad_boxes.values())),
             ("Norm layers", list(self.norm_boxes.values())),
             ("Set against", list(self.beside_boxes.values())),
+            ("Order", [self.turns_box]),
         )
         lines = QGridLayout()
         lines.setHorizontalSpacing(16)

@@ -107,9 +107,12 @@ class RunController(QObject):
         """Start a run; False when one is going on already."""
         return self._start([config], [label], comparing=False)
 
-    def compare(self, configs: Sequence[RunConfig], labels: Sequence[str] | None = None) -> bool:
-        """Start runs one after another, each from the same start; False when a run is going on already."""
-        return bool(configs) and self._start(configs, labels or [None] * len(configs), comparing=True)
+    def compare(
+        self, configs: Sequence[RunConfig], labels: Sequence[str] | None = None, *, in_turns: bool = False
+    ) -> bool:
+        """Start runs from one start, one after another or in turns of a few steps; False when a run is going on."""
+        named: Sequence[str | None] = labels or [None] * len(configs)
+        return bool(configs) and self._start(configs, named, comparing=True, in_turns=in_turns)
 
     def submit_plan(self, plan: FreezePlan) -> None:
         """Ask the run that is going on to freeze by another plan from its next step on."""
@@ -157,7 +160,14 @@ class RunController(QObject):
         for job in self._saving:
             job.wait()
 
-    def _start(self, configs: Sequence[RunConfig], labels: Sequence[str | None], *, comparing: bool) -> bool:
+    def _start(
+        self,
+        configs: Sequence[RunConfig],
+        labels: Sequence[str | None],
+        *,
+        comparing: bool,
+        in_turns: bool = False,
+    ) -> bool:
         if self._thread is not None or self._closed:
             return False
         self.control = RunControl()
@@ -167,7 +177,7 @@ class RunController(QObject):
         self._thread = QThread(self)
         self._thread.setObjectName("freeze-gui training")
         self._keeper, self._kept_count, self._said_error = RunKeeper() if self.keeps_runs else None, 0, None
-        self._worker = _Worker(self.recorders, self.control, comparing, self._keeper)
+        self._worker = _Worker(self.recorders, self.control, comparing, in_turns, self._keeper)
         self._worker.moveToThread(self._thread)
         self._thread.started.connect(self._worker.work)
         self._worker.ended.connect(self._on_ended)
@@ -265,12 +275,18 @@ class _Worker(QObject):
     ended = Signal()
 
     def __init__(
-        self, recorders: Sequence[RunRecorder], control: RunControl, comparing: bool, keeper: RunKeeper | None
+        self,
+        recorders: Sequence[RunRecorder],
+        control: RunControl,
+        comparing: bool,
+        in_turns: bool,
+        keeper: RunKeeper | None,
     ) -> None:
         super().__init__()   # no parent: it moves to another thread
         self.summary: dict[str, Any] = {}
         self._keeper = keeper
-        self._recorders, self._control, self._comparing = recorders, control, comparing
+        self._recorders, self._control = recorders, control
+        self._comparing, self._in_turns = comparing, in_turns
 
     @Slot()
     def work(self) -> None:
@@ -285,7 +301,10 @@ class _Worker(QObject):
         finally:
             try:
                 first = self._recorders[0]
-                self.summary = comparison_summary(self._recorders) if self._comparing else first.summary()
+                if self._comparing:
+                    self.summary = comparison_summary(self._recorders, self._in_turns)
+                else:
+                    self.summary = first.summary()
             finally:
                 self.ended.emit()
 
@@ -298,7 +317,7 @@ class _Worker(QObject):
         configs = [recorder.config for recorder in self._recorders]
         if len(configs) == 1:
             return ((0, event) for event in Trainer(configs[0], self._control).events())
-        return compare_events(configs, self._control)
+        return compare_events(configs, self._control, self._in_turns)
 
 
 def leave_a_core_to_the_window() -> None:

@@ -57,7 +57,7 @@ class Workbench(QObject):
         self.desk = ModelDesk(window, settings)
         self.controller = RunController(self)
         self._run_when_open = self._compared = self._plan_waits = self._pair_selected = False
-        self._axes = DEFAULT
+        self._axes, self._in_turns = DEFAULT, False
         self._comparing_now: RunRecorder | None = None
         self._connect()
 
@@ -76,16 +76,17 @@ class Workbench(QObject):
             return
         steps, step_s = known_steps(config, self.runs), known_step_s(config, self.runs)
         dialog = CompareDialog(config, self._axes, steps, step_s, self._window)
+        dialog.turns_box.setChecked(self._in_turns)
         dialog.comparison_chosen.connect(self.compare)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    @Slot(object)
-    def compare(self, axes: Axes) -> None:
-        """Run what these axes make, one after another from the same start."""
+    @Slot(object, bool)
+    def compare(self, axes: Axes, in_turns: bool = False) -> None:
+        """Run what these axes make from the same start, one after another or in turns."""
         config = self._checked_config()
         if config is not None:
-            self._axes = axes
+            self._axes, self._in_turns = axes, in_turns
             self.desk.with_trust(config, self._start_comparison)
 
     @Slot(object)
@@ -303,11 +304,12 @@ class Workbench(QObject):
 
     def _start_comparison(self) -> None:
         runs = grid(self.desk.config(), self._axes)
-        self.compare_runs([run.config for run in runs], [run.label for run in runs])
+        self.compare_runs([run.config for run in runs], [run.label for run in runs], in_turns=self._in_turns)
 
-    def compare_runs(self, configs: list[RunConfig], labels: list[str]) -> None:
-        """Run these one after another; labels that are there already get a number."""
-        self.controller.compare(configs, unique_labels(labels, [run.label for run in self.runs]))
+    def compare_runs(self, configs: list[RunConfig], labels: list[str], *, in_turns: bool = False) -> None:
+        """Run these from one start; labels that are there already get a number."""
+        unique = unique_labels(labels, [run.label for run in self.runs])
+        self.controller.compare(configs, unique, in_turns=in_turns)
 
     def _add_runs(self, recorders: list[RunRecorder]) -> None:
         self.runs += recorders

@@ -30,7 +30,9 @@ def runs_in_a_folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def make_window(qtbot: QtBot, tmp_path: Path, runs_in_a_folder_of_the_test: Path) -> Iterator[Callable[..., MainWindow]]:
+def make_window(
+    qtbot: QtBot, tmp_path: Path, runs_in_a_folder_of_the_test: Path
+) -> Iterator[Callable[..., MainWindow]]:
     """Make windows with settings of their own; all are closed after the test."""
     made: list[MainWindow] = []
 

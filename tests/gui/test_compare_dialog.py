@@ -86,3 +86,11 @@ def test_what_was_compared_last_is_ticked_again(qtbot: QtBot) -> None:
     again = dialog.axes()
     assert (again.methods, again.zero_grad, again.norm) == (["detach"], ["never"], ["eval"])
     assert again.optimizers == [OptimizerChoice("SGD", {"lr": 0.25})] and again.reference and again.ideal
+
+
+def test_turns_are_passed_on(qtbot: QtBot) -> None:
+    dialog = opened(qtbot)
+    box(dialog, "in_turns").setChecked(True)
+    with qtbot.waitSignal(dialog.comparison_chosen) as chosen:
+        dialog.accept()
+    assert chosen.args[1] is True

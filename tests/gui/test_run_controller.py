@@ -129,6 +129,19 @@ def test_stopping_a_comparison_ends_every_run(qtbot: QtBot) -> None:
     controller.close()
 
 
+def test_runs_in_turns_come_to_what_they_come_to_one_after_another(qtbot: QtBot) -> None:
+    controller = RunController()
+    summaries = []
+    for in_turns in (False, True):
+        with qtbot.waitSignal(controller.comparison_ended, timeout=RUN_MS) as ended:
+            controller.compare([config(), config().with_method("grad_zero")], in_turns=in_turns)
+        summaries.append(ended.args[0])
+    assert [summary["interleaved"] for summary in summaries] == [False, True]
+    losses = [[run["summary"]["loss"] for run in summary["runs"]] for summary in summaries]
+    assert losses[0] == losses[1]
+    controller.close()
+
+
 def test_one_core_is_left_to_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     controller = RunController()
