@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
     script = commands.add_parser("script", help="the run as a standalone PyTorch script")
     script.add_argument("config", metavar="CONFIG", help=config_help)
-    script.add_argument("--output", metavar="FILE.py", help="write it here, with its weights beside it; default: stdout")
+    script.add_argument("--output", metavar="FILE.py", help="where to write it, weights beside it; default: stdout")
     script.set_defaults(command=_script)
 
     scenarios = commands.add_parser("scenarios", help="the scenarios that ship with the program")
