@@ -90,11 +90,11 @@ def test_an_effective_weight_moves_in_the_steps_in_which_a_plain_forward_compute
     assert verdict.moved_steps > 1
 
 
-def test_the_vectors_of_spectral_norm_rest_under_the_policy_eval() -> None:
+def test_the_policy_eval_is_for_norm_layers_and_spectral_norm_goes_on_under_it() -> None:
     model = made("spectral norm")
     wanted = plan(all_of(model, "0"), norm="eval")
     (verdict,) = drive(model, torch.optim.Adam(model.parameters()), wanted, INPUTS).effective_weights(STEPS)
-    assert not verdict.moved
+    assert [cause.cause for cause in verdict.causes] == ["forward_write"]
 
 
 def test_a_weight_is_frozen_where_all_that_it_is_made_of_is() -> None:

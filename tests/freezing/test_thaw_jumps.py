@@ -32,12 +32,18 @@ class OneWeight(nn.Module):
 
 
 def thawed(
-    name: str, method: str, window: tuple[int, int], thaw: str = "keep_state", slope: float = 1.0, **hyper: Any
+    name: str,
+    method: str,
+    window: tuple[int, int],
+    thaw: str = "keep_state",
+    slope: float = 1.0,
+    zero_grad: str = "zero",
+    **hyper: Any,
 ) -> tuple[Freezer, ThawReport]:
     model = OneWeight(slope)
     optimizer = getattr(torch.optim, name)(model.parameters(), lr=LR, **hyper)
     wanted = plan(["held"], *window, method=method, thaw=thaw)
-    freezer = drive(model, optimizer, wanted, torch.ones(1, 1), steps=window[1] + 1, zero_grad="zero")
+    freezer = drive(model, optimizer, wanted, torch.ones(1, 1), steps=window[1] + 1, zero_grad=zero_grad)
     (report,) = (r for r in freezer.thaws() if r.layer == "held")
     return freezer, report
 
@@ -96,6 +102,14 @@ def test_plain_sgd_moves_by_the_gradient_and_a_large_one_is_no_leap() -> None:
     assert "thaw_jump" not in effects(freezer)
 
 
+@pytest.mark.parametrize(("zero_grad", "applied"), [("none", 1), ("zero", 1), ("never", 6)])
+def test_the_sum_of_an_excluded_layers_gradients_is_applied_where_nothing_clears_it_after_the_thaw(
+    zero_grad: str, applied: int
+) -> None:
+    _, report = thawed("SGD", "exclude", (0, 5), zero_grad=zero_grad)   # a gradient of 1 in each of six steps
+    assert report.over_lr == pytest.approx(applied, rel=1e-3)
+
+
 def test_kept_up_momentum_is_told_in_steps_of_a_fresh_optimizer_and_cured_by_a_reset() -> None:
     freezer, report = thawed("SGD", "restore", (0, 20), momentum=0.9)
     assert report.over_fresh == pytest.approx((1 - 0.9**21) / 0.1, rel=1e-4)
@@ -128,6 +142,8 @@ def test_the_explanation_gives_the_cure_that_helps() -> None:
     assert "10 times the learning rate" in fresh.happened
     assert "At step 9" in fresh.happened
     assert fresh.code == FRESH_JUMP.code
+    assert not set("{}") & set(fresh.happened + fresh.why + fresh.cure)
+    assert "  " not in fresh.happened + fresh.why + fresh.cure
     assert "3 times the learning rate" in kept.happened
     assert "reset_state" in kept.cure
 
