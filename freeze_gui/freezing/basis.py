@@ -26,7 +26,8 @@ class TensorForecast:
     causes
         What will move it; none when it will hold.
     unsure
-        What may move it: its true gradient is zero, or its decay as small as a rounding, so that the last bit decides.
+        What may move it: its true gradient is zero, or its step as small as a rounding, so that the last bit decides;
+        or nobody could try which layers a step runs.
     leaves_gradient
         Whether a gradient that is not zero is in place when clipping looks at it.
     state_evolves
@@ -56,6 +57,8 @@ class Basis:
         The tasks of the batches of one epoch, in turn; (None,) without tasks.
     reaches
         (frozen modules, task) → what a backward reaches; a pair that is not there could not be tried.
+    all_run
+        Whether every layer counts as running in a step that could not be tried; else what depends on it is unsure.
     held_until
         First step at which a learning rate of 0 is one no more, because the scheduler overwrites it; None for never.
     lr_is_zero
@@ -72,6 +75,7 @@ class Basis:
     reaches: Mapping[tuple[frozenset[str], str | None], Reach] = field(default_factory=dict)
     held_until: int | None = None
     lr_is_zero: bool = False
+    all_run: bool = True
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+_NORMALISED = ("Adam", "AdamW", "NAdam", "Adamax", "RMSprop", "Rprop")
+"""Classes that divide the gradient by its own size from the first step on, or take its sign alone."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -27,6 +30,8 @@ class Rule:
         momentum can pile up; None where the decay is normalised with the gradient, so that it is as large as any step.
     lr
         The learning rate, None where it is not known or another at every step.
+    normalised
+        Whether a step is about as large as the learning rate, whatever the size of the gradient.
     """
 
     momentum: bool = False
@@ -36,6 +41,7 @@ class Rule:
     decay_share: float | None = None
     decay_gain: float = 1.0
     lr: float | None = None
+    normalised: bool = False
 
 
 def rule_of(optimizer: str, hyper: Mapping[str, Any]) -> Rule | None:
@@ -46,7 +52,8 @@ def rule_of(optimizer: str, hyper: Mapping[str, Any]) -> Rule | None:
     """
     lr, weight_decay = hyper.get("lr"), float(hyper.get("weight_decay") or 0.0)
     rule = _rule(optimizer, hyper, weight_decay, 0.0 if lr is None else float(lr))
-    return None if rule is None else replace(rule, lr=None if lr is None else float(lr))
+    known = None if lr is None else float(lr)
+    return None if rule is None else replace(rule, lr=known, normalised=optimizer in _NORMALISED)
 
 
 def _rule(optimizer: str, hyper: Mapping[str, Any], weight_decay: float, lr: float) -> Rule | None:
