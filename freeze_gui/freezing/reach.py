@@ -6,7 +6,7 @@ step's task passes by, and what the author detached are known as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import method_class
 from freeze_gui.freezing.norm_layers import NormPolicy
 from freeze_gui.models.loaded import LoadedModel
-from freeze_gui.models.shapes import sample_inputs
+from freeze_gui.models.shapes import Call, sample_calls
 from freeze_gui.models.trial import meta_twin, quiet_trial
 
 _BATCH = 2
@@ -48,8 +48,17 @@ class Reach:
     trains: bool
 
 
-def reach(loaded: LoadedModel, frozen: frozenset[str], method: str, norm: str, task: str | None) -> Reach | None:
+def reach(
+    loaded: LoadedModel,
+    frozen: frozenset[str],
+    method: str,
+    norm: str,
+    task: str | None,
+    calls: Sequence[Call] = (),
+) -> Reach | None:
     """Take one step's forward and backward with `frozen` frozen; the model is not touched.
+
+    The forward is called as in `calls`, one for each task, else as is guessed from the model.
 
     Returns
     -------
@@ -68,8 +77,7 @@ def reach(loaded: LoadedModel, frozen: frozenset[str], method: str, norm: str, t
                     method_class("requires_grad")(context).freeze(frozen)
                 NormPolicy(context, norm).apply()
             with _listening(twin) as (ran, in_training, shifted):
-                inputs = [(x, words) for x, words in sample_inputs(loaded, _BATCH) if words.get("task") == task]
-                outputs = [twin(x, **words) for x, words in inputs]
+                outputs = [call.of(twin) for call in calls or sample_calls(loaded, _BATCH) if call.task == task]
             if not outputs:
                 return None
             trains = outputs[0].requires_grad

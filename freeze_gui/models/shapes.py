@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -57,6 +58,25 @@ def sample_inputs(loaded: LoadedModel, batch_size: int) -> Iterator[tuple[Tensor
     elif loaded.input_shape is not None:
         dtype = torch.long if takes_tokens(loaded.module) else torch.float32
         yield torch.zeros(batch_size, *loaded.input_shape, dtype=dtype), {}
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a forward is called in a trial: its arguments, tensors without values, and the task that they belong to."""
+
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+    task: str | None = None
+
+    def of(self, module: nn.Module) -> Any:
+        """Call the forward of `module`."""
+        return module(*self.arguments, **self.named)
+
+
+def sample_calls(loaded: LoadedModel, batch_size: int) -> Iterator[Call]:
+    """Yield how the forward is called with `sample_inputs`, per task."""
+    for values, keywords in sample_inputs(loaded, batch_size):
+        yield Call((values,), dict(keywords), keywords.get("task"))
 
 
 def first_tensor(output: Any) -> Tensor | None:

@@ -6,6 +6,7 @@ gradients, of optimizer state and of what autograd saves are read off.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import method_class
 from freeze_gui.models.loaded import LoadedModel
-from freeze_gui.models.shapes import sample_inputs
+from freeze_gui.models.shapes import Call, sample_calls
 from freeze_gui.models.trial import meta_twin, quiet_trial
 from freeze_gui.training.config import OptimizerSettings
 from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
@@ -53,7 +54,12 @@ class CostForecast:
 
 
 def forecast_cost(
-    loaded: LoadedModel, modules: frozenset[str], method: str, optimizer: OptimizerSettings, batch_size: int
+    loaded: LoadedModel,
+    modules: frozenset[str],
+    method: str,
+    optimizer: OptimizerSettings,
+    batch_size: int,
+    calls: Sequence[Call] = (),
 ) -> CostForecast | None:
     """Forecast a step with `modules` frozen.
 
@@ -69,6 +75,8 @@ def forecast_cost(
         Its class and hyper-parameters decide the state.
     batch_size
         Samples in the step.
+    calls
+        How the step calls the forward, once for each task; empty where nobody knows, then a guess from the model.
 
     Returns
     -------
@@ -76,11 +84,11 @@ def forecast_cost(
         None where the step cannot be taken on the meta device: an unknown input, a forward that needs values, a freeze
         that leaves nothing to train.
     """
-    if loaded.input_shape is None and not loaded.tasks:
+    if loaded.input_shape is None and not loaded.tasks and not calls:
         return None
     try:
-        free = _step_cost(loaded, frozenset(), method, optimizer, batch_size)
-        frozen = _step_cost(loaded, modules, method, optimizer, batch_size) if modules else free
+        free = _step_cost(loaded, frozenset(), method, optimizer, batch_size, calls)
+        frozen = _step_cost(loaded, modules, method, optimizer, batch_size, calls) if modules else free
         return CostForecast(frozen, free)
     except Exception:   # a person's forward may raise anything without values; no forecast is an honest answer
         return None
@@ -97,7 +105,12 @@ class _NoModules:
 
 
 def _step_cost(
-    loaded: LoadedModel, modules: frozenset[str], method: str, settings: OptimizerSettings, batch_size: int
+    loaded: LoadedModel,
+    modules: frozenset[str],
+    method: str,
+    settings: OptimizerSettings,
+    batch_size: int,
+    calls: Sequence[Call],
 ) -> StepCost:
     with quiet_trial(), torch.enable_grad():
         twin = meta_twin(loaded.module).train()
@@ -111,7 +124,7 @@ def _step_cost(
         counter.mod_tracker = _NoModules()  # type: ignore[assignment]   # it asks for parents alone
         with torch.device("meta"), counter:
             with activations.counting():
-                outputs = [twin(values, **keywords) for values, keywords in sample_inputs(loaded, batch_size)]
+                outputs = [call.of(twin) for call in calls or sample_calls(loaded, batch_size)]
             for output in outputs:
                 output.sum().backward()
         gradients = gradient_bytes(twin)

@@ -95,7 +95,9 @@ class Loop:
             str(self._device),
             self._epoch_steps,
             environment(self._device),
-            forecast_run(self._config, self._loaded.model, self.freezer.plan, self._total_steps),
+            forecast_run(
+                self._config, self._loaded.model, self.freezer.plan, self._total_steps, data=self._loaded.data
+            ),
             self._states.names,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from freeze_gui.data.sources import LoadedData
 from freeze_gui.freezing.advice import Circumstances, ForecastWarning, advise
 from freeze_gui.freezing.basis import Basis, TensorForecast
 from freeze_gui.freezing.effective import effective_weights
@@ -14,10 +15,12 @@ from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.freezing.reach import Reach, reach
 from freeze_gui.freezing.rules import Rule, rule_of, with_cycled_momentum
 from freeze_gui.models.blocks import head
-from freeze_gui.models.layer_tree import build_tree
+from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.loaded import LoadedModel
+from freeze_gui.models.selection import select
 from freeze_gui.training.config import OptimizerSettings, RunConfig
 from freeze_gui.training.cost_forecast import CostForecast, forecast_cost
+from freeze_gui.training.data_ahead import DataAhead, look_ahead
 from freeze_gui.training.optimizers import hyper_parameters
 from freeze_gui.training.schedule import overwrites_zero
 
@@ -51,7 +54,12 @@ class RunForecast:
 
 
 def forecast_run(
-    config: RunConfig, loaded: LoadedModel, plan: FreezePlan, total_steps: int, with_cost: bool = True
+    config: RunConfig,
+    loaded: LoadedModel,
+    plan: FreezePlan,
+    total_steps: int,
+    with_cost: bool = True,
+    data: LoadedData | None = None,
 ) -> RunForecast:
     """Forecast a run.
 
@@ -67,14 +75,20 @@ def forecast_run(
         Length of the run; 0 where the data do not say, which counts as long.
     with_cost
         Whether to take a step on the meta device for FLOPs and memory.
+    data
+        The data, where they are loaded: what they bring is looked at if that changes nothing.
     """
     steps = total_steps or _UNKNOWN_LENGTH
     rule = _rule(config.optimizer)
-    basis = _basis(config, loaded, plan, rule or Rule(), steps)
+    ahead = None if data is None else look_ahead(data, config.train.accumulate)
+    basis = _basis(config, loaded, plan, rule or Rule(), steps, ahead)
     tensors = None if rule is None else forecast_steps(basis, steps)
     seen = _circumstances(config, loaded, basis, tensors, steps)
     most = max(seen.sets(), key=len, default=frozenset[str]())
-    cost = forecast_cost(loaded, most, plan.method, config.optimizer, config.data.batch_size) if with_cost else None
+    cost = None
+    if with_cost:
+        calls = () if ahead is None else ahead.calls
+        cost = forecast_cost(loaded, most, plan.method, config.optimizer, config.data.batch_size, calls)
     return RunForecast(tensors, advise(seen), cost, None if rule is None else basis)
 
 
@@ -88,7 +102,21 @@ def _rule(optimizer: OptimizerSettings) -> Rule | None:
     return rule
 
 
-def _basis(config: RunConfig, loaded: LoadedModel, plan: FreezePlan, rule: Rule, steps: int) -> Basis:
+def _turns(
+    config: RunConfig, loaded: LoadedModel, plan: FreezePlan, ahead: DataAhead | None
+) -> tuple[str | None, ...]:
+    """Return the tasks that come, in turn; where nobody knows, those of the plan and one that it does not name."""
+    if ahead is not None:
+        return ahead.turns
+    of_plan = tuple(dict.fromkeys(task for task, _ in plan.tasks))
+    says_nothing = (config.data.source or loaded.default_data).startswith("file:")
+    guessed = (*of_plan, None) if says_nothing and of_plan else (None,)
+    return loaded.tasks or guessed
+
+
+def _basis(
+    config: RunConfig, loaded: LoadedModel, plan: FreezePlan, rule: Rule, steps: int, ahead: DataAhead | None
+) -> Basis:
     scheduler = config.optimizer.scheduler
     held_until = None
     if overwrites_zero(scheduler):
@@ -100,13 +128,18 @@ def _basis(config: RunConfig, loaded: LoadedModel, plan: FreezePlan, rule: Rule,
         facts_of(loaded.module),
         tuple(path for path, _ in loaded.module.named_modules()),
         config.train.accumulate,
-        loaded.tasks or tuple(dict.fromkeys(task for task, _ in plan.tasks)) or (None,),
+        _turns(config, loaded, plan, ahead),
         held_until=held_until,
         lr_is_zero=config.optimizer.hyper.get("lr") == 0.0 and scheduler.name != "OneCycleLR",
+        all_run=False,
     )
+    calls = () if ahead is None else ahead.calls
     pairs = pairs_to_try(basis, steps, _MOST_TRIALS)
     free = [(frozenset[str](), task) for task in dict.fromkeys(task for _, task in pairs)]
-    tried = {pair: reach(loaded, pair[0], plan.method, plan.norm, pair[1]) for pair in dict.fromkeys((*free, *pairs))}
+    tried = {
+        (frozen, task): reach(loaded, frozen, plan.method, plan.norm, task, calls)
+        for frozen, task in dict.fromkeys((*free, *pairs))
+    }
     return replace(basis, reaches={pair: found for pair, found in tried.items() if found is not None})
 
 
@@ -132,8 +165,17 @@ def _circumstances(
         optimizer.name != "SGD" or basis.rule.momentum,
         config.train.clip_grad_norm is not None,
         steps,
-        loaded.tasks,
+        _clashing(config, tree),
     )
+
+
+def _clashing(config: RunConfig, tree: LayerTree) -> tuple[str, ...]:
+    """Return the layers for which two phases ask for different learning rates."""
+    factors: dict[str, set[float]] = {}
+    for phase in config.freeze.phases:
+        for layer in select(tree, phase.layers):
+            factors.setdefault(layer, set()).add(phase.lr_factor)
+    return tuple(layer for layer in tree.layers if len(factors.get(layer, ())) > 1)
 
 
 def _in_forward_order(
