@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
 
 from freeze_gui.freezing.explain import Case, case_of_cause, case_of_effect
 from freeze_gui.freezing.explanation import Explanation
-from freeze_gui.freezing.side_effects import JUMP
 from freeze_gui.gui.code_panel import PythonColours
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 from freeze_gui.gui.verdict_text import moved_tensors
@@ -42,9 +41,6 @@ def case_for(kind: str, recorder: RunRecorder | None, ahead: ForecastText) -> Ca
         for effect in recorder.ended.side_effects:
             if effect.kind == kind:
                 return case_of_effect(effect.layers, recorder.ended.thaws, optimizer)
-        jumps = [thaw for thaw in recorder.ended.thaws if (thaw.over_fresh or 0.0) > JUMP]
-        if kind == "thaw_jump" and jumps:
-            return case_of_effect(list(dict.fromkeys(thaw.layer for thaw in jumps)), jumps, optimizer)
     warned = {warning.kind: warning.layers for warning in ahead.warnings}
     return Case(layers=dict(ahead.causes).get(kind, warned.get(kind, ())))
 

@@ -198,7 +198,7 @@ class RunPlots(QWidget):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(splitter)
         for plot in self.plots:
-            plot.setMinimumHeight(84)
+            plot.setMinimumHeight(72)
 
     def _connect(self) -> None:
         self.metric_box.currentIndexChanged.connect(self.on_metric_chosen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from freeze_gui.freezing.explain import layer_names, short_number
 from freeze_gui.freezing.norm_layers import NormReport
-from freeze_gui.freezing.side_effects import JUMP, SideEffect, ThawReport
+from freeze_gui.freezing.side_effects import SideEffect, ThawReport
 from freeze_gui.freezing.verdict import TensorVerdict
 from freeze_gui.gui.verdict_text import Line, Section, tensor_line
 from freeze_gui.runs.words import counted
@@ -30,7 +30,7 @@ def sections_of(recorder: RunRecorder) -> list[Section]:
         effects_section(ended.side_effects),
         norm_section(ended.norm_reports),
         effective_section(ended.effective_weights),
-        thaw_section(ended.thaws),
+        thaw_section(ended.thaws, ended.side_effects),
     ]
     return [section for section in found if section is not None]
 
@@ -100,13 +100,14 @@ def effective_section(weights: Sequence[TensorVerdict]) -> Section | None:
     return Section("Computed weights", tuple(lines), note=note) if lines else None
 
 
-def thaw_section(thaws: Sequence[ThawReport]) -> Section | None:
+def thaw_section(thaws: Sequence[ThawReport], effects: Iterable[SideEffect]) -> Section | None:
     """Return the largest first step after a thaw of each layer, the largest of all first."""
+    jumped = {layer for effect in effects if effect.kind == "thaw_jump" for layer in effect.layers}
     by_layer: dict[str, list[ThawReport]] = {}
     for thaw in thaws:
         by_layer.setdefault(thaw.layer, []).append(thaw)
     ordered = sorted(by_layer.values(), key=lambda found: -_size(found))
-    lines = [_thaw_line(found) for found in ordered[:MOST_THAWS]]
+    lines = [_thaw_line(found, found[0].layer in jumped) for found in ordered[:MOST_THAWS]]
     if len(ordered) > MOST_THAWS:
         lines.append(Line("muted", f"{counted(len(ordered) - MOST_THAWS, 'more layer')}, none larger"))
     note = "The largest first update of an element."
@@ -117,9 +118,8 @@ def _size(thaws: Sequence[ThawReport]) -> float:
     return max(thaw.over_fresh or 0.0 for thaw in thaws)
 
 
-def _thaw_line(thaws: Sequence[ThawReport]) -> Line:
+def _thaw_line(thaws: Sequence[ThawReport], jumped: bool) -> Line:
     largest = max(thaws, key=lambda thaw: thaw.over_fresh or 0.0)
-    jumped = largest.over_fresh is not None and largest.over_fresh > JUMP
     sizes = [] if largest.over_lr is None else [f"{short_number(largest.over_lr)} × lr"]
     if largest.over_fresh is not None:
         sizes.append(f"{short_number(largest.over_fresh)} × a fresh optimizer's")

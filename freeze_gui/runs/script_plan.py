@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from freeze_gui.freezing.norm_layers import is_inside_parametrization
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.models.layer_tree import is_dropout, is_norm, own_tensors
 from freeze_gui.models.loaded import LoadedModel
@@ -136,7 +137,7 @@ def script_plan(plan: FreezePlan, model: nn.Module, total_steps: int) -> ScriptP
         if not is_flat:
             layers.append(roots)
             continue
-        acting = [path for path in paths if _acts(modules[path], plan)]
+        acting = [path for path in paths if _acts(path, modules[path], plan)]
         if plan.method in _WRAPPING:
             unheld += [path for path in acting if not _is_whole(path, fates)]
             acting = [path for path in acting if _is_whole(path, fates)]
@@ -212,17 +213,22 @@ def _covers(outer: _Fate, inner: _Fate) -> bool:
     return within and set(inner[1]) <= set(outer[1])
 
 
-def _acts(module: nn.Module, plan: FreezePlan) -> bool:
+def _acts(path: str, module: nn.Module, plan: FreezePlan) -> bool:
     """Tell whether freezing a module, with nothing below it, does anything."""
-    rests = plan.norm == "eval" and (is_norm(module) or is_dropout(module))
+    rests = plan.norm == "eval" and _rests(path, module)
     return rests or plan.method in ("eval_only", *_WRAPPING) or bool(own_tensors(module))
 
 
 def _resting(modules: dict[str, nn.Module], fates: dict[str, _Fate], plan: FreezePlan) -> tuple[str, ...]:
     if plan.norm != "eval":
         return ()
-    frozen = [module for path, module in modules.items() if fates[path] != _NEVER]
-    return tuple(sorted({_class_name(m) for m in frozen if is_norm(m) or is_dropout(m)}))
+    frozen = [path for path in modules if fates[path] != _NEVER]
+    return tuple(sorted({_class_name(modules[path]) for path in frozen if _rests(path, modules[path])}))
+
+
+def _rests(path: str, module: nn.Module) -> bool:
+    """Tell whether the norm policy ``eval`` holds a module in eval mode."""
+    return (is_norm(module) or is_dropout(module)) and not is_inside_parametrization(path)
 
 
 def _class_name(module: nn.Module) -> str:

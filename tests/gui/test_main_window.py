@@ -90,6 +90,18 @@ def test_a_run_with_the_defaults_shows_curves_early_and_ends_with_a_verdict(qtbo
     assert window.run_panel.run_button.isEnabled()
 
 
+def test_the_window_fits_the_smallest_usual_screen_with_runs_and_every_tab(qtbot: QtBot, window: MainWindow) -> None:
+    for method in ("requires_grad", "eval_only"):
+        window.run_panel.form.method_box.setCurrentText(method)
+        run_and_wait(qtbot, window, steps=5)
+    for tab in range(window.tabs.count()):
+        window.tabs.setCurrentIndex(tab)
+        qtbot.wait(50)
+        least = window.minimumSizeHint()
+        assert least.width() <= 1280, window.tabs.tabText(tab)
+        assert least.height() <= 720, window.tabs.tabText(tab)
+
+
 def test_norm_eval_holds_every_frozen_layer(qtbot: QtBot, window: MainWindow) -> None:
     window.run_panel.form.norm_box.setCurrentIndex(window.run_panel.form.norm_box.findText("eval"))
     summary = run_and_wait(qtbot, window, steps=20)
