@@ -133,7 +133,8 @@ def test_the_three_questions_of_norm_layers_are_answered_in_words_and_alike_laye
 
 def test_a_leap_at_the_thaw_is_a_warning_with_an_explanation_and_a_plain_step_is_not(panel: VerdictPanel) -> None:
     thaws = (ThawReport(3, "stem", 0.31, 0.1, 3.1, 3.1), ThawReport(3, "head", 0.1, 0.1, 1.0, 1.0))
-    words = said(panel, ended(thaws=thaws))
+    jump = SideEffect("thaw_jump", ("stem",), "Too far. The cure")
+    words = said(panel, ended(thaws=thaws, side_effects=(jump,)))
     assert "! stem at step 3: 3.1 × lr, 3.1 × a fresh optimizer's — a leap at the thaw" in words
     assert "· head at step 3: 1 × lr, 1 × a fresh optimizer's" in words
     panel.on_link(QUrl("explain:thaw_jump"))
