@@ -80,7 +80,7 @@ class _Epochs:
 
     def __init__(self, source: str, returned: Iterable[Any]) -> None:
         self._source = source
-        self._returned = returned
+        self.returned = returned
         self._one_shot = isinstance(returned, Iterator)
         self._begun = False
 
@@ -91,7 +91,7 @@ class _Epochs:
                 "DataLoader, which can be iterated again"
             )
         self._begun = True
-        return iter(_FileBatches(self._source, self._returned))
+        return iter(_FileBatches(self._source, self.returned))
 
 
 def _size(iterable: Any) -> int | None:
