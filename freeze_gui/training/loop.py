@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -40,6 +39,7 @@ from freeze_gui.training.rates import param_groups, rate_factors
 from freeze_gui.training.run_forecast import forecast_run
 from freeze_gui.training.schedule import Schedule, check_data_suit
 from freeze_gui.training.state_norms import StateNorms
+from freeze_gui.training.stopwatch import Stopwatch
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
 
 _COUNTED_PLANS = 3
@@ -71,6 +71,7 @@ class Loop:
         modules = dict(self._model.named_modules())
         self._telemetry = Telemetry([modules[path] for path in self._tree.layers])
         self._states = StateNorms(self._model)
+        self._stopwatch = Stopwatch(device)
         self._row_of = {path: row for row, path in enumerate(self._tree.layers)}
         self._masks: dict[frozenset[str], NDArray[np.bool_]] = {}
         self._applied: NDArray[np.bool_] | None = None
@@ -103,12 +104,12 @@ class Loop:
 
     def step(self, step: int, group: tuple[Batch, ...]) -> tuple[PlanApplied | None, StepDone]:
         """Take one optimizer step."""
-        began = time.perf_counter()
-        if not self._start_digests:
+        if not self._start_digests:   # once a run is no part of a step
             self._start_digests = layer_digests(self._model, self._tree.layers)
-            began = time.perf_counter()   # once a run is no part of a step
+        watch = self._stopwatch
+        began = watch.mark()
         self._batch_hash.add(group)
-        hashed = time.perf_counter()
+        hashed = watch.mark()
         freezer, train = self.freezer, self._config.train
         freezer.begin_step(step, group[0].task)
         self.schedule.apply(freezer.optimizer)
@@ -124,17 +125,17 @@ class Loop:
         self._precision.unscale(freezer.optimizer)
         if train.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
-        watching = time.perf_counter()
+        watching = watch.mark()
         freezer.before_step(step)
-        watched = time.perf_counter()
+        watched = watch.mark()
         self._precision.step(freezer.optimizer)
         self.schedule.step()
-        measuring = time.perf_counter()
+        measuring = watch.mark()
         leaked = freezer.after_step(step)
         norms, loss_value = self._measure(measured, step, loss)
         with_state = measured and bool(freezer.plan.tasks)
         state = self._states.measure(freezer.optimizer) if with_state else None
-        done = time.perf_counter()
+        done = watch.mark()
         return applied, StepDone(
             step,
             loss_value,
@@ -144,8 +145,8 @@ class Loop:
             None if norms is None else norms[DELTA],
             self._mask(freezer.frozen),
             tuple(self._row_of[path] for path in leaked),
-            done - began,
-            done - measuring + watched - watching + hashed - began,
+            watch.seconds(began, done),
+            sum(watch.seconds(*part) for part in ((began, hashed), (watching, watched), (measuring, done))),
             rate,
             state,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.training.config import load_config
 from freeze_gui.training.events import StepDone
+from freeze_gui.training.stopwatch import Stopwatch
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
 from freeze_gui.training.trainer import Trainer
 from tests.support.plain import LAYERS, plain_run
@@ -87,6 +89,22 @@ def test_a_resumed_run_has_the_bits_of_one_that_was_never_left(optimizer: dict[s
         assert ended is not None
         assert last is not None
         assert all(torch.equal(value, last.tensors[name]) for name, value in ended.tensors.items())
+
+
+def test_the_time_of_queued_work_is_that_of_the_device() -> None:
+    device = torch.device("cuda:0")
+    watch, a = Stopwatch(device), torch.randn(4096, 4096, device=device)
+    torch.cuda.synchronize()
+    asked_for = time.perf_counter()
+    begin = watch.mark()
+    for _ in range(50):
+        a = a @ a
+        a /= a.norm()
+    end = watch.mark()
+    asked_for = time.perf_counter() - asked_for
+    torch.cuda.synchronize()
+    assert watch.seconds(begin, end) > asked_for   # asking is quick, working is not
+    assert watch.seconds(begin, begin) == 0.0
 
 
 def test_norms_of_a_large_layer_are_within_a_millionth_of_float64() -> None:

@@ -1,0 +1,37 @@
+"""How long the parts of a step take: by the machine's clock, and on CUDA by marks in the device's own queue."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+Mark = float | torch.cuda.Event
+
+
+class Stopwatch:
+    """Marks moments, and tells the time between them.
+
+    Work for CUDA is queued: the machine's clock tells when it was asked for and not when it ran, and books the time of
+    the training on whoever waits for the device next. An event is a mark in the queue itself.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def mark(self) -> Mark:
+        """Return this moment."""
+        if self._device.type != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+    def seconds(self, begin: Mark, end: Mark) -> float:
+        """Return the time between two moments; on CUDA the device must have come to the later one, or is waited for."""
+        if isinstance(begin, torch.cuda.Event) and isinstance(end, torch.cuda.Event):
+            end.synchronize()
+            return float(begin.elapsed_time(end)) / 1000
+        assert isinstance(begin, float)
+        assert isinstance(end, float)
+        return end - begin
