@@ -23,7 +23,7 @@ class Stopwatch:
         """Return this moment."""
         if self._device.type != "cuda":
             return time.perf_counter()
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)   # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(self._device))
         return event
 
