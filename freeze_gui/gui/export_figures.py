@@ -129,7 +129,7 @@ def _heatmap(view: HeatmapView, recorders: Sequence[RunRecorder], theme: Theme) 
     if history is None or not rows or not history.rows:
         return None
     title, subtitle, stem = _headings(METRIC_TITLES[metric], [history], recorders)
-    content = HeatmapContent(title, subtitle, history, metric, rows, view.x_range(), view.levels())
+    content = HeatmapContent(title, subtitle, history, metric, rows, view.x_range(), view.fixed_levels)
     draw = partial(heatmap_drawing, content, theme)
     return Figure(f"{stem}-heatmap", draw, partial(heatmap_numbers, history, metric, rows))
 

@@ -52,18 +52,21 @@ class RunExports(QObject):
 
     @Slot()
     def save_summary(self) -> None:
-        """Ask where to write the summary of the last run or comparison; of a run that was opened, its own."""
-        bench = self._window.workbench
-        summary, shown = bench.last_summary, bench.shown
-        if summary is None and (shown is None or shown.ended is None):
+        """Ask where to write the summary of the run on show; with runs side by side that of the last comparison."""
+        bench, shown = self._window.workbench, self._window.workbench.shown
+        last = bench.last_summary
+        if last is not None and "runs" in last and self._window.tabs.currentWidget() is self._window.compare_view:
+            comparison = last
+            text = _texts(lambda: to_json(comparison))
+            order = Order("Save summary", "JSON (*.json)", "comparison-summary.json", text)
+        elif shown is not None and shown.ended is not None:
+            run = shown
+            stem = f"{run_stem(run.config)}-summary.json"
+            order = Order("Save summary", "JSON (*.json)", stem, _texts(lambda: to_json(run.summary())))
+        else:
             self._window.say(NO_SUMMARY)
             return
-
-        def text() -> str:
-            return to_json(summary if summary is not None or shown is None else shown.summary())
-
-        stem = run_stem(shown.config) if shown is not None else "freeze"
-        self._desk.ask(Order("Save summary", "JSON (*.json)", f"{stem}-summary.json", _texts(text)))
+        self._desk.ask(order)
 
     @Slot()
     def save_report(self) -> None:

@@ -250,6 +250,11 @@ class HeatmapView(QWidget):
             return self._fixed
         return self._picture.codes.own_levels if self._picture is not None else (-3.0, 0.0)
 
+    @property
+    def fixed_levels(self) -> tuple[float, float] | None:
+        """The ends of a colour scale that was set from outside; None where the run's own values decide."""
+        return self._fixed
+
     def _view_key(self) -> object:
         """Return all that decides which column a step falls in, and which colour a value takes."""
         return self.plot_rect().getRect(), self.devicePixelRatioF(), self.x_range(), self.levels(), id(self._filter)

@@ -172,8 +172,12 @@ class LayerModel(QAbstractItemModel):
         planned = planned_states(timeline)
         self._states = row_states(self.tree, planned, timeline, self.plan.span, actual)
         lasting = frozenset(layer for layer, state in planned.items() if state is FROZEN)
-        frozen = actual.frozen if actual is not None and actual.live else lasting
-        self._statistics = statistics_words(self.tree, frozen, self._method, self._norm)
+        self._statistics = statistics_words(self.tree, lasting, self._method, self._norm)
+        if actual is not None and self._recorder is not None:   # of what the run froze, the run tells
+            freeze = self._recorder.config.freeze
+            ran = statistics_words(self.tree, frozenset(actual.states), freeze.method, freeze.norm)
+            for layer in actual.states:
+                self._statistics[self.tree.row_of_layer[layer].index] = ran[self.tree.row_of_layer[layer].index]
 
     def _update(self) -> None:
         """Compute anew, and tell the views one range of changed rows per parent."""

@@ -73,7 +73,7 @@ class LibraryShelf(QObject):
     Attributes
     ----------
     deleted
-        Where the runs lie that were deleted last and can be brought back.
+        Where the runs lie that were deleted and can be brought back, one entry a deletion, the last one last.
 
     Signals
     -------
@@ -94,7 +94,7 @@ class LibraryShelf(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.deleted: tuple[Path, ...] = ()
+        self.deleted: list[tuple[Path, ...]] = []
         self._reader = FolderReader()
         self._listing: Job | None = None
         self._again = self._closed = False
@@ -120,8 +120,7 @@ class LibraryShelf(QObject):
     def undo_delete(self) -> None:
         """Bring back what was deleted last."""
         if self.deleted:
-            self.change(Change("restore", self.deleted))
-            self.deleted = ()
+            self.change(Change("restore", self.deleted.pop()))
 
     def picture(self, cards: list[RunCard]) -> None:
         """Draw the small pictures of these runs, in this order; those that were asked for before are forgotten."""
@@ -180,7 +179,7 @@ class LibraryShelf(QObject):
     @Slot(object)
     def _on_changed(self, changed: Changed) -> None:
         if changed.change.kind == "delete" and changed.paths:
-            self.deleted = tuple(changed.paths)
+            self.deleted.append(tuple(changed.paths))
         self.changed.emit(changed)
         for error in changed.errors:
             self.said.emit(error)

@@ -8,7 +8,7 @@ Every branch is decided here, so that the script holds only what the run uses. I
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from freeze_gui.resources import resource_path
 from freeze_gui.runs.export import check_writable, write_text
 from freeze_gui.runs.script_data import data_code
 from freeze_gui.runs.script_lines import ForwardCode, assigned_rates, intro_lines, list_constant, report, with_imports
-from freeze_gui.runs.script_model import model_code
+from freeze_gui.runs.script_model import model_code, quoted
 from freeze_gui.runs.script_plan import ScriptPlan, detaches_tuples, script_plan
 from freeze_gui.runs.script_rates import GROUP_CHANGING, rates_of
 from freeze_gui.training.batches import epoch_steps
@@ -136,9 +136,12 @@ def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
     total = train.steps or (train.epochs or 0) * (steps_per_epoch or 0)
     check_data_suit(config.optimizer.scheduler, bool(loaded.data.validation), total)
     module = loaded.model.module
-    plan = script_plan(resolve(config.freeze, build_tree(module), steps_per_epoch), module, total)
+    data = data_code(config, loaded)
+    wanted = resolve(config.freeze, build_tree(module), steps_per_epoch)
+    # a task that no batch names is never there
+    plan = script_plan(wanted if data.has_task else replace(wanted, tasks=()), module, total)
     values = _plan_values(config, loaded.model, plan, total)
-    data, rates = data_code(config, loaded), values["rates"]
+    rates = values["rates"]
     forward = ForwardCode(loaded.loss, data.call, data.targets, train.amp, train.device, data.adapts)
     evaluated = bool(loaded.data.validation)
     has_accuracy = evaluated and data.has_classes
@@ -148,7 +151,7 @@ def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
     model = model_code(config, loaded.model, config.model.num_classes or _classes_of(config))
     return values | {
         "title": "A training run with frozen layers" if plan.groups else "A training run",
-        "intro": intro_lines(config, loaded, data.needs, model.has_weights),
+        "intro": [_in_docstring(line) for line in intro_lines(config, loaded, data.needs, model.has_weights)],
         "seed": train.seed,
         "steps": train.steps,
         "epochs": train.epochs,
@@ -261,13 +264,18 @@ def _wrap(method: str, module: str, indent: int, is_inline: bool, tuples: bool) 
 
 def _condition(windows: tuple[tuple[int, int | None], ...], tasks: tuple[str, ...]) -> str:
     """Return when a group is frozen, as an expression over ``step`` and ``task``."""
-    parts = [f'task == "{task}"' for task in tasks]
+    parts = [f"task == {quoted(task)}" for task in tasks]
     for start, stop in windows:
         if stop is None:
             parts.append(f"step >= {start}" if start else "True")
         else:
             parts.append(f"{start} <= step < {stop}" if start else f"step < {stop}")
     return "True" if "True" in parts else " or ".join(parts)
+
+
+def _in_docstring(line: str) -> str:
+    """Return a line that ends no docstring and escapes nothing in it, whatever a person's path is called."""
+    return line.replace("\\", "\\\\").replace('"', '\\"') if "\\" in line or '"' in line else line
 
 
 def _batches(config: RunConfig) -> str:

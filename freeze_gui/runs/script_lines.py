@@ -190,7 +190,16 @@ def _broken(line: str) -> str:
         return line
     inner = f"{found['indent']}    "
     body = textwrap.fill(f"{found['body']},", WIDTH, initial_indent=inner, subsequent_indent=inner)
-    return f"{found['indent']}{found['head']}\n{body}\n{found['indent']})"
+    broken = f"{found['indent']}{found['head']}\n{body}\n{found['indent']})"
+    return broken if _says_the_same(broken, line) else line   # a path may be long and have blanks in it
+
+
+def _says_the_same(a: str, b: str) -> bool:
+    """Tell whether two pieces of code are one and the same but for their layout."""
+    try:
+        return ast.dump(ast.parse(textwrap.dedent(a))) == ast.dump(ast.parse(textwrap.dedent(b)))
+    except SyntaxError:
+        return False
 
 
 def _listed(parts: list[str]) -> str:

@@ -103,7 +103,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             db = _open_to_read(path, header, stack)
             db.execute("BEGIN")
             yield db
-        except (sqlite3.Error, ValueError, OverflowError, RecursionError) as error:
+        except (sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise UserError(f"{path}: this run's file is damaged and cannot be opened ({error})") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,6 +73,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     content = {f: getattr(checkpoint, f) for f in Checkpoint.__dataclass_fields__}
     content["plan"] = _plan_to_dict(checkpoint.plan)
     content["frozen"] = sorted(checkpoint.frozen)
+    if path.exists() and not path.is_file():   # it would be replaced: a device, a folder
+        raise UserError(f"{path}: the checkpoint cannot be written (not a regular file)")
     beside = path.with_name(f"{path.name}.part")
     try:
         torch.save({"format": FORMAT, **content}, beside)
@@ -91,18 +93,23 @@ def load_checkpoint(path: Path) -> Checkpoint:
         When the file is no checkpoint of this program, or of another version of it.
     """
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings():   # of a damaged file torch has much to say
+            warnings.simplefilter("ignore")
+            content = torch.load(path, weights_only=True, map_location="cpu")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+    except Exception:   # reading a file that is something else, or damaged, raises nearly anything
         content = None
     if not isinstance(content, dict) or not {"format", *Checkpoint.__dataclass_fields__} <= content.keys():
         raise UserError(f"{path}: not a checkpoint of Freeze GUI")
     if content.pop("format") != FORMAT:
         raise UserError(f"{path}: a checkpoint of another version of Freeze GUI; run its configuration anew")
-    content["plan"] = _plan_from_dict(content["plan"])
-    content["frozen"] = frozenset(content["frozen"])
-    return Checkpoint(**content)
+    try:
+        content["plan"] = _plan_from_dict(content["plan"])
+        content["frozen"] = frozenset(content["frozen"])
+        return Checkpoint(**content)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise UserError(f"{path}: this checkpoint is damaged") from None
 
 
 def check_same_run(checkpoint: Checkpoint, run: RunConfig) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -355,3 +356,37 @@ def test_the_command_writes_the_script_to_stdout_or_with_its_weights_to_a_file(
     assert torch.load(tmp_path / "run.pt", weights_only=True).keys() == (
         load_model("builtin:digits-cnn").module.state_dict().keys()
     )
+
+
+def test_what_a_person_calls_a_task_or_a_folder_is_never_run(tmp_path: Path) -> None:
+    folder = tmp_path / 'a"""b\\xr'
+    folder.mkdir()
+    name = 'x" or print("ran") or "'
+    (folder / "net.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.a = torch.nn.Linear(3, 2)\n"
+        "        self.b = torch.nn.Linear(2, 2)\n"
+        "    def forward(self, x, task=None):\n"
+        "        return self.b(self.a(x))\n"
+        "def build():\n"
+        "    return Net()\n"
+        "def batches():\n"
+        f"    return [(torch.ones(2, 3), torch.tensor([0, 1]), task) for task in ('one', {name!r})]\n"
+        "def plain():\n"
+        "    return [(torch.ones(2, 3), torch.tensor([0, 1]))]\n"
+    )
+    config = {
+        "model": {"source": f"file:{folder / 'net.py'}:build"},
+        "data": {"source": f"file:{folder / 'net.py'}:batches"},
+        "freeze": {"task": [{"task": name, "layers": ["b"]}]},
+        "train": {"steps": 2, "device": "cpu"},
+    }
+    text = standalone_script(load_config(config))
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    assert not any(isinstance(call.func, ast.Name) and ast.unparse(call) == "print('ran')" for call in calls)
+    assert json.dumps(name) in text
+    config["data"] = {"source": f"file:{folder / 'net.py'}:plain"}   # no batch names a task: it never comes
+    assert "task ==" not in standalone_script(load_config(config))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 from typing import Any
@@ -216,3 +217,28 @@ def test_another_length_is_refused_where_the_rates_follow_from_it(scheduler: Any
             check_same_run(checkpoint, longer)
     else:
         check_same_run(checkpoint, longer)
+
+
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    save_checkpoint(run(phased("requires_grad", {"name": "SGD", "lr": 0.1}))[0][3], whole)
+    content = whole.read_bytes()
+    draw = random.Random(5)
+    for count in range(60):
+        damaged = bytearray(content)
+        for _ in range(20):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        path = tmp_path / f"damaged{count}"
+        path.write_bytes(damaged)
+        with contextlib.suppress(UserError):   # what lies in a tensor's numbers cannot be told from another run's
+            load_checkpoint(path)
+    fields = torch.load(whole, weights_only=True) | {"plan": {"method": 3}}
+    torch.save(fields, tmp_path / "plan")
+    with pytest.raises(UserError, match="damaged"):
+        load_checkpoint(tmp_path / "plan")
+
+
+def test_nothing_but_a_file_is_replaced_by_a_checkpoint(tmp_path: Path) -> None:
+    checkpoint = run(phased("requires_grad", {"name": "SGD", "lr": 0.1}))[0][3]
+    with pytest.raises(UserError, match="not a regular file"):
+        save_checkpoint(checkpoint, tmp_path)
