@@ -290,8 +290,9 @@ def test_a_followed_run_whose_program_is_killed_is_marked_interrupted(
     qtbot.waitUntil(lambda: run.status == "interrupted", timeout=10_000)
     assert run.history is not None
     assert run.history.steps == 40
-    assert "interrupted" in window.runs_table.model().index(0, 1).data()
-    assert "before the end" in window.verdict_panel.label.text()
+    # the views draw at their next tick
+    qtbot.waitUntil(lambda: "interrupted" in window.runs_table.model().index(0, 1).data(), timeout=10_000)
+    qtbot.waitUntil(lambda: "before the end" in window.verdict_panel.label.text(), timeout=10_000)
 
 
 def test_a_restart_brings_the_runs_back_and_marks_those_without_an_end(
