@@ -1,0 +1,116 @@
+"""The loops that are compared: a bare one in plain PyTorch, and the program's own, each a function of a few steps."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from freeze_gui.data.sources import Batch
+from freeze_gui.models.layer_tree import build_tree
+from freeze_gui.training.config import RunConfig, load_config
+from freeze_gui.training.control import RunControl
+from freeze_gui.training.events import StepDone
+from freeze_gui.training.loading import Loaded, load
+from freeze_gui.training.telemetry import Telemetry
+from freeze_gui.training.trainer import Trainer
+from tests.benchmarks.rivals import AfterStep
+
+Slice = Callable[[], tuple[float, float]]
+"""Takes some more steps and returns the seconds of one, and the seconds of processors that the program spent on it."""
+
+
+def bare_loop(config: RunConfig, steps: int, watch: Callable[[nn.Module], AfterStep] | None = None) -> Slice:
+    """Return the loop that a tutorial shows, on the model, data and optimizer of a configuration.
+
+    `watch` is given the model and returns what is called after each step.
+    """
+    loaded = _loaded(config)
+    device = torch.device(config.train.device)
+    model = loaded.model.module.to(device).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.optimizer.hyper["lr"], momentum=0.9)
+    after_step = watch(model) if watch is not None else _nothing
+    batches = _forever(loaded)
+    numbers = itertools.count()
+
+    def take() -> None:
+        for batch in itertools.islice(batches, steps):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(batch.inputs.to(device)), batch.targets.to(device))
+            loss.backward()   # type: ignore[no-untyped-call]
+            optimizer.step()
+            after_step(next(numbers), loss)
+
+    return _timed(take, steps, device)
+
+
+def our_loop(config: RunConfig, steps: int) -> Slice:
+    """Return the program's own loop, with all that it does beside the training."""
+    events: Iterator[Any] = (event for event in Trainer(config).events() if isinstance(event, StepDone))
+
+    def take() -> None:
+        for _ in itertools.islice(events, steps):
+            pass
+
+    return _timed(take, steps, torch.device(config.train.device))
+
+
+def telemetry_alone(model: nn.Module) -> AfterStep:
+    """Put the program's measuring of every layer into a bare loop, and nothing else of the program."""
+    modules = dict(model.named_modules())
+    telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
+
+    def after_step(step: int, loss: Tensor) -> None:
+        telemetry.measure(loss.detach().view(1))
+
+    return after_step
+
+
+def case_config(model: str, data: str, device: str, threads: int, measure_every: int | None) -> RunConfig:
+    """Return a run that does not end while it is measured; `measure_every` of None leaves it to the budget."""
+    train = {"steps": 1_000_000, "device": device, "threads": threads, "eval_every": 10**9}
+    if measure_every is not None:
+        train["measure_every"] = measure_every
+    return load_config({
+        "model": {"source": model, "weights": "none"},
+        "data": {"source": data},
+        "optimizer": {"name": "SGD", "lr": 0.001, "momentum": 0.9},
+        "train": train,
+    })
+
+
+def _loaded(config: RunConfig) -> Loaded:
+    found: list[Loaded | None] = []
+
+    def loading() -> Iterator[object]:
+        found.append((yield from load(config, RunControl())))
+
+    for _ in loading():
+        pass
+    assert found[0] is not None
+    return found[0]
+
+
+def _forever(loaded: Loaded) -> Iterator[Batch]:
+    for epoch in itertools.count():
+        yield from loaded.data.epoch(epoch)
+
+
+def _timed(take: Callable[[], None], steps: int, device: torch.device) -> Slice:
+    def slice_() -> tuple[float, float]:
+        began, began_cpu = time.perf_counter(), time.process_time()
+        take()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return (time.perf_counter() - began) / steps, (time.process_time() - began_cpu) / steps
+
+    return slice_
+
+
+def _nothing(step: int, loss: Tensor) -> None:
+    pass
