@@ -116,6 +116,12 @@ def cases() -> dict[str, Config]:
     found |= {
         "fp16": network("requires_grad", WINDOW, amp="fp16", clip_grad_norm=0.5),
         "OneCycleLR over lr = 0": network("lr_zero", {}, {"name": "SGD", "lr": 0.05, "scheduler": "OneCycleLR"}),
+        "OneCycleLR, which turns the momentum of a group made after a backward": network(
+            "lr_zero",
+            {"from_step": 4, "to_step": 6, "moment": "after_backward"},
+            {"name": "SGD", "lr": 0.05, "momentum": 0.9, "scheduler": "OneCycleLR"},
+            steps=11,
+        ),
         "OneCycleLR that ends early": network(
             "exclude", WINDOW, {"name": "Adam", "lr": 0.01, "scheduler": {"name": "OneCycleLR", "total_steps": 9}}
         ),
