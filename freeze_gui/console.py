@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -25,6 +24,7 @@ from freeze_gui.runs.results import (
     step_ms,
     training_ms,
 )
+from freeze_gui.terminal import tell
 from freeze_gui.training.events import Progress, RunEnded, RunEvent, RunStarted, StepDone
 
 REDRAW_S = 0.1   # rich redraws ten times a second; telling it more often only costs the run time
@@ -86,7 +86,7 @@ class ProgressLine:
         self._stop_bar()
         self._text = text
         if not self._console.is_terminal:
-            print(self._named(text), file=sys.stderr, flush=True)
+            tell(self._named(text))
             return
         columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
         self._bar = RichProgress(*columns, console=self._console, transient=True)

@@ -152,7 +152,7 @@ def test_a_disk_that_fills_up_during_a_run_is_told_after_its_result(
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr("freeze_gui.runs.store_writer.RunWriter._flush", full)
-    assert main(["run", str(config), "--save", str(tmp_path / "saved.freezerun")]) == 2
+    assert main(["run", str(config), "--save", str(tmp_path / "saved.freezerun")]) == 1
     out, err = capsys.readouterr()
     assert "completed after 5 steps" in out
     assert "the disk is full" in err

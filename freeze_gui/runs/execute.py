@@ -10,7 +10,7 @@ from typing import Any
 from freeze_gui.errors import UserError
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.runs.store_writer import RunWriter
-from freeze_gui.training.checkpoint import Checkpoint, save_checkpoint
+from freeze_gui.training.checkpoint import Checkpoint
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import RunEvent
@@ -22,7 +22,7 @@ def execute(
     control: RunControl | None = None,
     on_event: Callable[[RunEvent], None] | None = None,
     resume: Checkpoint | None = None,
-    checkpoint_path: Path | None = None,
+    keep_checkpoint: Callable[[Checkpoint], None] | None = None,
     writer: RunWriter | None = None,
 ) -> RunRecorder:
     """Run `config` to its end and return what was recorded.
@@ -37,15 +37,10 @@ def execute(
         Called with every event, after it was recorded.
     resume
         Where to go on from.
-    checkpoint_path
-        Where to write how a run stands that was completed or stopped; a failed one leaves the file as it is.
+    keep_checkpoint
+        Called at the end with how a run stands that was completed or stopped, and not with one that failed.
     writer
         Saves the run as it goes, and is closed at its end.
-
-    Raises
-    ------
-    UserError
-        When the checkpoint cannot be written.
     """
     recorder = RunRecorder(config)
     trainer = Trainer(config, control, resume)
@@ -56,10 +51,10 @@ def execute(
                 writer.handle(event)
             if on_event is not None:
                 on_event(event)
-    if checkpoint_path is not None and recorder.status in ("completed", "stopped"):
+    if keep_checkpoint is not None and recorder.status in ("completed", "stopped"):
         checkpoint = trainer.checkpoint()
         if checkpoint is not None:
-            save_checkpoint(checkpoint, checkpoint_path)
+            keep_checkpoint(checkpoint)
     return recorder
 
 

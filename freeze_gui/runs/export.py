@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from freeze_gui.errors import UserError
+from freeze_gui.whole_files import is_special, written_whole
 
 
 def to_json(data: object) -> str:
@@ -26,18 +26,26 @@ def check_writable(path: str | Path) -> Path:
     UserError
         When it cannot.
     """
-    target = Path(path).expanduser().resolve()   # a link stays, what it points to is replaced
-    if target.is_dir():
-        raise UserError(f"{path}: cannot be written: it is a folder")
+    if not str(path):   # what a shell makes of a variable that is not set
+        raise UserError("'' is no name for a file that could be written")
     try:
+        target = Path(path).expanduser()
+        if not is_special(target):   # a pipe of the shell, such as /dev/fd/63, is no path any more once it is resolved
+            target = target.resolve()   # a link stays, what it points to is replaced
+        if target.is_dir():
+            raise UserError(f"{path}: cannot be written: it is a folder")
+        if not target.parent.is_dir():
+            raise UserError(f"{path}: cannot be written: there is no folder {target.parent}")
         if target.is_file():
             with target.open("ab"):
                 pass
-        if not _is_special(target):
+        if not is_special(target):
             with tempfile.TemporaryFile(dir=target.parent):
                 pass
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    except (RuntimeError, ValueError) as error:   # no home for ~, links in a circle; no name for a file at all
+        raise UserError(f"{path!r}: cannot be written ({error})") from None
     return target
 
 
@@ -49,7 +57,7 @@ def write_text(path: Path, text: str) -> None:
     UserError
         When it cannot be written.
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", errors="replace"))   # half a letter, as of a broken name, becomes ?
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -60,23 +68,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     UserError
         When it cannot be written.
     """
-    try:
-        if _is_special(path):   # such as /dev/null: a device is written to, never replaced
-            path.write_bytes(content)
-            return
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with open(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, _mode_of(path))
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    with written_whole(path) as file:
+        file.write(content)
 
 
 def _finite(value: Any) -> Any:
@@ -87,16 +80,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
-
-
-def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file()
-
-
-def _mode_of(path: Path) -> int:
-    """Return the access rights of the file to be replaced, or those that a new file gets."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

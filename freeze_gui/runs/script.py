@@ -23,6 +23,7 @@ from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.sources import LoadedModel
 from freeze_gui.resources import resource_path
 from freeze_gui.runs.export import check_writable, write_text
+from freeze_gui.runs.outputs import check_not_read, files_read
 from freeze_gui.runs.script_data import data_code
 from freeze_gui.runs.script_lines import ForwardCode, assigned_rates, intro_lines, list_constant, report, with_imports
 from freeze_gui.runs.script_model import model_code, quoted
@@ -34,6 +35,7 @@ from freeze_gui.training.control import RunControl
 from freeze_gui.training.device import choose_threads
 from freeze_gui.training.loading import Loaded, load
 from freeze_gui.training.schedule import check_data_suit
+from freeze_gui.whole_files import written_whole
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,15 @@ def write_script(config: RunConfig, path: str | Path) -> list[Path]:
     target = check_writable(path)
     if target.suffix != ".py":
         raise UserError(f"{path}: a script's name must end in .py")
+    beside = target.with_suffix(".pt")
+    for each in (target, beside):
+        check_not_read("the script", each, files_read(config))
     script = make_script(config)
-    written = [target]
     if script.weights is not None:
-        beside = check_writable(target.with_suffix(".pt"))
-        torch.save(script.weights, beside)
-        written.append(beside)
+        with written_whole(check_writable(beside)) as file:
+            torch.save(script.weights, file)
     write_text(target, script.text)
-    return written
+    return [target, beside] if script.weights is not None else [target]
 
 
 def make_script(config: RunConfig) -> Script:

@@ -15,6 +15,7 @@ from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.schedule import depends_on_length
+from freeze_gui.whole_files import written_whole
 
 FORMAT = 1
 """Version of the file's layout."""
@@ -63,7 +64,7 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint; the file is whole or not there at all.
+    """Write a checkpoint; the file is whole or as it was before.
 
     Raises
     ------
@@ -73,15 +74,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     content = {f: getattr(checkpoint, f) for f in Checkpoint.__dataclass_fields__}
     content["plan"] = _plan_to_dict(checkpoint.plan)
     content["frozen"] = sorted(checkpoint.frozen)
-    if path.exists() and not path.is_file():   # it would be replaced: a device, a folder
-        raise UserError(f"{path}: the checkpoint cannot be written (not a regular file)")
-    beside = path.with_name(f"{path.name}.part")
-    try:
-        torch.save({"format": FORMAT, **content}, beside)
-        beside.replace(path)
-    except (OSError, RuntimeError) as error:
-        beside.unlink(missing_ok=True)
-        raise UserError(f"{path}: the checkpoint cannot be written ({error})") from None
+    with written_whole(path) as file:
+        torch.save({"format": FORMAT, **content}, file)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
