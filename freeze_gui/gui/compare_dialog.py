@@ -30,6 +30,7 @@ from freeze_gui.gui.compare_choices import (
 )
 from freeze_gui.gui.fields import number_edit
 from freeze_gui.gui.form_choices import NORM_TIPS, ZERO_GRAD_TIPS, sentence_of
+from freeze_gui.gui.theme import set_states
 from freeze_gui.runs.grid import Axes, grid
 from freeze_gui.training.config import RunConfig
 
@@ -159,8 +160,7 @@ class CompareDialog(QDialog):
         else:
             wrong = "Tick at least one method"
         self.plan_label.setText(wrong or plan_words(count, self._steps, self._step_s))
-        self.plan_label.setProperty("warning", bool(wrong))
-        self.plan_label.style().polish(self.plan_label)
+        set_states(self.plan_label, warning=bool(wrong))
         self.ok_button.setEnabled(count > 0)
         self.ok_button.setText(f"Compare {count} runs" if count > 1 else "Run it" if count else "Compare")
 

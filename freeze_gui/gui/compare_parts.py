@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QV
 
 from freeze_gui.gui.compare_words import EqualRuns, equal_detail, equal_line, progress_of, proof_line
 from freeze_gui.gui.elided_label import ElidedLabel
+from freeze_gui.gui.theme import set_states
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
@@ -132,8 +133,6 @@ class CompareStatus(QWidget):
         proof, groups = proof_line(self._recorders), self._equal.groups(self._recorders)
         self.proof.setText(proof.text)
         self.proof.setToolTip(proof.detail)
-        for name, state in (("held", proof.holds is True), ("leaked", proof.holds is False)):
-            self.proof.setProperty(name, state)
-        self.proof.style().polish(self.proof)
+        set_states(self.proof, held=proof.holds is True, leaked=proof.holds is False)
         self.equal.setText(equal_line(groups))
         self.equal.setToolTip(equal_detail(groups))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from freeze_gui.gui.gallery_card import ScenarioCard
@@ -22,7 +22,12 @@ _WORDS = (
 
 
 class GalleryView(QScrollArea):
-    """Shows all cards and passes on what is wanted of them.
+    """Shows all cards and passes on what is wanted of them; makes them when it is first shown.
+
+    Attributes
+    ----------
+    cards
+        The cards in order; none before the first showing.
 
     Signals
     -------
@@ -43,28 +48,10 @@ class GalleryView(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        page = QWidget(self)
-        page.setObjectName("galleryPage")
-        heading = QLabel(_WORDS, page)
-        heading.setProperty("muted", True)
-        heading.setWordWrap(True)
-        self.cards = [ScenarioCard(card, page) for card in list_cards()]
-        self._grid = QGridLayout()
-        self._grid.setSpacing(_GAP)
+        self.cards: list[ScenarioCard] = []
         self._columns = 0
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(8, 8, 8, 12)
-        layout.setSpacing(10)
-        layout.addWidget(heading)
-        layout.addLayout(self._grid)
-        layout.addStretch(1)
-        self.setWidget(page)
-        for card in self.cards:
-            card.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            card.open_wanted.connect(self.open_wanted)
-            card.run_wanted.connect(self.run_wanted)
-            card.comparison_wanted.connect(self.comparison_wanted)
-        self._arrange(1)
+        self._idle = True
+        self._results: dict[str, Sequence[Mapping[str, Any]]] = {}   # scenario → its claims
 
     @property
     def columns(self) -> int:
@@ -74,23 +61,61 @@ class GalleryView(QScrollArea):
     @Slot(bool)
     def set_idle(self, idle: bool) -> None:
         """Enable what starts something only when nothing is going on."""
+        self._idle = idle
         for card in self.cards:
             card.set_idle(idle)
 
     def show_result(self, summary: Mapping[str, Any]) -> None:
         """Say on its card what the run of a scenario has shown; a run of one's own is on no card."""
         name, claims = summary.get("scenario"), summary.get("claims")
-        for card in self.cards:
-            if claims and name in {variant.scenario.name for variant in card.card.variants}:
-                card.show_result(name, claims)
+        if name is not None and claims:
+            self._results[name] = claims
+            self._show_result(name)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make the cards, once."""
+        if not self.cards:
+            self._fill()
+        super().showEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put as many cards side by side as have room."""
         super().resizeEvent(event)
         self._arrange(columns_for(self.viewport().width()))
 
+    def _fill(self) -> None:
+        page = QWidget()
+        page.setObjectName("galleryPage")
+        heading = QLabel(_WORDS, page)
+        heading.setProperty("muted", True)
+        heading.setWordWrap(True)
+        self.cards = [ScenarioCard(card, page) for card in list_cards()]
+        self._grid = QGridLayout()
+        self._grid.setSpacing(_GAP)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(8, 8, 8, 12)
+        layout.setSpacing(10)
+        layout.addWidget(heading)
+        layout.addLayout(self._grid)
+        layout.addStretch(1)
+        for card in self.cards:
+            card.set_idle(self._idle)
+            card.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            card.open_wanted.connect(self.open_wanted)
+            card.run_wanted.connect(self.run_wanted)
+            card.comparison_wanted.connect(self.comparison_wanted)
+        self._arrange(columns_for(self.viewport().width()))
+        self.setWidget(page)
+        for name in self._results:
+            self._show_result(name)
+
+    def _show_result(self, scenario: str) -> None:
+        for card in self.cards:
+            if scenario in {variant.scenario.name for variant in card.card.variants}:
+                card.show_result(scenario, self._results[scenario])
+
     def _arrange(self, columns: int) -> None:
-        if columns == self._columns:
+        if columns == self._columns or not self.cards:
             return
         for column in range(self._columns):
             self._grid.setColumnStretch(column, 0)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from freeze_gui.gui.theme import current_theme, theme_manager
+from freeze_gui.gui.theme import current_theme, set_states, theme_manager
 from freeze_gui.runs.scenario_cards import Card, Variant, thumbnail_path
 
 PICTURE = QSize(320, 112)
@@ -104,10 +104,7 @@ class ScenarioCard(QFrame):
             f"✓ run: {count} of {count} claims as said" if as_said
             else f"✗ run: {count - right} of {count} claims otherwise than said"
         )
-        self.result.setProperty("held" if as_said else "leaked", True)
-        self.result.setProperty("leaked" if as_said else "held", False)
-        self.result.style().unpolish(self.result)   # the style sheet looks at the properties
-        self.result.style().polish(self.result)
+        set_states(self.result, held=as_said, leaked=not as_said)
 
     @Slot()
     def on_open(self) -> None:
@@ -169,16 +166,15 @@ class Picture(QWidget):
         super().__init__(parent)
         self.setAccessibleName(f"Heatmap of {card.variants[0].label}, layers over steps")
         self._card = card
-        self._pixmap = QPixmap()
+        self._pixmap: QPixmap | None = None
         theme_manager().changed.connect(self.on_theme_changed)
         self.on_theme_changed(current_theme())
 
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:
-        """Take the picture of the other theme."""
-        path = thumbnail_path(self._card, current_theme().name)
-        self._pixmap = QPixmap(str(path)) if path is not None else QPixmap()
-        self.setVisible(not self._pixmap.isNull())
+        """Take the picture of the other theme, once it is seen."""
+        self._pixmap = None
+        self.setVisible(thumbnail_path(self._card, current_theme().name) is not None)
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -192,6 +188,8 @@ class Picture(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the picture, whose background is the card's."""
+        if self._pixmap is None:
+            self._pixmap = QPixmap(str(thumbnail_path(self._card, current_theme().name)))
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawPixmap(self.rect().adjusted(0, _ABOVE, 0, 0), self._pixmap)

@@ -17,7 +17,6 @@ from freeze_gui.gui.export_files import RunExports
 from freeze_gui.gui.gallery import GalleryView
 from freeze_gui.gui.gallery_desk import GalleryDesk
 from freeze_gui.gui.garbage import GarbageGuard
-from freeze_gui.gui.indicators import indicator_sheet
 from freeze_gui.gui.layer_panel import LayerPanel
 from freeze_gui.gui.library_desk import LibraryDesk
 from freeze_gui.gui.library_panel import LibraryPanel
@@ -26,7 +25,7 @@ from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.state_table import StatePanel
-from freeze_gui.gui.theme import Choice, Theme, apply_theme, current_theme, theme_manager
+from freeze_gui.gui.theme import Choice, Theme, apply_theme, style_sheet, theme_manager
 from freeze_gui.gui.timeline_panel import TimelinePanel
 from freeze_gui.gui.verdict_panel import VerdictPanel
 from freeze_gui.gui.workbench import Workbench
@@ -59,7 +58,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.settings = settings
         self._garbage = GarbageGuard(self)
-        apply_theme(cast(QApplication, QApplication.instance()), settings.theme)
+        theme = apply_theme(cast(QApplication, QApplication.instance()), settings.theme)
         self.run_panel = RunPanel(self)
         self.layer_panel = LayerPanel(self)
         self.run_plots = RunPlots(self)
@@ -84,7 +83,7 @@ class MainWindow(QMainWindow):
         self.workbench.said.connect(self.say)
         self._restore_layout()
         theme_manager().changed.connect(self.on_theme_changed)
-        self.on_theme_changed(current_theme())
+        self.on_theme_changed(theme)   # once all is in its place: what is moved is styled again
         if settings.last_config is None:
             self.show_gallery_tab()   # a first start: the form is ready to run all the same
         self.workbench.desk.begin()
@@ -139,8 +138,8 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def on_theme_changed(self, theme: Theme) -> None:
-        """Draw the boxes for ticks in the new colours."""
-        self.setStyleSheet(indicator_sheet(theme))
+        """Give everything in the window the new colours."""
+        self.setStyleSheet(style_sheet(theme))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look for torchvision's models once the window is there."""

@@ -100,6 +100,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.cursor_line.hide()
         self.view_box.addItem(self.cursor_line, ignoreBounds=True)
         self.message = QLabel(self)
+        self.message.setProperty("muted", True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.message.setWordWrap(True)
         self.message.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -131,7 +132,6 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self._hide_axes(not self.message.isHidden())
         self.markers.setPen(line_pen(theme.muted, (2, 3)))
         self.cursor_line.setPen(line_pen(theme.text))
-        self.message.setStyleSheet(f"color: {theme.muted}; background: transparent;")
         self._marker_key = None
 
     def set_title(self, title: str) -> None:

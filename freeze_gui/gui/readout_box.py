@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, Slot
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QLabel, QWidget
-
-from freeze_gui.gui.theme import current_theme, theme_manager
 
 
 class ReadoutBox(QLabel):
@@ -18,8 +16,6 @@ class ReadoutBox(QLabel):
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
-        theme_manager().changed.connect(self.on_theme_changed)
-        self.on_theme_changed(current_theme())
 
     def show_html(self, html: str) -> None:
         """Show this text beside the pointer, inside the parent; hide for an empty one."""
@@ -35,12 +31,3 @@ class ReadoutBox(QLabel):
         at.setY(max(min(at.y(), around.height() - self.height() - 4), 4))
         self.move(at)
         self.raise_()
-
-    @Slot(object)
-    def on_theme_changed(self, theme: object) -> None:
-        """Take the new colours."""
-        colors = current_theme()
-        self.setStyleSheet(
-            f"background: {colors.raised}; color: {colors.text}; border: 1px solid {colors.border};"
-            "border-radius: 4px; padding: 4px 6px;"
-        )

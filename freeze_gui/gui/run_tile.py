@@ -13,7 +13,7 @@ from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.plot_base import line_pen
 from freeze_gui.gui.run_look import DOT_PX, paint_dot, run_color, run_dash
 from freeze_gui.gui.run_verdict import verdict_of, version_of
-from freeze_gui.gui.theme import current_theme
+from freeze_gui.gui.theme import current_theme, set_states
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
@@ -58,6 +58,7 @@ class RunTile(QWidget):
         font = self.verdict.font()
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         self.verdict.setFont(font)
+        self.verdict.setProperty("verdict", True)
         self.heatmap = HeatmapView(self, compact=True)
         self.heatmap.installEventFilter(self)
         self._recorder: RunRecorder | None = None
@@ -140,10 +141,10 @@ class RunTile(QWidget):
     def _show_words(self) -> None:
         if self._recorder is None:
             return
-        theme, version = current_theme(), version_of(self._recorder)
-        if self._shown == (version, theme.name):
+        version = version_of(self._recorder)
+        if self._shown == version:
             return
-        self._shown = version, theme.name
+        self._shown = version
         verdict = verdict_of(self._recorder)
         mark = _MARKS[verdict.tone]
         self.title.setText(self._recorder.label)
@@ -156,8 +157,7 @@ class RunTile(QWidget):
         for label in (self.title, self.verdict):
             label.setToolTip(words)
         self.heatmap.setAccessibleName(f"Heatmap of {words}")
-        weight = 400 if verdict.tone == "muted" else 600
-        self.verdict.setStyleSheet(f"color: {getattr(theme, verdict.tone)}; font-weight: {weight};")
+        set_states(self.verdict, **{tone: tone == verdict.tone for tone in _MARKS})
         self.heatmap.empty_text = verdict.detail if verdict.detail != "waiting" else "waits for its turn"
         if self._filtered and self._recorder.history is not None:
             self.heatmap.empty_text = "every layer is equal in all runs"

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QProgressBar, Q
 
 from freeze_gui.gui.error_reports import ErrorReports
 from freeze_gui.gui.settings import Settings
-from freeze_gui.gui.theme import apply_theme, icon
+from freeze_gui.gui.theme import apply_theme, icon, style_sheet
 
 _BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
 
@@ -32,9 +32,10 @@ class Startup(QObject):
         self.settings = Settings()
         self.reports = ErrorReports(self)
         self.reports.install()
-        apply_theme(self.app, self.settings.theme)
+        theme = apply_theme(self.app, self.settings.theme)
         self.app.setWindowIcon(icon("app"))
         self.shell = Shell(self.settings)
+        self.shell.setStyleSheet(style_sheet(theme))
         self.window: QMainWindow | None = None
         self._imports = Imports(self)
         self._imports.finished.connect(self.open_window)

@@ -191,7 +191,6 @@ class StatePanel(QWidget):
         small.setPointSizeF(small.pointSizeF() * 0.88)
         self.table.setFont(small)
         self.table.horizontalHeader().setFont(small)
-        self.table.setStyleSheet("QTableView::item, QHeaderView::section { padding: 0 3px; }")
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
         header.setMinimumSectionSize(32)

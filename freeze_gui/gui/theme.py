@@ -1,21 +1,23 @@
-"""Light and dark: the application's palette, style sheet and icons, and the signal that tells widgets to restyle."""
+"""Light and dark: the palette, the style sheet and icons, and the signal that tells widgets to restyle."""
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, mix
 from freeze_gui.resources import resource_path
 
 __all__ = ["RUN_DASHES", "Choice", "Theme", "ThemeManager"]
-__all__ += ["apply_theme", "current_theme", "icon", "series_color", "theme_manager"]
+__all__ += ["apply_theme", "current_theme", "icon", "series_color", "set_states", "style_sheet", "theme_manager"]
 
 Choice = Literal["system", "light", "dark"]
+_SHAPES = ("chevron", "check", "partial")
 
 
 class ThemeManager(QObject):
@@ -66,17 +68,12 @@ class ThemeManager(QObject):
             app.setStyle("Fusion")   # the one style that takes all its colours from the palette on every system
         changed, self.theme = theme is not self.theme, theme
         app.setPalette(_palette(theme))
-        sheet = style_sheet(theme)
-        if app.styleSheet() != sheet:
-            app.setStyleSheet(sheet)
         if changed:
-            _icons.clear()
             self.changed.emit(theme)
         return theme
 
 
 _manager: ThemeManager | None = None
-_icons: dict[str, QIcon] = {}
 
 
 def theme_manager() -> ThemeManager:
@@ -103,15 +100,21 @@ def series_color(i: int) -> str:
     return series[i % len(series)]
 
 
+@functools.cache
 def style_sheet(theme: Theme) -> str:
-    """Return the style sheet with the theme's colours filled in for ``@name``."""
+    """Return the style sheet with the theme's colours filled in for ``@name``.
+
+    It belongs on a window, which hands it down to its dialogs and menus. On the application it costs ten times as much
+    to change: Qt then styles every widget again for each of its parents.
+    """
     sheet = resource_path("styles", "freeze.qss").read_text(encoding="utf-8")
     extra = {
         "hover": mix(theme.raised, theme.text, 0.06),
         "pressed": mix(theme.raised, theme.text, 0.12),
         "selected": mix(theme.panel, theme.accent, 0.18),
         "disabled": mix(theme.muted, theme.panel, 0.45),
-        "chevron": resource_path("styles", f"chevron-{theme.name}.svg").as_posix(),
+        "outline": mix(theme.muted, theme.panel, 0.2),
+        **{name: resource_path("styles", f"{name}-{theme.name}.svg").as_posix() for name in _SHAPES},
     }
     values = {**{k: v for k, v in vars(theme).items() if isinstance(v, str)}, **extra}
     for name in sorted(values, key=len, reverse=True):   # @accent_text before @accent
@@ -119,24 +122,36 @@ def style_sheet(theme: Theme) -> str:
     return sheet
 
 
+def set_states(widget: QWidget, **states: bool) -> None:
+    """Set properties that the style sheet looks at, such as ``held=True``, and style the widget anew if one is new."""
+    changed = [name for name, state in states.items() if bool(widget.property(name)) != state]
+    for name in changed:
+        widget.setProperty(name, states[name])
+    if changed:
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
 def icon(name: str) -> QIcon:
     """Return ``resources/icons/NAME.svg`` in the theme's text colour, greyed when disabled.
 
     An icon keeps the colours that it was made with: ask again on `ThemeManager.changed`.
     """
-    if name not in _icons:
-        source = resource_path("icons", f"{name}.svg").read_text(encoding="utf-8")
-        theme = current_theme()
-        made = QIcon()
-        for mode, color in (
-            (QIcon.Mode.Normal, theme.text),
-            (QIcon.Mode.Disabled, mix(theme.muted, theme.panel, 0.5)),
-        ):
-            renderer = QSvgRenderer(QByteArray(source.replace("currentColor", color).encode()))
-            for size in (16, 20, 24, 32, 48, 64):
-                made.addPixmap(_render(renderer, size), mode)
-        _icons[name] = made
-    return _icons[name]
+    return _icon(name, current_theme())
+
+
+@functools.cache
+def _icon(name: str, theme: Theme) -> QIcon:
+    source = resource_path("icons", f"{name}.svg").read_text(encoding="utf-8")
+    made = QIcon()
+    for mode, color in (
+        (QIcon.Mode.Normal, theme.text),
+        (QIcon.Mode.Disabled, mix(theme.muted, theme.panel, 0.5)),
+    ):
+        renderer = QSvgRenderer(QByteArray(source.replace("currentColor", color).encode()))
+        for size in (16, 20, 24, 32, 48, 64):
+            made.addPixmap(_render(renderer, size), mode)
+    return made
 
 
 def _render(renderer: QSvgRenderer, size: int) -> QPixmap:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBox
 
 from freeze_gui.errors import UserError
 from freeze_gui.gui.fields import captioned, choice_box
+from freeze_gui.gui.theme import set_states
 from freeze_gui.gui.timeline_state import Bar, Span, counting_in
 
 _UNITS = (("step", "Count optimizer steps"), ("epoch", "Count passes over the data"))
@@ -94,9 +95,7 @@ class PhaseForm(QWidget):
 
     def _say(self, text: str, wrong: QLineEdit | None) -> None:
         for edit in (self.from_edit, self.to_edit, self.factor_edit):
-            if edit.property("invalid") != (edit is wrong):
-                edit.setProperty("invalid", edit is wrong)
-                edit.style().polish(edit)
+            set_states(edit, invalid=edit is wrong)
         self.error_label.setText(text)
         self.error_label.setVisible(bool(text))
 

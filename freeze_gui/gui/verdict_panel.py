@@ -152,7 +152,6 @@ class VerdictPanel(QWidget):
         self.details.setAccessibleName("What held and leaked, and why; Tab and Enter open explanations")
         self.details.setOpenLinks(False)
         self.details.setFrameShape(QFrame.Shape.NoFrame)
-        self.details.setStyleSheet("QTextBrowser { border: none; padding: 0; }")
         self.details.document().setDocumentMargin(0)
         layout = QVBoxLayout(self._verdict)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -3,11 +3,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, color_map
 from freeze_gui.gui.theme import apply_theme, current_theme, icon, series_color, style_sheet, theme_manager
 from freeze_gui.resources import resource_path
@@ -58,7 +59,6 @@ def test_a_choice_reaches_palette_style_sheet_icons_and_those_who_listen(qtbot: 
     assert changed.args == [DARK]
     assert current_theme() is DARK and series_color(0) == DARK.series[0] and series_color(10) == DARK.series[0]
     assert app().palette().color(QPalette.ColorRole.Window).name() == DARK.window
-    assert DARK.panel in app().styleSheet()
     assert icon("run").pixmap(32, 32).toImage() != light_icon
     with qtbot.assertNotEmitted(theme_manager().changed):
         apply_theme(app(), "dark")
@@ -72,6 +72,30 @@ def test_the_system_is_followed_only_when_that_is_the_choice(qtbot: QtBot) -> No
     apply_theme(app(), "light")
     theme_manager().on_color_scheme_changed(Qt.ColorScheme.Dark)
     assert current_theme() is LIGHT
+
+
+class StyleChanges(QObject):
+    """Counts how often widgets are styled anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.StyleChange and watched.isWidgetType()
+        return False
+
+
+def test_another_theme_styles_each_widget_of_the_window_about_once(window: MainWindow) -> None:
+    window.choose_theme("light")
+    changes = StyleChanges()
+    app().installEventFilter(changes)
+    window.choose_theme("dark")
+    app().removeEventFilter(changes)
+    assert DARK.panel in window.styleSheet() and LIGHT.panel not in window.styleSheet()
+    widgets = len(window.findChildren(QWidget)) + 1
+    assert widgets <= changes.count <= 2.5 * widgets   # lists of boxes and the like are told by their owners again
+    window.choose_theme("light")
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
