@@ -6,6 +6,7 @@ step's task passes by, and what the author detached are known as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from torch import nn
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import method_class
 from freeze_gui.freezing.norm_layers import NormPolicy
+from freeze_gui.models.lean_meta import LeanMeta
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.shapes import Call, sample_calls
 from freeze_gui.models.trial import meta_twin, quiet_trial
 
 _BATCH = 2
+_OF_TORCH = re.compile(r"\w+Backward\d+")
+"""Names of nodes of the autograd graph that torch has generated, as MmBackward0."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,35 @@ def reach(
                 else:
                     method_class("requires_grad")(context).freeze(frozen)
                 NormPolicy(context, norm).apply()
-            with _listening(twin) as (ran, in_training, shifted):
+            with _listening(twin) as (ran, in_training, shifted), LeanMeta():
                 outputs = [call.of(twin) for call in calls or sample_calls(loaded, _BATCH) if call.task == task]
             if not outputs:
                 return None
             trains = outputs[0].requires_grad
-            if trains:
-                outputs[0].sum().backward()
-            learning = frozenset(name for name, p in twin.named_parameters() if p.grad is not None)
+            learning = _learning(twin, outputs[0]) if trains else frozenset()
         return Reach(learning, tuple(ran), frozenset(in_training), frozenset(shifted), trains)
     except Exception:   # a person's forward may raise anything without values; not to know is an honest answer
         return None
+
+
+def _learning(model: nn.Module, output: torch.Tensor) -> frozenset[str]:
+    """Return the names of the parameters that a backward from `output` gives a gradient.
+
+    They are the ends of the graph of torch's own operations. What another writes in its backward, only that can tell.
+    """
+    ends, seen = set(), {output.grad_fn}
+    waiting = list(seen)
+    while waiting:
+        node: Any = waiting.pop()
+        if hasattr(node, "variable"):
+            ends.add(id(node.variable))
+        elif not _OF_TORCH.fullmatch(node.name()):
+            output.sum().backward()   # type: ignore[no-untyped-call]
+            return frozenset(name for name, p in model.named_parameters() if p.grad is not None)
+        new = {below for below, _ in node.next_functions if below is not None} - seen
+        seen |= new
+        waiting += new
+    return frozenset(name for name, p in model.named_parameters() if id(p) in ends)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from freeze_gui.errors import UserError
+from freeze_gui.models.lean_meta import LeanMeta
 from freeze_gui.models.loaded import LoadedModel, Preprocess, Progress
 from freeze_gui.models.trial import quiet_trial, structure_only
 from freeze_gui.models.weights import download_weights, head_path, load_weights, read_weights
@@ -141,7 +142,8 @@ def smallest_input(name: str) -> tuple[int, int, int]:
         module = torchvision_structure(name).train()
         for side in _SIDES:
             try:
-                module(torch.zeros(1, 3, side, side, device="meta"))
+                with LeanMeta():
+                    module(torch.zeros(1, 3, side, side, device="meta"))
             except Exception:  # too small for the model, which each says in its own way
                 continue
             return (3, side, side)

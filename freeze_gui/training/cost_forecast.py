@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import method_class
+from freeze_gui.models.lean_meta import LeanMeta
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.shapes import Call, sample_calls
 from freeze_gui.models.trial import meta_twin, quiet_trial
@@ -94,16 +94,6 @@ def forecast_cost(
         return None
 
 
-class _NoModules:
-    """Stands for the counter's tracker of modules, whose hooks are global: a run in another thread would meet them."""
-
-    parents = frozenset({"Global"})
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-
 def _step_cost(
     loaded: LoadedModel,
     modules: frozenset[str],
@@ -120,17 +110,14 @@ def _step_cost(
         if modules:
             freezing.freeze(modules)
         activations = SavedActivations(twin)
-        counter = FlopCounterMode(display=False)
-        counter.mod_tracker = _NoModules()  # type: ignore[assignment]   # it asks for parents alone
-        with torch.device("meta"), counter:
-            with activations.counting():
-                outputs = [call.of(twin) for call in calls or sample_calls(loaded, batch_size)]
-            for output in outputs:
-                output.sum().backward()
-        gradients = gradient_bytes(twin)
-        freezing.after_backward()
-        context.optimizer.step()
+        with LeanMeta() as counter:
+            with torch.device("meta"):
+                with activations.counting():
+                    outputs = [call.of(twin) for call in calls or sample_calls(loaded, batch_size)]
+                for output in outputs:
+                    output.sum().backward()
+            flops, gradients = counter.flops, gradient_bytes(twin)
+            freezing.after_backward()
+            context.optimizer.step()
         cost = cost_of(twin, context.optimizer, activations, gradients)
-    return StepCost(
-        counter.get_total_flops(), cost.saved_activation_bytes or 0, gradients, cost.optimizer_state_bytes
-    )
+    return StepCost(flops, cost.saved_activation_bytes or 0, gradients, cost.optimizer_state_bytes)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from freeze_gui.models.lean_meta import LeanMeta
+from freeze_gui.models.sources import open_model
+from freeze_gui.models.trial import meta_twin, quiet_trial
+
+META = torch.device("meta")
+
+
+def image(*shape: int) -> Tensor:
+    return torch.empty(*(shape or (2, 6, 8, 8)), device=META, requires_grad=True)
+
+
+def told(tensors: object) -> list[object]:
+    """What is known of tensors without values."""
+    found = tensors if isinstance(tensors, tuple | list) else (tensors,)
+    return [None if t is None else (tuple(t.shape), t.stride(), t.dtype, t.device) for t in found]
+
+
+NETWORKS: dict[str, Callable[[], Tensor]] = {
+    "batch norm": lambda: nn.BatchNorm2d(6, device=META)(image()),
+    "batch norm in eval": lambda: nn.BatchNorm2d(6, device=META).eval()(image()),
+    "batch norm without weights": lambda: nn.BatchNorm2d(6, affine=False, device=META)(image()),
+    "layer norm": lambda: nn.LayerNorm((8, 8), device=META)(image()),
+    "layer norm without bias": lambda: nn.LayerNorm(8, bias=False, device=META)(image()),
+    "layer norm of a permuted tensor": lambda: nn.LayerNorm(6, device=META)(image().permute(0, 2, 3, 1)),
+    "convolution": lambda: nn.Conv2d(6, 4, 3, stride=2, padding=1, device=META)(image()),
+    "dilated in groups": lambda: nn.Conv2d(6, 6, 3, dilation=2, groups=3, bias=False, device=META)(image()),
+    "transposed convolution": lambda: nn.ConvTranspose2d(6, 4, 3, stride=2, device=META)(image()),
+    "one axis": lambda: nn.Conv1d(6, 4, 5, padding="same", device=META)(image(2, 6, 9)),
+    "three axes": lambda: nn.Conv3d(6, 4, (1, 3, 3), device=META)(image(2, 6, 4, 8, 8)),
+    "channels last": lambda: nn.Conv2d(6, 4, 3, device=META)(image().to(memory_format=torch.channels_last)),
+    "cat": lambda: torch.cat([image(), image(2, 3, 8, 8), image()], dim=-3),
+    "cat of parts": lambda: torch.cat([image()[:, :2], image()[:, 3:]], dim=1),
+    "broadcast": lambda: image() + image(6, 1, 1),
+    "parts that lie apart": lambda: image()[:, ::2] * image()[:, :3],
+    "other orders": lambda: image() + image(2, 8, 8, 6).permute(0, 3, 1, 2),
+    "whole numbers": lambda: image() / torch.ones(2, 6, 8, 8, dtype=torch.int64, device=META),
+    "half precision": lambda: nn.BatchNorm2d(6, device=META, dtype=torch.bfloat16)(image().bfloat16()),
+    "activations": lambda: F.hardswish(F.silu(F.gelu(F.relu(image()))).sigmoid().tanh()),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_answered_at_once_is_what_torch_would_say(name: str) -> None:
+    """Shapes, strides and formats of output and gradients, and the floating-point operations."""
+    def run() -> tuple[list[object], list[object]]:
+        output = NETWORKS[name]()
+        output.sum().backward()   # type: ignore[no-untyped-call]
+        return told(output), told([node.variable.grad for node in leaves(output)])
+
+    with FlopCounterMode(display=False) as torchs:
+        expected = run()
+    with LeanMeta() as lean:
+        found = run()
+    assert found == expected
+    assert lean.flops == torchs.get_total_flops()
+
+
+def leaves(output: Tensor) -> list[Any]:
+    found: list[Any] = []
+    waiting: list[Any] = [output.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None:
+            found += [node] if hasattr(node, "variable") else []
+            waiting += [below for below, _ in node.next_functions]
+    return found
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop", "SGD"])
+def test_the_step_of_an_optimizer_leaves_the_state_that_it_leaves_without(name: str) -> None:
+    def state() -> list[object]:
+        weight = nn.Parameter(torch.empty(3, 4, device=META))
+        optimizer = getattr(torch.optim, name)([weight], lr=0.1, weight_decay=0.1)
+        weight.grad = torch.empty(3, 4, device=META)
+        optimizer.step()
+        return told([value for value in optimizer.state[weight].values() if isinstance(value, Tensor)])
+
+    expected = state()
+    with LeanMeta():
+        assert state() == expected
+
+
+def test_a_module_that_does_not_fit_its_input_is_refused_as_torch_does() -> None:
+    cases = [
+        (nn.Conv2d(3, 4, 3, device=META), image()),
+        (nn.Conv2d(6, 4, 9, device=META), image()),
+        (nn.LayerNorm(7, device=META), image()),
+        (nn.BatchNorm2d(5, device=META), image()),
+        (nn.BatchNorm2d(6, device=META), image(1, 6, 1, 1)),
+    ]
+    for module, values in cases:
+        with pytest.raises((RuntimeError, ValueError)), LeanMeta():
+            module(values)
+    with pytest.raises(RuntimeError), LeanMeta():
+        torch.cat([image(), image(2, 6, 7, 8)], dim=1)
+
+
+def test_numbers_with_values_are_computed_as_ever() -> None:
+    a, b = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
+    with LeanMeta():
+        assert (a + b).tolist() == [4.0, 6.0]
+        assert a.mul_(b).tolist() == [3.0, 8.0]
+
+
+def test_a_twin_shares_no_hooks_with_its_model_and_keeps_what_is_tied() -> None:
+    module = open_model("builtin:digits-cnn").module
+    with quiet_trial():
+        twin = meta_twin(module)
+    twin.register_forward_hook(lambda *_: None)
+    assert not module._forward_hooks
+    first, second = nn.Linear(2, 2), nn.Linear(2, 2)
+    second.weight = first.weight
+    copied = dict(meta_twin(nn.Sequential(first, second)).named_parameters(remove_duplicate=False))
+    assert copied["0.weight"] is copied["1.weight"]
