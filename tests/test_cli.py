@@ -303,7 +303,7 @@ def test_a_comparison_runs_every_method_and_writes_table_json_and_report(
     }
     assert leaked == {"eval_only"}   # plain SGD: a zero gradient moves nothing
     assert report.read_text().count('<figcaption>requires_grad</figcaption>') == 1
-    assert comparison["same_start"] is comparison["same_batches"] is True
+    assert comparison["same_start"] is comparison["same_batches"] is comparison["same_validation"] is True
     assert "requires_grad: 5 steps on cpu" in err
 
 
@@ -324,7 +324,7 @@ def test_a_comparison_says_which_runs_are_equal_and_what_proves_their_start(conf
     assert main(["compare", str(config), "--methods", "grad_none,exclude"]) == 0
     out = capsys.readouterr().out
     assert "grad_none = exclude: the same bits" in out
-    assert "All 2 runs began with the same bits (hash " in out
+    assert "Both runs began with the same bits in every weight and buffer (hash " in out
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,6 @@ class CompareStatus(QWidget):
         proof, groups = proof_line(self._recorders), self._equal.groups(self._recorders)
         self.proof.setText(proof.text)
         self.proof.setToolTip(proof.detail)
-        set_states(self.proof, held=proof.holds is True, leaked=proof.holds is False)
+        set_states(self.proof, held=proof.holds is True, leaked=proof.holds is False, warning=proof.holds is None)
         self.equal.setText(equal_line(groups))
         self.equal.setToolTip(equal_detail(groups))

@@ -6,16 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from freeze_gui.runs.comparability import comparability
+from freeze_gui.runs.comparability_words import comparability_line, comparability_sentences
 from freeze_gui.runs.differences import FirstDifference
-from freeze_gui.runs.equivalence import (
-    are_equal,
-    common_steps,
-    equality_sentences,
-    proof_of,
-    proof_sentence,
-    same_batches,
-    same_start,
-)
+from freeze_gui.runs.equivalence import are_equal, equality_sentences
 from freeze_gui.runs.words import counted, joined
 
 if TYPE_CHECKING:
@@ -36,7 +30,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class ProofLine:
-    """What the hashes of the runs show; `holds` is None while fewer than two have ended."""
+    """What the hashes of the runs show: `holds` is None where that is neither that they can be compared nor not."""
 
     text: str
     detail: str
@@ -89,16 +83,12 @@ def progress_of(recorders: Sequence[RunRecorder]) -> Progress:
 
 def proof_line(recorders: Sequence[RunRecorder]) -> ProofLine:
     """Return the proof in a few words, with the hashes in the detail."""
-    start, batches, steps = same_start(recorders), same_batches(recorders), common_steps(recorders)
-    if start is None or batches is None:
+    ended = sum(recorder.ended is not None or recorder.status == "interrupted" for recorder in recorders)
+    found = comparability(recorders)
+    if len(recorders) < 2 or (len(found.runs) < 2 and ended < len(recorders)):
         return ProofLine("", "", None)
-    words = (
-        f"same start {'✓' if start else '✗'}",
-        f"same {counted(steps, 'batch').replace('batchs', 'batches')} {'✓' if batches else '✗'}",
-    )
-    ended = sum(proof_of(recorder) is not None for recorder in recorders)
     more = "" if ended == len(recorders) else f" {ended} of {len(recorders)} runs can be checked so far."
-    return ProofLine(" · ".join(words), proof_sentence(recorders) + more, start and batches)
+    return ProofLine(comparability_line(found), comparability_sentences(found) + more, found.holds)
 
 
 def equal_line(groups: Sequence[Sequence[RunRecorder]]) -> str:
@@ -130,6 +120,9 @@ def difference_line(found: FirstDifference) -> str:
     changed = [path for path, equal in found.end_equal.items() if not equal]
     if found.step is None and changed:
         return f"Equal losses and updates in {steps}, but at the end these differ: {joined(changed)}"
+    if found.step is None and found.evaluation is not None:
+        evaluation = f"the evaluation after {counted(found.evaluation, 'step')}"
+        return f"Equal losses and updates in {steps}, but not in {evaluation}"
     if found.step is None:
         weights = "every loss and every weight" if found.end_equal else "every loss and every update so far"
         return f"The same bits in {steps}: {weights}"

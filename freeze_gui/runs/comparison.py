@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 from freeze_gui.freezing.methods import PausedIdeal
-from freeze_gui.runs.equivalence import common_steps, equal_groups, proof_sentence, same_batches, same_start
+from freeze_gui.runs.comparability import comparability
+from freeze_gui.runs.comparability_words import comparability_sentences
+from freeze_gui.runs.equivalence import equal_groups
 from freeze_gui.runs.grid import checked_methods
 from freeze_gui.runs.interleave import interleaved_events
 from freeze_gui.runs.recorder import RunRecorder
@@ -55,17 +58,21 @@ def comparison_summary(recorders: Sequence[RunRecorder], interleaved: bool = Fal
     """Return the comparison ready for JSON.
 
     It holds the configuration of the first run that freezes something by a method; whether all began with the same bits
-    and saw the same batches in the steps that all took (null where fewer than two took a step), with a sentence; the
-    labels of runs that are equal in every bit; and one summary a run, in order.
+    and saw the same batches, each two of them in the steps and evaluations that both had, for all together, for each
+    two, and in sentences (null where that is not proven, or there was nothing to compare); the labels of runs that are
+    equal in every bit; and one summary a run, in order.
     """
+    found = comparability(recorders)
     groups = [[recorders[index].label for index in group] for group in equal_groups(recorders)]
     return {
         "format": FORMAT,
         "config": _typical(recorders).config.to_dict() if recorders else {},
-        "same_start": same_start(recorders),
-        "same_batches": same_batches(recorders),
-        "common_steps": common_steps(recorders),
-        "proof": proof_sentence(recorders),
+        "same_start": found.start.same,
+        "same_batches": found.batches.same,
+        "same_validation": found.validation.same,
+        "common_steps": found.common_steps,
+        "comparability": {"holds": found.holds, **asdict(found)},
+        "proof": comparability_sentences(found) if len(recorders) > 1 else "",
         "equal_groups": groups,
         "interleaved": interleaved,
         "runs": [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from freeze_gui.runs.history import HistoryView
+from freeze_gui.runs.history import History, HistoryView
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import NO_GRADIENT
 
@@ -48,13 +49,19 @@ class FirstDifference:
         Path → first measured step at which the layer's update differs, None where all are equal.
     end_equal
         Path → whether its parameters and buffers have equal bits at the end; empty where the runs ended at different
-        steps, or one of them has not ended.
+        steps, one of them has not ended, or a tensor has no digest.
+    evaluation
+        Steps taken before the first evaluation that differs, of those that both made; None where all are equal.
+    same_evaluations
+        Whether both made evaluations after the same steps, with the same results in every bit.
     """
 
     common_steps: int
     loss: int | None
     layers: Mapping[str, int | None]
     end_equal: Mapping[str, bool]
+    evaluation: int | None = None
+    same_evaluations: bool = True
 
     @property
     def step(self) -> int | None:
@@ -73,30 +80,49 @@ def layer_difference(one: RunRecorder, other: RunRecorder, metric: str) -> Layer
 
 
 def first_difference(one: RunRecorder, other: RunRecorder) -> FirstDifference:
-    """Find where two runs part; a NaN equals itself here, and -0.0 is not 0.0."""
+    """Find where two runs part; a NaN equals itself here, and -0.0 is not 0.0.
+
+    Updates are compared as float32, in which a run's file keeps them.
+    """
     if one.history is None or other.history is None:
         return FirstDifference(0, None, {}, {})
     ours, theirs = one.history.view(), other.history.view()
     taken, at_ours, at_theirs = np.intersect1d(ours.loss_step, theirs.loss_step, return_indices=True)
     losses = _differ(ours.loss[at_ours], theirs.loss[at_theirs])
     layers, steps, a, b = _common(one, other, ours, theirs, "update_norm")
-    updates = _differ(a, b)
+    with np.errstate(over="ignore"):
+        updates = _differ(a.astype(np.float32), b.astype(np.float32))
     return FirstDifference(
         len(taken),
         _first(taken, losses),
         {path: _first(steps, updates[:, column]) for column, path in enumerate(layers)},
         end_equality(one, other),
+        *_evaluations(one.history, other.history),
     )
 
 
 def end_equality(one: RunRecorder, other: RunRecorder) -> dict[str, bool]:
-    """Tell of each common layer whether its bits are equal after the last step; empty unless both took as many."""
+    """Tell of each common layer whether its bits are equal after the last step; empty where that is not known."""
     if one.ended is None or other.ended is None or one.ended.steps != other.ended.steps:
         return {}
     if one.ended.proof is None or other.ended.proof is None:
         return {}
     end, theirs = one.ended.proof.end, other.ended.proof.end
+    if "" in end.values() or "" in theirs.values():
+        return {}
     return {path: end[path] == theirs[path] for path in end if path in theirs}
+
+
+def _evaluations(one: History, other: History) -> tuple[int | None, bool]:
+    """Return the step of the first common evaluation that differs in a bit, and whether all of both are equal."""
+    ours, theirs = ({step: (_hex(loss), _hex(share)) for step, loss, share in h.evaluations} for h in (one, other))
+    first = min((step for step in ours.keys() & theirs.keys() if ours[step] != theirs[step]), default=None)
+    return first, ours == theirs
+
+
+def _hex(value: float | None) -> str:
+    """Return all bits of a number; a NaN equals itself here, and -0.0 is not 0.0."""
+    return "" if value is None else value.hex()
 
 
 def _common(
@@ -115,8 +141,9 @@ def _common(
     )
 
 
-def _differ(a: Floats, b: Floats) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.ascontiguousarray(a).view(np.int64) != np.ascontiguousarray(b).view(np.int64)
+def _differ(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    whole = np.dtype(f"i{a.dtype.itemsize}")
+    found: NDArray[np.bool_] = np.ascontiguousarray(a).view(whole) != np.ascontiguousarray(b).view(whole)
     return found
 
 

@@ -61,7 +61,7 @@ def comparison_report(comparison: Mapping[str, Any], recorders: Sequence[RunReco
         style=Markup(resource_path("styles", "report.css").read_text(encoding="utf-8")),
         model=str(comparison["config"].get("model", {}).get("source", "")),
         proof=comparison["proof"],
-        is_proved=comparison["same_start"] is not False and comparison["same_batches"] is not False,
+        proved={True: "good", False: "bad", None: "open"}[comparison["comparability"]["holds"]],
         rows=_rows(comparison["runs"]),
         equal=equality_sentences(comparison["equal_groups"]),
         interleaved=comparison["interleaved"],

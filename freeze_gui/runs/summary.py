@@ -57,8 +57,13 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "cost": _cost(recorder, ended),
         "start_hash": digest_of_all(ended.proof.start) if ended.proof else None,
         "end_hash": digest_of_all(ended.proof.end) if ended.proof else None,
-        "batches_hash": ended.proof.batches if ended.proof else None,
+        "batches_hash": (ended.proof.batches or None) if ended.proof else None,
         "batches_steps": len(ended.proof.batches_by_step) if ended.proof else 0,
+        "batches_out_of_reach": (ended.proof.batches_out_of_reach or None) if ended.proof else None,
+        "evaluation_hashes": [
+            {"step": step, "batches_hash": digest} for step, digest in ended.proof.evaluations.items()
+        ] if ended.proof else [],
+        "evaluations_out_of_reach": (ended.proof.evaluations_out_of_reach or None) if ended.proof else None,
     }
     return summary | _claims(recorder.config, ended, summary)
 

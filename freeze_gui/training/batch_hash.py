@@ -1,7 +1,8 @@
 """A running digest over all batches that a run saw, so that two runs can prove that they saw the same ones.
 
 The digest after a step stands for all batches up to it: runs of different length are compared at the last step of
-both. Hashing goes at about 1 GB/s. Small batches are hashed at once; large ones are copied, into memory that is
+both. From the first batch on that holds something whose content is out of reach, there are no digests any more.
+Hashing goes at about 1 GB/s. Small batches are hashed at once; large ones are copied, into memory that is
 used again and again because new memory would cost as much as hashing, and hashed by a thread while the step goes on.
 """
 
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeze_gui.data.sources import Batch
-from freeze_gui.training.digests import DIGEST_BYTES, Chunk, chunks_of, digest
+from freeze_gui.training.content import Chunk, OutOfReachError, chunks_of
+from freeze_gui.training.digests import DIGEST_BYTES, digest
 
 _AT_ONCE_BYTES = 64 * 1024
 """Hashed in about 60 µs, which is less than handing it to a thread and back can cost."""
@@ -37,10 +39,13 @@ class BatchHash:
     steps
         One number a step, as it is known so far: the first six bytes of the digest of all batches up to it, which any
         file that knows nothing but floating-point numbers keeps whole.
+    out_of_reach
+        What a batch held whose content cannot be known; empty while all can.
     """
 
     def __init__(self) -> None:
         self.steps = array("Q")
+        self.out_of_reach = ""
         self._last = bytes(DIGEST_BYTES)
         self._waiting: deque[tuple[Future[bytes], Buffer]] = deque()
         self._spare: list[Buffer] = []
@@ -48,7 +53,13 @@ class BatchHash:
 
     def add(self, group: tuple[Batch, ...]) -> None:
         """Take in the micro-batches of a step, before anything can write into them."""
-        chunks = list(chunks_of([(batch.inputs, batch.targets, batch.task) for batch in group]))
+        if self.out_of_reach:
+            return
+        try:
+            chunks = chunks_of([(batch.inputs, batch.targets, batch.task) for batch in group])
+        except OutOfReachError as error:
+            self.out_of_reach = str(error)
+            return
         size = sum(len(chunk) for chunk in chunks)
         if size <= _AT_ONCE_BYTES and not self._waiting:
             self._fold(digest(chunks))
@@ -61,9 +72,9 @@ class BatchHash:
         self._waiting.append((self._worker.submit(digest, (buffer[:size].data,)), buffer))
 
     def result(self) -> str:
-        """Return the digest of all batches so far as hexadecimal text, empty where there were none."""
+        """Return the digest of all batches so far as hexadecimal text, empty where there were none or not all count."""
         self._fold_all()
-        return self._last.hex() if self.steps else ""
+        return self._last.hex() if self.steps and not self.out_of_reach else ""
 
     def close(self) -> None:
         """Take in what still waits, and let the thread and the memory go."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from freeze_gui.data.sources import Batch
+from freeze_gui.training.batch_hash import BatchHash
 from freeze_gui.training.batches import forward, hits, loss_of
 
 
@@ -18,11 +19,12 @@ def evaluate(
     loss: str,
     device: torch.device,
     is_stopping: Callable[[], bool] = lambda: False,
+    seen: BatchHash | None = None,
 ) -> tuple[float, float | None] | None:
     """Return the mean loss a batch and the share of right predictions, None where there are no classes.
 
     Every module's training flag is put back as it was found, so a frozen layer in eval mode stays there. Returns None
-    altogether when `is_stopping` said so between two batches.
+    altogether when `is_stopping` said so between two batches. `seen` takes in each batch before the model does.
     """
     modes = {module: module.training for module in model.modules()}
     model.eval()
@@ -32,6 +34,8 @@ def evaluate(
         for batch in validation:
             if is_stopping():
                 return None
+            if seen is not None:
+                seen.add((batch,))
             output = forward(model, batch, device)
             losses.append(loss_of(loss, output, batch.targets, device))
             counted = hits(output, batch.targets, device)

@@ -7,7 +7,7 @@ with `RunEnded` at once. Records hold plain numbers and read-only arrays, never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,17 +163,31 @@ class Proof:
     Attributes
     ----------
     start, end
-        Path → digest of a layer's parameters and buffers, in front of the first step that was taken and after the last.
+        Path → digest of a layer's parameters and buffers, in front of the first step that was taken and after the last;
+        empty where a tensor is of a kind that has none.
     batches
-        Digest of the inputs, targets and tasks of all batches in order.
+        Digest of the inputs, targets and tasks of all batches in order; empty where not all have one.
     batches_by_step
-        The same after each step that was taken, cut to 48 bits, so that runs of different length can be compared.
+        The same after each step that was begun, cut to 48 bits, so that runs of different length can be compared. It
+        ends in front of the first step whose batches have no digest.
+    batches_out_of_reach
+        What those batches hold whose content cannot be known; empty where all have one.
+    evaluations
+        Steps taken before an evaluation → digest of its validation batches in their order; empty where they have none.
+    evaluations_out_of_reach
+        As `batches_out_of_reach`, of the validation batches.
+    is_whole
+        False for a run that an older version wrote: its digests knew an object in a batch by nothing but its class.
     """
 
     start: Mapping[str, str]
     end: Mapping[str, str]
     batches: str
     batches_by_step: NDArray[np.uint64]   # (steps,)
+    batches_out_of_reach: str = ""
+    evaluations: Mapping[int, str] = field(default_factory=dict)
+    evaluations_out_of_reach: str = ""
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from freeze_gui.data.sources import Batch
 from freeze_gui.freezing.freezer import Freezer
 from freeze_gui.freezing.plan import resolve
 from freeze_gui.models.layer_tree import LayerTree, build_tree
-from freeze_gui.training.batch_hash import BatchHash
 from freeze_gui.training.batches import Batches, epoch_steps, forward, loss_of
 from freeze_gui.training.checkpoint import (
     Checkpoint,
@@ -27,9 +26,9 @@ from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
 from freeze_gui.training.device import environment
-from freeze_gui.training.digests import layer_digests
 from freeze_gui.training.evaluation import evaluate
 from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, Proof, RunStarted, StepDone
+from freeze_gui.training.evidence import Evidence
 from freeze_gui.training.failures import nothing_to_train
 from freeze_gui.training.loading import Loaded
 from freeze_gui.training.optimizers import make_optimizer
@@ -80,8 +79,7 @@ class Loop:
         self._activations = SavedActivations(self._model)
         self._plans_counted = 0
         self._gradient_bytes = 0
-        self._start_digests: dict[str, str] = {}
-        self._batch_hash = BatchHash()
+        self._evidence = Evidence(self._model, self._tree.layers)
 
     def started(self) -> RunStarted:
         """Return the record of the start."""
@@ -104,11 +102,10 @@ class Loop:
 
     def step(self, step: int, group: tuple[Batch, ...]) -> tuple[PlanApplied | None, StepDone]:
         """Take one optimizer step."""
-        if not self._start_digests:   # once a run is no part of a step
-            self._start_digests = layer_digests(self._model, self._tree.layers)
+        self._evidence.begin()   # once a run is no part of a step
         watch = self._stopwatch
         began = watch.mark()
-        self._batch_hash.add(group)
+        self._evidence.add(group)
         hashed = watch.mark()
         freezer, train = self.freezer, self._config.train
         freezer.begin_step(step, group[0].task)
@@ -155,9 +152,9 @@ class Loop:
         """Yield the result on the validation data, if there are any and nobody stops the run meanwhile."""
         validation = self._loaded.data.validation
         if validation:
-            with self._precision.forward():
+            with self._precision.forward(), self._evidence.evaluation(step) as seen:
                 result = evaluate(
-                    self._model, validation, self._loaded.loss, self._device, lambda: control.is_stopping
+                    self._model, validation, self._loaded.loss, self._device, lambda: control.is_stopping, seen
                 )
             if result is not None:
                 self.schedule.evaluated(result[0])
@@ -173,15 +170,11 @@ class Loop:
 
     def proof(self) -> Proof | None:
         """Return what shows how the run began, what it saw and where it is now; None before the first step."""
-        if not self._start_digests:
-            return None
-        end = layer_digests(self._model, self._tree.layers)
-        batches = self._batch_hash.result()
-        return Proof(self._start_digests, end, batches, np.array(self._batch_hash.steps, np.uint64))
+        return self._evidence.proof()
 
     def close(self) -> None:
         """End what runs beside the loop."""
-        self._batch_hash.close()
+        self._evidence.close()
 
     def checkpoint(
         self, steps: int, evaluated: int, plan_changed: bool, random: dict[str, Tensor] | None

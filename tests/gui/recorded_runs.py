@@ -60,7 +60,8 @@ def end_run(
     assert run.history is not None
     steps = run.history.steps
     by_step = np.arange(1, steps + 1, dtype=np.uint64)
-    digests = Proof(dict.fromkeys(run.history.layers, start), dict.fromkeys(run.history.layers, proof), "b", by_step)
+    starts, ends = dict.fromkeys(run.history.layers, start), dict.fromkeys(run.history.layers, proof)
+    digests = Proof(starts, ends, "b", by_step, evaluations={steps: "v"}, is_whole=True)
     causes = {path: (Cause("momentum", 3, 0.02),) for path in moved}
     tensors = tuple(
         TensorVerdict(f"{path}.weight", "parameter", path, ((0, 1),), path in moved, 3, 0, 0.02, causes.get(path, ()))

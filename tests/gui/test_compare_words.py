@@ -58,8 +58,26 @@ def test_the_proof_names_the_batches_that_all_saw_and_has_the_hash_in_its_detail
         add_steps(run, steps)
         end_run(run, proof="x")
     proof = proof_line(runs)
-    assert proof.text == "same start ✓ · same 30 batches ✓" and proof.holds is True
+    assert proof.text == "same start ✓ · same batches in 30 steps ✓" and proof.holds is True
     assert "hash" in proof.detail
+
+
+def test_runs_without_hashes_are_neither_a_yes_nor_a_no_and_the_detail_says_why() -> None:
+    runs = [started_run("a"), started_run("b")]
+    for run, proof in zip(runs, ("x", ""), strict=True):
+        add_steps(run, 3)
+        end_run(run, proof=proof)
+    line = proof_line(runs)
+    assert line.text == "same start: not proven · same batches: not proven · same validation: not proven"
+    assert line.holds is None and "there are no hashes of b" in line.detail
+
+
+def test_runs_that_took_no_step_have_nothing_to_compare() -> None:
+    runs = [started_run("a"), started_run("b")]
+    end_run(runs[0], status="failed", proof="x")
+    assert proof_line(runs).text == ""   # the other may still come
+    end_run(runs[1], status="failed", proof="x")
+    assert proof_line(runs).text == "nothing to compare: fewer than two runs finished a step"
 
 
 def test_another_start_is_a_clear_no() -> None:
@@ -68,7 +86,7 @@ def test_another_start_is_a_clear_no() -> None:
         add_steps(run, 1)
         end_run(run, proof="x", start=run.label)
     proof = proof_line(runs)
-    assert proof.text == "same start ✗ · same 1 batch ✓" and proof.holds is False
+    assert proof.text == "start differs ✗ · same batches in 1 step ✓ · same validation ✓" and proof.holds is False
 
 
 def test_equal_runs_are_grouped_as_they_end() -> None:
@@ -102,6 +120,10 @@ def test_many_equal_runs_are_said_to_be_so_in_one_short_line() -> None:
             "The same bits in 300 steps: every loss and every weight",
         ),
         (FirstDifference(9, None, {"a": None}, {}), "The same bits in 9 steps: every loss and every update so far"),
+        (
+            FirstDifference(9, None, {"a": None}, {"a": True}, evaluation=6, same_evaluations=False),
+            "Equal losses and updates in 9 steps, but not in the evaluation after 6 steps",
+        ),
         (
             FirstDifference(9, None, {"a": None, "bn": None}, {"a": True, "bn": False}),
             "Equal losses and updates in 9 steps, but at the end these differ: bn",

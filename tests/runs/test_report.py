@@ -81,7 +81,7 @@ def test_a_row_tells_the_verdict_with_its_causes_and_what_happened_beside(report
 
 
 def test_runs_that_are_one_are_said_to_be_and_drawn_once(report: str) -> None:
-    assert "<li>grad_none = exclude: the same bits, in every loss and every weight.</li>" in report
+    assert "<li>grad_none = exclude: the same bits, in every loss, evaluation and weight.</li>" in report
     legend = re.findall(r'<path class="curve s(\d) d\d" d="M1 5H33"/></svg>(.*?)</li>', report)
     assert [label for _, label in legend] == ["nothing frozen", "paused ideal", "grad_none = exclude", "grad_zero"]
     assert "All 5 runs began with the same bits" in report
@@ -120,6 +120,15 @@ def test_a_start_that_is_not_the_same_is_no_good_mark() -> None:
     report = report_on([*one, *other])
     assert 'class="proof bad"' in report
     assert "did NOT begin with the same bits" in report
+
+
+def test_what_cannot_be_proven_has_a_mark_of_its_own_and_says_why() -> None:
+    one, other = compared(Axes(["grad_none", "exclude"]))
+    assert other.ended is not None
+    other.ended = replace(other.ended, proof=None)
+    report = report_on([one, other])
+    assert 'class="proof open"' in report and 'class="proof good"' not in report
+    assert "cannot be proven: there are no hashes of exclude" in report
 
 
 def test_a_report_on_ten_long_runs_stays_small() -> None:

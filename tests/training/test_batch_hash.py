@@ -10,7 +10,8 @@ import torch
 
 from freeze_gui.data.sources import Batch
 from freeze_gui.training.batch_hash import BatchHash
-from freeze_gui.training.digests import chunks_of, digest
+from freeze_gui.training.content import chunks_of
+from freeze_gui.training.digests import digest
 
 SMALL, LARGE = (4, 3), (64, 3, 32, 32)   # 48 bytes are hashed at once, 786 kB by the thread
 
@@ -88,9 +89,9 @@ def test_no_batches_have_no_digest() -> None:
     ],
 )
 def test_what_is_not_the_same_has_another_digest(one: Any, other: Any) -> None:
-    assert digest(list(chunks_of(one))) != digest(list(chunks_of(other)))
+    assert digest(chunks_of(one)) != digest(chunks_of(other))
 
 
 def test_a_view_counts_by_its_elements_and_not_by_its_memory() -> None:
     whole = torch.arange(12.0).view(3, 4)
-    assert digest(list(chunks_of(whole.t()))) == digest(list(chunks_of(whole.t().contiguous())))
+    assert digest(chunks_of(whole.t())) == digest(chunks_of(whole.t().contiguous()))
