@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRect, QSize, Signal, Slot
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from freeze_gui.gui import compare_difference_codes as codes
 from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
 from freeze_gui.gui.heatmap import TALLEST_ROW
+from freeze_gui.gui.heatmap_geometry import RowGeometry
 from freeze_gui.gui.heatmap_labels import (
-    labels_for,
+    label_width,
     paint_axis,
+    paint_marked_rows,
     paint_message,
     paint_row_labels,
     paint_tooltip,
-    row_font,
-    row_label_width,
 )
 from freeze_gui.gui.heatmap_legend import pixels_to_image
+from freeze_gui.gui.heatmap_pointer import RowPointer
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.runs.differences import LayerDifference, layer_difference
 
@@ -59,8 +60,6 @@ class DifferenceMap(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("differenceMap")
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         font = self.font()
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         self.setFont(font)
@@ -71,11 +70,12 @@ class DifferenceMap(QWidget):
         self._seen: object = None
         self._codes = np.zeros((0, 0), np.uint8)
         self._image: tuple[object, QImage] | None = None
-        self._selected: frozenset[str] = frozenset()
         self._x_range: tuple[float, float] | None = None
         self._cursor: float | None = None
-        self._hover: QPointF | None = None
-        self._key_row = -1
+        self.pointer = RowPointer(self, self.cells)
+        self.pointer.layer_clicked.connect(self.layer_clicked)
+        self.pointer.step_hovered.connect(self.step_hovered)
+        self.pointer.reset_requested.connect(self.reset_requested)
         self.set_pair(None)
         export_wishes().offer(self, PLOT_ACTIONS)
         theme_manager().changed.connect(self.on_theme_changed)
@@ -94,7 +94,7 @@ class DifferenceMap(QWidget):
 
     def set_selected(self, paths: Sequence[str]) -> None:
         """Highlight the rows of these layers."""
-        self._selected = frozenset(paths)
+        self.pointer.selected = frozenset(paths)
         self.update()
 
     def set_x_range(self, start: float | None, stop: float | None = None) -> None:
@@ -148,9 +148,7 @@ class DifferenceMap(QWidget):
         """Return where the cells lie, in this widget."""
         layers, metrics = self.shown_layers, QFontMetrics(self.font())
         height = max(min(self.height() - metrics.height() - 8, TALLEST_ROW * max(len(layers), 1)), 1)
-        words = [label[2] for label in labels_for(layers, height, metrics.height())]
-        small = QFontMetrics(row_font(self.font(), height / max(len(layers), 1)))
-        left = row_label_width(words, self.width(), small)
+        left = label_width(layers, height, self.width(), self.font())
         return QRect(left, 2, max(self.width() - left - 10, 1), height)
 
     def x_range(self) -> tuple[float, float]:
@@ -160,19 +158,17 @@ class DifferenceMap(QWidget):
         totals = [max(run.history.total_steps, run.history.steps) for run in self._pair or () if run.history]
         return 0.0, float(max(totals, default=1) or 1)
 
+    def cells(self) -> RowGeometry:
+        """Return where rows and steps lie now."""
+        return RowGeometry(self.plot_rect(), self.x_range(), self.shown_layers)
+
     def layer_at(self, position: QPointF) -> str | None:
         """Return the layer whose row or label is at this position."""
-        rect, layers = self.plot_rect(), self.shown_layers
-        if not layers or not rect.top() <= position.y() < rect.top() + rect.height():
-            return None
-        return layers[int((position.y() - rect.top()) * len(layers) / rect.height())]
+        return self.cells().layer_at(position)
 
     def step_at(self, x: float) -> float | None:
         """Return the step at this horizontal position, None beside the cells."""
-        rect, (start, stop) = self.plot_rect(), self.x_range()
-        if not rect.left() <= x < rect.left() + rect.width():
-            return None
-        return start + (x - rect.left()) / rect.width() * (stop - start)
+        return self.cells().step_at(x)
 
     def describe(self, position: QPointF) -> str:
         """Return what the cell at this position says; empty beside the cells."""
@@ -201,16 +197,16 @@ class DifferenceMap(QWidget):
             paint_message(painter, self.rect(), NOTHING_YET if self._pair else NO_PAIR)
             painter.end()
             return
-        rect, (start, stop) = self.plot_rect(), self.x_range()
+        rect = self.plot_rect()
         painter.drawImage(rect, self._picture(rect))
-        paint_row_labels(painter, rect, layers, self._selected, self._key_row if self.hasFocus() else -1)
-        paint_axis(painter, rect, (start, stop), ())
-        if self._cursor is not None and start <= self._cursor <= stop:
-            x = rect.left() + round((self._cursor - start) / (stop - start) * rect.width())
+        paint_row_labels(painter, rect, layers, self.pointer.selected)
+        paint_marked_rows(painter, rect, layers, self.pointer.selected, self.pointer.focused_row)
+        paint_axis(painter, rect, self.x_range())
+        if self._cursor is not None and (x := self.cells().x_of(self._cursor)) is not None:
             painter.setPen(QColor(current_theme().text))
             painter.drawLine(x, rect.top(), x, rect.bottom())
-        if self._hover is not None and (text := self.describe(self._hover)):
-            paint_tooltip(painter, self.rect(), self._hover.toPoint(), text)
+        if (at := self.pointer.hover) is not None and (text := self.describe(at)):
+            paint_tooltip(painter, self.rect(), at.toPoint(), text)
         painter.end()
 
     def _picture(self, rect: QRect) -> QImage:
@@ -228,46 +224,3 @@ class DifferenceMap(QWidget):
     def on_theme_changed(self, theme: object) -> None:
         """Draw again in the new colours."""
         self.update()
-
-    # ------------------------------------------------------------------------------------------------- input
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show what is under the pointer, and tell the other views the step."""
-        self._hover = event.position()
-        self.step_hovered.emit(self.step_at(event.position().x()))
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Take the cursor away."""
-        self._hover = None
-        self.step_hovered.emit(None)
-        self.update()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the row."""
-        layer = self.layer_at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and layer is not None:
-            self._key_row = self.shown_layers.index(layer)
-            self.layer_clicked.emit(layer)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Ask for all steps."""
-        self.reset_requested.emit()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show where the keyboard is."""
-        super().focusInEvent(event)
-        self._key_row = max(self._key_row, 0)
-        self.update()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move by rows with the arrow keys; Enter or Space chooses."""
-        layers, key = self.shown_layers, Qt.Key(event.key())
-        moves = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
-        if key in moves and layers:
-            self._key_row = min(max(self._key_row + moves[key], 0), len(layers) - 1)
-            self.update()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and 0 <= self._key_row < len(layers):
-            self.layer_clicked.emit(layers[self._key_row])
-        else:
-            super().keyPressEvent(event)

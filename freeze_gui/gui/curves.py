@@ -17,8 +17,7 @@ from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import mix
 from freeze_gui.gui.plot_base import StepPlot, line_pen
 from freeze_gui.gui.theme import current_theme
-from freeze_gui.gui.traces import Series, Trace, trace
-from freeze_gui.runs.history import HistoryView
+from freeze_gui.gui.traces import Series, Trace, traces
 
 EMPTY_TEXTS = {
     "weight_delta": "How far each layer has moved from where it started",
@@ -161,21 +160,27 @@ class LayerPlot(StepPlot):
         self._draw((x_range[0], x_range[1]), width)
 
     def _draw(self, x_range: tuple[float, float], width: int) -> None:
-        views: dict[int, HistoryView] = {}
-        traces, raws = [], []
-        for one in self.series:
-            view = views.setdefault(id(one.history), one.history.view())
-            traces.append(trace(view, self.metric, one.layer, x_range, width, self.keep))
-            raws.append(trace(view, self.metric, one.layer, x_range, width, 0.0) if self.keep else None)
-        scale = self._fit(traces + [raw for raw in raws if raw is not None])
-        for lane, lines in enumerate(self.lines):
-            if lane >= len(traces):
-                lines.hide()
+        lines = self._traces(x_range, width, self.keep)
+        raws: Sequence[Trace | None] = self._traces(x_range, width, 0.0) if self.keep else [None] * len(lines)
+        scale = self._fit(lines + [raw for raw in raws if raw is not None])
+        for lane, items in enumerate(self.lines):
+            if lane >= len(lines):
+                items.hide()
                 continue
-            self._draw_lines(lines, traces[lane], raws[lane], scale, lane)
-        self._mark_leaks(traces, scale)
-        bad = np.unique(np.concatenate([thin_out(one.x[one.bad], MOST_MARKS) for one in traces]))
+            self._draw_lines(items, lines[lane], raws[lane], scale, lane)
+        self._mark_leaks(lines, scale)
+        bad = np.unique(np.concatenate([thin_out(one.x[one.bad], MOST_MARKS) for one in lines]))
         self.bad.setData(bad, np.full(len(bad), scale.nan_y))
+
+    def _traces(self, x_range: tuple[float, float], width: int, keep: float) -> list[Trace]:
+        """Return the line of each series; those of one history are put together at once."""
+        found: dict[int, Trace] = {}
+        for history in {id(one.history): one.history for one in self.series}.values():
+            places = [at for at, one in enumerate(self.series) if one.history is history]
+            layers = [self.series[at].layer for at in places]
+            lines = traces(history.view(), self.metric, layers, x_range, width, keep)
+            found |= dict(zip(places, lines, strict=True))
+        return [found[at] for at in range(len(self.series))]
 
     def _draw_lines(self, lines: _Lines, one: Trace, raw: Trace | None, scale: LogScale, lane: int) -> None:
         lanes = len(self.series)

@@ -42,12 +42,11 @@ def heatmap_drawing(seen: HeatmapContent, theme: Theme) -> Drawing:
     encoded = codes.HeatmapCodes(seen.history, seen.metric)
     encoded.look()
     levels = seen.levels or encoded.own_levels
-    encoded.encode(*levels)
     layers = [seen.history.layers[row] for row in seen.rows]
     x_range = seen.x_range or (0.0, float(max(seen.history.total_steps, encoded.end_step, 1)))
     frame, drawing = row_frame(seen.title, seen.subtitle, layers, x_range, theme)
     width, height = (round(length) for length in frame.box[2:])
-    cells = encoded.columns(width, *x_range)[:, list(seen.rows)]
+    cells = encoded.columns(levels, width, *x_range)[:, list(seen.rows)]
     table = lookup_table(theme)
     drawing.add(Pixels(frame.box, table[codes.to_pixels(cells.T, height)]))
     add_rows(drawing, frame, layers, theme)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import (
-    QColor,
-    QFocusEvent,
-    QFontMetrics,
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QResizeEvent,
-)
+from PySide6.QtCore import QPointF, QRect, QSize, Signal, Slot
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
-from freeze_gui.gui.heatmap_geometry import RowGeometry, row_after_key
+from freeze_gui.gui.heatmap_geometry import RowGeometry
 from freeze_gui.gui.heatmap_labels import (
-    labels_for,
+    label_width,
     paint_axis,
+    paint_marked_rows,
     paint_message,
     paint_row_labels,
     paint_tooltip,
-    row_font,
-    row_label_width,
+    paint_wedges,
 )
 from freeze_gui.gui.heatmap_legend import HeatmapLegend
 from freeze_gui.gui.heatmap_picture import HeatmapPicture
+from freeze_gui.gui.heatmap_pointer import RowPointer
 from freeze_gui.gui.readout import cell_text
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.runs.history import METRICS, History
@@ -61,8 +54,6 @@ class HeatmapView(QWidget):
     def __init__(self, parent: QWidget | None = None, *, compact: bool = False) -> None:
         super().__init__(parent)
         self.setObjectName("heatmapView")
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Heatmap of layers over steps")
         font = self.font()
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
@@ -77,12 +68,13 @@ class HeatmapView(QWidget):
         self._fixed: tuple[float, float] | None = None
         self._filter: tuple[str, ...] | None = None
         self._shown_rows: list[int] = []   # rows of the history that are shown, top to bottom
-        self._selected: frozenset[str] = frozenset()
+        self._shown_layers: tuple[str, ...] = ()
         self._x_range: tuple[float, float] | None = None
-        self._label_width: tuple[object, int] = (None, 0)
         self._cursor: float | None = None
-        self._hover: QPointF | None = None
-        self._key_row = -1
+        self.pointer = RowPointer(self, self.cells)
+        self.pointer.layer_clicked.connect(self.layer_clicked)
+        self.pointer.step_hovered.connect(self.on_hovered)
+        self.pointer.reset_requested.connect(self.on_reset)
         export_wishes().offer(self, PLOT_ACTIONS)
         theme_manager().changed.connect(self.on_theme_changed)
 
@@ -120,8 +112,8 @@ class HeatmapView(QWidget):
 
     def set_selected(self, paths: Sequence[str]) -> None:
         """Highlight the rows of these layers."""
-        if frozenset(paths) != self._selected:
-            self._selected = frozenset(paths)
+        if frozenset(paths) != self.pointer.selected:
+            self.pointer.selected = frozenset(paths)
             self.update()
 
     def set_row_filter(self, layers: Sequence[str] | None) -> None:
@@ -148,9 +140,8 @@ class HeatmapView(QWidget):
         if self._picture is None or not self.isVisible():
             return
         self._picture.codes.look()
-        if self._picture.codes.pending or not self._picture.is_drawn_for(self._view_key()):
+        if self._picture.pending or not self._picture.is_drawn_for(self._view_key()):
             self._draw()
-            self.update()
 
     # ------------------------------------------------------------------------------------------------- geometry
 
@@ -170,7 +161,7 @@ class HeatmapView(QWidget):
     @property
     def shown_layers(self) -> tuple[str, ...]:
         """Paths of the rows that are shown, top to bottom."""
-        return tuple(self._history.layers[row] for row in self._shown_rows) if self._history else ()
+        return self._shown_layers
 
     def plot_rect(self) -> QRect:
         """Return where the cells lie, in this widget."""
@@ -179,18 +170,8 @@ class HeatmapView(QWidget):
         height = max(self.height() - below - 2, 1)
         if self._shown_rows:
             height = min(height, TALLEST_ROW * len(self._shown_rows))
-        if self._label_width[0] != (self.width(), height):
-            self._label_width = (self.width(), height), self._width_of_labels(height)
-        left = self._label_width[1]
+        left = label_width(self._shown_layers, height, self.width(), self.font(), 0.5 if self._compact else 0.36)
         return QRect(left, 2, max(self.width() - left - 10, 1), height)
-
-    def _width_of_labels(self, height: int) -> int:
-        layers = self.shown_layers
-        if not layers:
-            return 8
-        metrics = QFontMetrics(row_font(self.font(), height / len(layers)))
-        words = [label[2] for label in labels_for(layers, height, metrics.height())]
-        return row_label_width(words, self.width(), metrics, 0.5 if self._compact else 0.36)
 
     def x_range(self) -> tuple[float, float]:
         """Return the first step shown and the step after the last."""
@@ -200,18 +181,17 @@ class HeatmapView(QWidget):
             return 0.0, 1.0
         return 0.0, float(max(self._history.total_steps, self._picture.codes.end_step, 1))
 
-    @property
-    def geometry_(self) -> RowGeometry:
-        """Where rows and steps lie now."""
-        return RowGeometry(self.plot_rect(), self.x_range(), self.shown_layers)
+    def cells(self) -> RowGeometry:
+        """Return where rows and steps lie now."""
+        return RowGeometry(self.plot_rect(), self.x_range(), self._shown_layers)
 
     def layer_at(self, position: QPointF) -> str | None:
         """Return the layer whose row or label is at this position."""
-        return self.geometry_.layer_at(position)
+        return self.cells().layer_at(position)
 
     def step_at(self, x: float) -> float | None:
         """Return the step at this horizontal position, None beside the plot."""
-        return self.geometry_.step_at(x)
+        return self.cells().step_at(x)
 
     def describe(self, position: QPointF) -> str:
         """Return what the cell at this position says: layer, step, value, state; empty beside the cells."""
@@ -235,8 +215,8 @@ class HeatmapView(QWidget):
     def _choose_rows(self) -> None:
         layers = self._history.layers if self._history else ()
         wanted = None if self._filter is None else set(self._filter)
-        self._label_width = None, 0
         self._shown_rows = [row for row, path in enumerate(layers) if wanted is None or path in wanted]
+        self._shown_layers = tuple(layers[row] for row in self._shown_rows)
 
     def _redraw(self) -> None:
         if self._picture is not None:
@@ -260,13 +240,20 @@ class HeatmapView(QWidget):
         return self.plot_rect().getRect(), self.devicePixelRatioF(), self.x_range(), self.levels(), id(self._filter)
 
     def _draw(self) -> None:
-        """Bring the picture up to date."""
+        """Bring the picture up to date, and have what is new of it painted."""
         if self._picture is None or not self._shown_rows:
             return
         rect, ratio, levels = self.plot_rect(), self.devicePixelRatioF(), self.levels()
         size = round(rect.width() * ratio), round(rect.height() * ratio)
-        self._picture.draw(self._view_key(), size, self.x_range(), levels, self._shown_rows, current_theme())
+        first, last = self._picture.draw(
+            self._view_key(), size, self.x_range(), levels, self._shown_rows, current_theme()
+        )
         self.legend.set_scale(self._metric, levels)
+        if (first, last) == (0, size[0]):
+            self.update()
+        elif last > first:
+            left = math.floor(first / ratio)
+            self.update(rect.left() + left, rect.top(), math.ceil(last / ratio) - left, rect.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint cells, labels, axis, markers, selection, cursor and the words at the pointer."""
@@ -279,17 +266,20 @@ class HeatmapView(QWidget):
         if not self._picture.is_drawn_for(self._view_key()):
             self._picture.codes.look()
             self._draw()
-        rect = self.plot_rect()
+        rect, dirty = self.plot_rect(), event.rect()
         if self._picture.image is not None:
             painter.drawImage(rect, self._picture.image)
-        focus = self._key_row if self.hasFocus() else -1
-        paint_row_labels(painter, rect, self.shown_layers, self._selected, focus)
-        paint_axis(painter, rect, self.x_range(), self._history.markers)
-        if self._cursor is not None and (x := self.geometry_.x_of(self._cursor)) is not None:
+        if dirty.left() < rect.left():   # new columns alone leave the labels as they are
+            paint_row_labels(painter, rect, self._shown_layers, self.pointer.selected)
+        if dirty.bottom() > rect.bottom():
+            paint_axis(painter, rect, self.x_range())
+        paint_marked_rows(painter, rect, self._shown_layers, self.pointer.selected, self.pointer.focused_row)
+        paint_wedges(painter, rect, self.x_range(), self._history.markers)
+        if self._cursor is not None and (x := self.cells().x_of(self._cursor)) is not None:
             painter.setPen(QColor(current_theme().text))
             painter.drawLine(x, rect.top(), x, rect.bottom())
-        if self._hover is not None and (text := self.describe(self._hover)):
-            paint_tooltip(painter, self.rect(), self._hover.toPoint(), text)
+        if (at := self.pointer.hover) is not None and (text := self.describe(at)):
+            paint_tooltip(painter, self.rect(), at.toPoint(), text)
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -310,52 +300,14 @@ class HeatmapView(QWidget):
         """Draw again in the new colours."""
         self._redraw()
 
-    # ------------------------------------------------------------------------------------------------- input
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show what is under the pointer, and tell the other plots the step."""
-        self._hover = event.position()
-        step = self.step_at(event.position().x())
+    @Slot(object)
+    def on_hovered(self, step: float | None) -> None:
+        """Move the cursor, and tell the other plots the step."""
         self.set_cursor(step)
         self.step_hovered.emit(step)
-        self.update()
 
-    def leaveEvent(self, event: QEvent) -> None:
-        """Take the cursor away."""
-        self._hover = None
-        self.set_cursor(None)
-        self.step_hovered.emit(None)
-        self.update()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the row."""
-        layer = self.layer_at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and layer is not None:
-            self._key_row = self.shown_layers.index(layer)
-            self.layer_clicked.emit(layer)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Ask for all steps."""
+    @Slot()
+    def on_reset(self) -> None:
+        """Show all steps, and ask the other plots to."""
         self.set_x_range(None)
         self.reset_requested.emit()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show where the keyboard is: on the row it was on last, a selected one, or the first."""
-        super().focusInEvent(event)
-        layers = self.shown_layers
-        if layers and not 0 <= self._key_row < len(layers):
-            self._key_row = next((row for row, path in enumerate(layers) if path in self._selected), 0)
-        self.update()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move by rows with the arrow keys; Enter or Space chooses."""
-        layers, key = self.shown_layers, Qt.Key(event.key())
-        row = row_after_key(key, self._key_row, len(layers))
-        if row is not None:
-            self._key_row = row
-            self.update()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and 0 <= self._key_row < len(layers):
-            self.layer_clicked.emit(layers[self._key_row])
-        else:
-            super().keyPressEvent(event)
-

@@ -12,57 +12,49 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from freeze_gui.runs.history import Floats, History
-from freeze_gui.training.events import NO_GRADIENT
+from freeze_gui.runs import pyramid
+from freeze_gui.runs.history import History
+from freeze_gui.runs.pyramid import FROZEN, FROZEN_NO_GRADIENT, LEAKED, MISSING, NAN, ZERO, Bins
+
+__all__ = ["FROZEN", "FROZEN_NO_GRADIENT", "LEAKED", "MISSING", "NAN", "ZERO"]   # what a cell is, and its code
 
 Codes = NDArray[np.uint8]
 
-EMPTY, FROZEN, FROZEN_NO_GRADIENT, MISSING, ZERO = 0, 1, 2, 3, 4
+EMPTY = 0
 SCALE_FIRST, SCALE_LAST = 8, 239
-NAN, LEAKED = 240, 241
 # only in pixels, never in cells: the second colour of a pattern, and the gap between rows
 MISSING_HATCH, FROZEN_HATCH, NAN_HATCH, LEAKED_HATCH, GAP = 250, 251, 252, 253, 254
 
 MOST_DECADES = 6.0
 """The colour scale spans at most this many decades below its top; what is smaller takes the lowest colour."""
 
+_MOST_LOOKED_AT = 8192
+"""Of more new rows, as of a run that is opened, the range is taken from the pyramid's bins."""
 
-def encode(values: Floats, frozen: NDArray[np.bool_], leaked: NDArray[np.bool_], low: float, high: float) -> Codes:
-    """Return the code of each cell.
+
+def encode(bins: Bins, low: float, high: float) -> Codes:
+    """Return the code of each bin, shape (bins, layers).
 
     Parameters
     ----------
-    values, frozen, leaked
-        Shape (rows, layers).
+    bins
+        Cells, or bins of them; the largest value of a bin decides its colour.
     low, high
         Ends of the colour scale as powers of ten.
-
-    Returns
-    -------
-    ndarray
-        Shape (rows, layers), uint8.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = (np.log10(values.astype(np.float32)) - low) / max(high - low, 1e-9)
-    steps = SCALE_LAST - SCALE_FIRST
+        share = (np.log10(bins.high.astype(np.float32)) - low) / max(high - low, 1e-9)
     finite = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
-    codes = (SCALE_FIRST + 0.5 + np.clip(finite, 0.0, 1.0) * steps).astype(np.uint8)
-    missing = values == NO_GRADIENT
-    codes[values == 0.0] = ZERO
-    codes[missing] = MISSING
-    codes[~np.isfinite(values)] = NAN
-    codes[frozen] = FROZEN
-    codes[frozen & missing] = FROZEN_NO_GRADIENT
-    codes[leaked] = LEAKED
-    return codes
+    codes = (SCALE_FIRST + 0.5 + np.clip(finite, 0.0, 1.0) * (SCALE_LAST - SCALE_FIRST)).astype(np.uint8)
+    return np.where(bins.state == pyramid.POSITIVE, codes, bins.state)
 
 
-def decades(values: Floats, frozen: NDArray[np.bool_]) -> tuple[float, float] | None:
+def decades(bins: Bins) -> tuple[float, float] | None:
     """Return the least and the largest power of ten among the cells that take a colour of the scale, None if none."""
-    shown = values[(values > 0.0) & np.isfinite(values) & ~frozen]
-    if not len(shown):
+    colored = (bins.state >= pyramid.POSITIVE) & (bins.state < LEAKED) & np.isfinite(bins.low)
+    if not colored.any():
         return None
-    return math.log10(float(shown.min())), math.log10(float(shown.max()))
+    return math.log10(float(bins.low[colored].min())), math.log10(float(bins.high[colored].max()))
 
 
 def nice_levels(least: float, largest: float) -> tuple[float, float]:
@@ -73,7 +65,7 @@ def nice_levels(least: float, largest: float) -> tuple[float, float]:
 
 
 class HeatmapCodes:
-    """Encodes the rows of one metric of a history once each, and lays them out over columns of pixels.
+    """Lays the rows of one metric of a history out over columns of pixels.
 
     Attributes
     ----------
@@ -85,10 +77,13 @@ class HeatmapCodes:
         self.history = history
         self.metric = metric
         self.range: tuple[float, float] | None = None
-        self._rows = 0
-        self._levels: tuple[float, float] | None = None
-        self._codes: Codes = np.zeros((256, len(history.layers)), np.uint8)
+        self._view = history.view()
         self._steps: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    @property
+    def rows(self) -> int:
+        """Rows that `look` has seen."""
+        return len(self._steps)
 
     @property
     def own_levels(self) -> tuple[float, float]:
@@ -103,68 +98,51 @@ class HeatmapCodes:
         stride = int(self._steps[-1] - self._steps[-2]) if len(self._steps) > 1 else 1
         return int(self._steps[-1]) + stride
 
-    @property
-    def pending(self) -> bool:
-        """Whether `look` has seen rows that are not encoded yet."""
-        return self._rows < len(self._steps)
-
     def look(self) -> None:
         """Take note of rows that are new in the history."""
         if self.history.rows == len(self._steps):
             return
-        view = self.history.view()
-        start = len(self._steps)
-        new = decades(view.metric(self.metric)[start:], view.frozen[start:])
+        view, start = self.history.view(), len(self._steps)
+        window = slice(start, len(view.step))
+        exact = window.stop - start <= _MOST_LOOKED_AT
+        new = decades(view.reduced(self.metric, window, 0.0 if exact else math.inf))
         if new is not None:
             self.range = new if self.range is None else (min(self.range[0], new[0]), max(self.range[1], new[1]))
-        self._steps = view.step
-
-    def encode(self, low: float, high: float) -> int:
-        """Encode what `look` has seen with this scale; return the first row whose codes are new."""
-        if (low, high) != self._levels:
-            self._levels, self._rows = (low, high), 0
-        first, rows = self._rows, len(self._steps)
-        if rows > len(self._codes):
-            grown = np.zeros((max(rows, 2 * len(self._codes)), self._codes.shape[1]), np.uint8)
-            grown[:first] = self._codes[:first]
-            self._codes = grown
-        if rows > first:
-            view = self.history.view()
-            part = slice(first, rows)
-            values = view.metric(self.metric)[part]
-            self._codes[part] = encode(values, view.frozen[part], view.leaked[part], low, high)
-            self._rows = rows
-        return first
+        self._view, self._steps = view, view.step
 
     def columns(
-        self, width: int, start: float, stop: float, first_column: int = 0, last_column: int | None = None
+        self,
+        levels: tuple[float, float],
+        width: int,
+        start: float,
+        stop: float,
+        first_column: int = 0,
+        last_column: int | None = None,
     ) -> Codes:
-        """Return codes over `width` pixel columns that show the steps [start, stop).
+        """Return codes over `width` pixel columns that show the steps [start, stop), of what `look` has seen.
 
         Returns
         -------
         ndarray
             Of the columns [first_column, last_column), shape (last_column - first_column, layers).
         """
-        layers = self._codes.shape[1]
         count = (width if last_column is None else last_column) - first_column
-        out = np.zeros((max(count, 0), layers), np.uint8)
-        steps = self._steps[: self._rows]
+        out = np.zeros((max(count, 0), len(self.history.layers)), np.uint8)
+        steps = self._steps
         if not len(steps) or stop <= start or not len(out):
             return out
         scale = width / (stop - start)
-        left = start + first_column / scale
-        begin = max(int(np.searchsorted(steps, left, "right")) - 1, 0)
-        end = int(np.searchsorted(steps, stop, "left"))
+        begin = max(int(np.searchsorted(steps, start + first_column / scale, "right")) - 1, 0)
+        end = int(np.searchsorted(steps, start + (first_column + len(out)) / scale, "left"))
         if end <= begin:
             return out
-        at = np.floor((steps[begin:end] - start) * scale + 1e-9).astype(np.int64) - first_column
-        if len(at) > 1 and at[0] < 0 and at[1] == 0:
-            at, begin = at[1:], begin + 1   # the row before the edge is not seen: the first column has its own
-        at = np.clip(at, 0, len(out) - 1)
-        bins = np.concatenate(([0], np.flatnonzero(np.diff(at)) + 1))
-        reduced = np.maximum.reduceat(self._codes[begin:end], bins, axis=0)
-        from_column = at[bins]
+        bins = self._view.reduced(self.metric, slice(begin, end), 1.0 / scale)
+        at = np.floor((steps[bins.row] - start) * scale + 1e-9).astype(np.int64) - first_column
+        skip = int(len(at) > 1 and at[0] < 0 and at[1] == 0)   # what begins before the edge and ends there is not seen
+        at = np.clip(at[skip:], 0, len(out) - 1)
+        firsts = np.concatenate(([0], np.flatnonzero(np.diff(at)) + 1))
+        reduced = encode(bins.grouped(firsts + skip), *levels)
+        from_column = at[firsts]
         last = min(max(math.ceil((self.end_step - start) * scale - 1e-9) - first_column, from_column[-1] + 1), len(out))
         columns = np.arange(from_column[0], last)
         out[columns] = reduced[np.searchsorted(from_column, columns, "right") - 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -71,32 +72,66 @@ def labels_for(layers: Sequence[str], height: int, line: int) -> list[tuple[int,
     return block_starts(layers, 1)
 
 
-def paint_row_labels(
+def label_width(layers: tuple[str, ...], height: int, width: int, font: QFont, most_share: float = 0.36) -> int:
+    """Return the width of the labels of these rows in a plot so high, of a widget so wide."""
+    return _label_width(layers, height, width, font.toString(), most_share)
+
+
+@functools.lru_cache(maxsize=64)   # measuring a hundred words takes longer than painting all the cells
+def _label_width(layers: tuple[str, ...], height: int, width: int, font_key: str, most_share: float) -> int:
+    font = _font_of(font_key)
+    words = [label[2] for label in labels_for(layers, height, QFontMetrics(font).height())]
+    return row_label_width(words, width, QFontMetrics(row_font(font, height / max(len(layers), 1))), most_share)
+
+
+@functools.lru_cache(maxsize=64)
+def _placed_labels(
+    layers: tuple[str, ...], top: int, height: int, room: int, font_key: str
+) -> tuple[tuple[int, str, str | None], ...]:
+    """Return (top, words, path of the one row it names or None) of each label that has room below the one above."""
+    metrics, per_row = QFontMetrics(_font_of(font_key)), height / len(layers)
+    labels = labels_for(layers, height, metrics.height())
+    texts = fitted_paths([words for _, _, words in labels], metrics, room)
+    placed: list[tuple[int, str, str | None]] = []
+    free_from = -math.inf
+    for (start, stop, _), text in zip(labels, texts, strict=True):
+        at = max(top + (start + stop) / 2 * per_row - metrics.height() / 2, 0.0)
+        if at >= free_from - 3:
+            free_from = at + metrics.height()
+            placed.append((round(at), text, layers[start] if stop - start == 1 else None))
+    return tuple(placed)
+
+
+def _font_of(key: str) -> QFont:
+    font = QFont()
+    font.fromString(key)
+    return font
+
+
+def paint_row_labels(painter: QPainter, rect: QRect, layers: tuple[str, ...], selected: frozenset[str]) -> None:
+    """Paint the labels left of `rect`."""
+    theme, before = current_theme(), painter.font()
+    font = row_font(before, rect.height() / len(layers))
+    painter.setFont(font)
+    line, room = painter.fontMetrics().height(), rect.left() - 10
+    normal, chosen = QColor(theme.muted), QColor(theme.text)
+    for top, text, path in _placed_labels(layers, rect.top(), rect.height(), room, font.toString()):
+        painter.setPen(chosen if path in selected else normal)
+        painter.drawText(
+            QRect(0, top, room, line), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text
+        )
+    painter.setFont(before)
+
+
+def paint_marked_rows(
     painter: QPainter, rect: QRect, layers: Sequence[str], selected: frozenset[str], focus: int
 ) -> None:
-    """Paint the labels left of `rect`, and mark the selected rows and the one that has the keyboard's focus."""
-    theme, per_row, before = current_theme(), rect.height() / len(layers), painter.font()
-    painter.setFont(row_font(before, per_row))
-    metrics = painter.fontMetrics()
-    free_from = -math.inf
-    labels = labels_for(layers, rect.height(), metrics.height())
-    texts = fitted_paths([words for _, _, words in labels], metrics, rect.left() - 10)
-    for (start, stop, _), text in zip(labels, texts, strict=True):
-        middle = rect.top() + (start + stop) / 2 * per_row
-        top = max(middle - metrics.height() / 2, 0.0)
-        chosen = stop - start == 1 and layers[start] in selected
-        if top < free_from - 3:
-            continue   # no room below the label above
-        free_from = top + metrics.height()
-        painter.setPen(QColor(theme.text if chosen else theme.muted))
-        room = QRect(0, round(top), rect.left() - 10, metrics.height())
-        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-    painter.setFont(before)
+    """Mark the selected rows, and the one that has the keyboard's focus, -1 for none."""
+    per_row, color = rect.height() / len(layers), QColor(current_theme().accent)
     for row, path in enumerate(layers):
         if path in selected or row == focus:
             top_edge = rect.top() + math.ceil(row * per_row)
             tall = max(rect.top() + math.ceil((row + 1) * per_row) - top_edge, 2)
-            color = QColor(theme.accent)
             if path in selected:
                 painter.fillRect(QRect(rect.left() - 6, top_edge, 4, tall - (tall > 4)), color)
             if row == focus:
@@ -112,10 +147,8 @@ def nice_step(span: float, most: int) -> int:
     return int(next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least - 1e-9))
 
 
-def paint_axis(
-    painter: QPainter, rect: QRect, x_range: tuple[float, float], markers: Sequence[tuple[int, str]]
-) -> None:
-    """Paint step numbers below `rect`, and a small wedge where layers froze or thawed."""
+def paint_axis(painter: QPainter, rect: QRect, x_range: tuple[float, float]) -> None:
+    """Paint step numbers below `rect`."""
     theme, metrics = current_theme(), painter.fontMetrics()
     start, stop = x_range
     scale = rect.width() / max(stop - start, 1e-9)
@@ -134,6 +167,14 @@ def paint_axis(
         if left >= free_from:
             painter.drawText(QRect(left, y + 4, wide + 2, metrics.height()), Qt.AlignmentFlag.AlignLeft, text)
             free_from = left + wide + 6
+
+
+def paint_wedges(
+    painter: QPainter, rect: QRect, x_range: tuple[float, float], markers: Sequence[tuple[int, str]]
+) -> None:
+    """Paint a small wedge where layers froze or thawed."""
+    theme, (start, stop) = current_theme(), x_range
+    y, scale = rect.top() + rect.height(), rect.width() / max(stop - start, 1e-9)
     painter.setPen(QColor(theme.panel))
     painter.setBrush(QColor(theme.text))
     seen = set()

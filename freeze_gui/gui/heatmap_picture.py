@@ -29,6 +29,12 @@ class HeatmapPicture:
         self.image: QImage | None = None
         self._pixels = np.zeros((0, 0), np.uint32)   # what the image shows; its memory
         self._drawn_for: object = None
+        self._drawn_rows = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether rows have been seen that are not drawn."""
+        return self._drawn_rows < self.codes.rows
 
     def forget(self) -> None:
         """Draw everything again next time."""
@@ -46,8 +52,8 @@ class HeatmapPicture:
         levels: tuple[float, float],
         rows: Sequence[int],
         theme: Theme,
-    ) -> None:
-        """Bring the image up to date.
+    ) -> tuple[int, int]:
+        """Bring the image up to date; return the first column that was drawn, and the one after the last.
 
         Parameters
         ----------
@@ -66,19 +72,20 @@ class HeatmapPicture:
             Whose colours.
         """
         (width, height), (start, stop) = size, x_range
-        first_row = self.codes.encode(*levels)
         table = lookup_table(theme)
-        first = 0
+        first, last = 0, self.codes.end_column(width, start, stop)
         if self.is_drawn_for(key) and self._pixels.shape == (height, width) and self.image is not None:
-            first = self.codes.column_of_row(first_row, width, start, stop)
+            first = self.codes.column_of_row(self._drawn_rows, width, start, stop)
             first = max(first - 1, 0)   # the row before the new ones no longer reaches as far as it did
+            changed = first, last
         else:
             self._pixels = np.full((height, width), table[codes.EMPTY])
             self.image = QImage(self._pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
-        last = self.codes.end_column(width, start, stop)
-        fresh = self.codes.columns(width, start, stop, first, last)
-        if len(rows) < fresh.shape[1]:
-            fresh = fresh[:, list(rows)]
+            changed = 0, width
         if last > first:
+            fresh = self.codes.columns(levels, width, start, stop, first, last)
+            if len(rows) < fresh.shape[1]:
+                fresh = fresh[:, list(rows)]
             self._pixels[:, first:last] = table[codes.to_pixels(fresh.T, height, first)]
-        self._drawn_for = key
+        self._drawn_for, self._drawn_rows = key, self.codes.rows
+        return changed

@@ -68,9 +68,8 @@ def thumbnail_of(card: RunCard) -> Thumbnail:
         return nothing
     codes = HeatmapCodes(history, "weight_delta")
     codes.look()
-    codes.encode(*codes.own_levels)
     width, height = THUMBNAIL
-    columns = codes.columns(width, 0, max(history.total_steps, history.steps))
+    columns = codes.columns(codes.own_levels, width, 0, max(history.total_steps, history.steps))
     return Thumbnail(card.path, card.steps, to_pixels(columns.T, height))
 
 

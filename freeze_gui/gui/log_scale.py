@@ -134,6 +134,11 @@ def strip_share(height: int) -> float:
     return round(min(max(14 / max(height - 65, 1), 0.05), 0.3), 2)
 
 
+def taps(keep: float) -> int:
+    """Return how many values a mean with this weight of the past takes in."""
+    return math.ceil(math.log(1e-4) / math.log(keep)) if keep > 0.0 else 0
+
+
 def smooth(values: Floats, keep: float) -> Floats:
     """Return the causal exponential mean of one series; missing and non-finite values count for nothing.
 
@@ -151,8 +156,8 @@ def smooth(values: Floats, keep: float) -> Floats:
     """
     if keep <= 0.0 or not len(values):
         return values
-    taps = keep ** np.arange(math.ceil(math.log(1e-4) / math.log(keep)))
+    past = keep ** np.arange(taps(keep))
     good: NDArray[np.bool_] = np.isfinite(values) & (values != NO_GRADIENT)
-    total = np.convolve(np.where(good, values, 0.0), taps)[: len(values)]
-    weight = np.convolve(good.astype(float), taps)[: len(values)]
+    total = np.convolve(np.where(good, values, 0.0), past)[: len(values)]
+    weight = np.convolve(good.astype(float), past)[: len(values)]
     return np.where(good & (values != 0.0), total / np.where(weight > 0, weight, 1.0), values)

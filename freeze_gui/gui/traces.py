@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from freeze_gui.gui.log_scale import smooth
+from freeze_gui.gui.log_scale import smooth, taps
 from freeze_gui.runs.history import Floats, History, HistoryView, bin_starts, reduce_columns
+from freeze_gui.runs.pyramid import HAS_BAD, HAS_MISSING, HAS_TRAINED, HAS_ZERO, LEAKED, Bins
 from freeze_gui.training.events import NO_GRADIENT
 
 
@@ -54,13 +56,20 @@ class Trace:
 
 
 def trace(view: HistoryView, metric: str, layer: int, x_range: tuple[float, float], width: int, keep: float) -> Trace:
-    """Return one layer's line over the steps of `x_range`, with at most two points a pixel: minimum and maximum.
+    """Return one layer's line over the steps of `x_range`; see `traces`."""
+    return traces(view, metric, [layer], x_range, width, keep)[0]
+
+
+def traces(
+    view: HistoryView, metric: str, layers: Sequence[int], x_range: tuple[float, float], width: int, keep: float
+) -> list[Trace]:
+    """Return the lines of some layers over the steps of `x_range`, with at most two points a pixel: least and largest.
 
     Parameters
     ----------
     view
         What was measured.
-    metric, layer
+    metric, layers
         Which values.
     x_range
         First and last step seen; one row beyond each edge is kept, so that lines leave the picture.
@@ -70,27 +79,70 @@ def trace(view: HistoryView, metric: str, layer: int, x_range: tuple[float, floa
         Weight of the past for smoothing, 0 for none.
     """
     rows = visible_rows(view.step, x_range)
-    step = view.step[rows].astype(np.float64)
-    whole = view.metric(metric)[:, layer]
-    values = np.array(smooth(whole[: rows.stop], keep)[rows])   # causal: what comes later does not matter
-    frozen, leaked = view.frozen[rows, layer], view.leaked[rows, layer]
-    missing, bad = whole[rows] == NO_GRADIENT, ~np.isfinite(whole[rows])
-    if len(step) <= 2 * width:
-        return Trace(step, values, frozen, leaked, missing, bad)
-    starts = bin_starts(len(step), width)
-    low, high = reduce_columns(np.where(bad, np.nan, values)[:, None], width)
+    pixel = (x_range[1] - x_range[0]) / max(width, 1)
+    if rows.stop - rows.start <= 2 * width:
+        return [_exact(view, metric, layer, rows, keep) for layer in layers]
+    bins = view.reduced(metric, rows, pixel, np.array(layers))
+    if len(bins.row) > 2 * width:
+        bins = bins.grouped(_pixel_starts(view.step[bins.row], x_range[0], pixel))
+    step = np.repeat(view.step[bins.row].astype(np.float64), 2)
+    found = [_of_bins(bins, at, step) for at in range(len(layers))]
+    if keep:
+        found = [
+            _smoothed(one, view, metric, layer, rows, bins.row, keep)
+            for one, layer in zip(found, layers, strict=True)
+        ]
+    return found
 
-    def twice(flags: NDArray[np.bool_], how: np.ufunc) -> NDArray[np.bool_]:
-        return np.repeat(how.reduceat(flags, starts), 2)
 
+def _exact(view: HistoryView, metric: str, layer: int, rows: slice, keep: float) -> Trace:
+    """Return a point a row."""
+    before = max(rows.start - taps(keep), 0)   # causal, and the past beyond counts for nothing
+    whole = np.array(view.metric(metric)[before : rows.stop, layer])
+    values = smooth(whole, keep)[rows.start - before :]
+    whole = whole[rows.start - before :]
     return Trace(
-        np.repeat(step[starts], 2),
-        np.column_stack((low[:, 0], high[:, 0])).ravel(),
-        twice(frozen, np.logical_and),
-        twice(leaked, np.logical_or),
-        twice(missing, np.logical_or),
-        twice(bad, np.logical_or),
+        view.step[rows].astype(np.float64), np.array(values), view.frozen[rows, layer], view.leaked[rows, layer],
+        whole == NO_GRADIENT, ~np.isfinite(whole),
+    )  # fmt: skip
+
+
+def _of_bins(bins: Bins, at: int, step: Floats) -> Trace:
+    """Return two points a bin; where nothing in it is a number they say what there is instead."""
+    low, high, marks = bins.low[:, at], bins.high[:, at], bins.marks[:, at]
+    low = np.where(marks & HAS_ZERO, 0.0, low)
+    nothing = np.where(marks & HAS_MISSING, NO_GRADIENT, np.nan)
+    return Trace(
+        step,
+        np.column_stack((np.where(np.isinf(low), nothing, low), _high(low, high, nothing))).ravel(),
+        np.repeat(marks & HAS_TRAINED == 0, 2),
+        np.repeat(bins.state[:, at] == LEAKED, 2),
+        np.repeat(marks & HAS_MISSING != 0, 2),
+        np.repeat(marks & HAS_BAD != 0, 2),
     )
+
+
+def _high(low: Floats, high: Floats, nothing: Floats) -> Floats:
+    return np.where(np.isfinite(high), high, np.where(np.isinf(low), nothing, low))
+
+
+def _smoothed(
+    one: Trace, view: HistoryView, metric: str, layer: int, rows: slice, starts: NDArray[np.int64], keep: float
+) -> Trace:
+    """Return the same line with the least and the largest mean of each bin."""
+    before = max(rows.start - taps(keep), 0)
+    values = smooth(np.array(view.metric(metric)[before : rows.stop, layer]), keep)[rows.start - before :]
+    none = ~np.isfinite(values) | (values == NO_GRADIENT)
+    low = np.minimum.reduceat(np.where(none, np.inf, values), starts - rows.start)
+    high = np.maximum.reduceat(np.where(none, -np.inf, values), starts - rows.start)
+    both = np.column_stack((low, high)).ravel()
+    return replace(one, values=np.where(np.isfinite(both), both, one.values))
+
+
+def _pixel_starts(step: NDArray[np.int64], start: float, pixel: float) -> NDArray[np.int64]:
+    """Return where the steps of another pixel begin."""
+    at = np.floor((step - start) / pixel)
+    return np.concatenate(([0], np.flatnonzero(np.diff(at)) + 1))
 
 
 def reduced_line(
@@ -108,4 +160,4 @@ def reduced_line(
 def visible_rows(step: NDArray[np.int64], x_range: tuple[float, float]) -> slice:
     """Return the rows whose steps lie in `x_range`, and one more on each side."""
     first = max(int(np.searchsorted(step, x_range[0], "left")) - 1, 0)
-    return slice(first, int(np.searchsorted(step, x_range[1], "right")) + 1)
+    return slice(first, min(int(np.searchsorted(step, x_range[1], "right")) + 1, len(step)))

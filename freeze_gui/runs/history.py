@@ -1,20 +1,29 @@
 """Growing arrays of what a run measured, and their reduction to a pixel width.
 
-One thread appends, another reads: a row is written before `length` grows, and growing replaces the arrays, so that a
+One thread appends, another reads: a row is written before it is counted, and growing replaces the arrays, so that a
 `HistoryView` taken at any moment stays whole.
 """
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from freeze_gui.runs.growing import GrowingRecords, Records
+from freeze_gui.runs.pyramid import Bins, Pyramid, reduced
 from freeze_gui.runs.step_block import StepBlock
 from freeze_gui.training.events import NO_GRADIENT, StepDone
 
 METRICS = ("weight_delta", "update_norm", "grad_norm")
+
+_OF_STEPS = ("loss", "step_s", "overhead_s", "learning_rate")
+_ALL = slice(None)
+_NO_STATES = np.zeros((0, 0, 3), np.float32)
 
 Floats = NDArray[np.float64]
 
@@ -23,14 +32,17 @@ Floats = NDArray[np.float64]
 class HistoryView:
     """A consistent snapshot; arrays are views and must not be written.
 
+    Those of shape (rows, layers) may lie in a file: a reader of long runs takes what it needs of them, part by part,
+    and what is drawn comes out of `reduced`.
+
     Attributes
     ----------
     step
-        Step numbers of the measured rows, shape (rows,).
-    weight_delta, update_norm, grad_norm
-        Shape (rows, layers). In `grad_norm`, `NO_GRADIENT` (-1) stands for "no gradient".
-    frozen, leaked
-        Shape (rows, layers): frozen at that step; moved although frozen at, or since the row before, that step.
+        Step numbers of the measured rows, shape (rows,); they need not lie equally far apart.
+    rows
+        Records of the measured rows, with ``norms`` of shape (3, layers), ``frozen`` and ``leaked``.
+    levels
+        Their min–max pyramid.
     loss_step, loss, step_s, overhead_s, learning_rate
         Every step, measured or not; shape (steps,).
     state_step, optimizer_state
@@ -38,11 +50,8 @@ class HistoryView:
     """
 
     step: NDArray[np.int64]
-    weight_delta: Floats
-    update_norm: Floats
-    grad_norm: Floats
-    frozen: NDArray[np.bool_]
-    leaked: NDArray[np.bool_]
+    rows: Records
+    levels: tuple[Records, ...]
     loss_step: NDArray[np.int64]
     loss: Floats
     step_s: Floats
@@ -51,14 +60,47 @@ class HistoryView:
     state_step: NDArray[np.int64]
     optimizer_state: NDArray[np.float32]
 
+    @property
+    def weight_delta(self) -> Floats:
+        """Shape (rows, layers)."""
+        return self.metric("weight_delta")
+
+    @property
+    def update_norm(self) -> Floats:
+        """Shape (rows, layers)."""
+        return self.metric("update_norm")
+
+    @property
+    def grad_norm(self) -> Floats:
+        """Shape (rows, layers); `NO_GRADIENT` (-1) stands for "no gradient"."""
+        return self.metric("grad_norm")
+
+    @property
+    def frozen(self) -> NDArray[np.bool_]:
+        """Shape (rows, layers): frozen at that step."""
+        flags: NDArray[np.bool_] = self.rows["frozen"]
+        return flags
+
+    @property
+    def leaked(self) -> NDArray[np.bool_]:
+        """Shape (rows, layers): moved although frozen at, or since the row before, that step."""
+        flags: NDArray[np.bool_] = self.rows["leaked"]
+        return flags
+
     def metric(self, name: str) -> Floats:
         """Return one of `METRICS` by name, shape (rows, layers)."""
-        values: Floats = getattr(self, name)
+        values: Floats = self.rows["norms"][:, METRICS.index(name)]
         return values
+
+    def reduced(
+        self, metric: str, window: slice, most_steps: float, layers: NDArray[np.int64] | slice = _ALL
+    ) -> Bins:
+        """Return the rows of a window in bins of at most so many steps each, as `pyramid.reduced` does."""
+        return reduced(self.step, self.rows, self.levels, METRICS.index(metric), window, most_steps, layers)
 
 
 class History:
-    """What a run measured, as (steps, layers) arrays that double when full.
+    """What a run measured, as arrays that grow; beyond some megabytes they lie in a file.
 
     Attributes
     ----------
@@ -70,6 +112,8 @@ class History:
         (step, text) of moments worth a line in the plots: froze, thawed.
     total_steps
         Steps that the run means to take, 0 while unknown.
+    error
+        Why norms are no longer kept, as one sentence; None while all is well.
     """
 
     def __init__(self, layers: tuple[str, ...], total_steps: int = 0) -> None:
@@ -77,28 +121,18 @@ class History:
         self.total_steps = total_steps
         self.evaluations: list[tuple[int, float, float | None]] = []
         self.markers: list[tuple[int, str]] = []
+        self.error: str | None = None
         self._rows = 0
         self._steps = 0
         self._states = 0
-        self._pending_leaks = np.zeros(len(layers), dtype=bool)
         width = len(layers)
-        self._by_row: dict[str, NDArray[np.generic]] = {
-            "step": np.zeros(256, np.int64),
-            **{name: np.zeros((256, width)) for name in METRICS},
-            "frozen": np.zeros((256, width), bool),
-            "leaked": np.zeros((256, width), bool),
-        }
-        self._by_step: dict[str, NDArray[np.generic]] = {
-            "loss_step": np.zeros(256, np.int64),
-            "loss": np.zeros(256),
-            "step_s": np.zeros(256),
-            "overhead_s": np.zeros(256),
-            "learning_rate": np.zeros(256),
-        }
-        # by read; as wide as the first one that comes, and nothing in runs that read none
-        self._by_read: dict[str, NDArray[np.generic]] = {
-            "state_step": np.zeros(0, np.int64), "optimizer_state": np.zeros((0, 0, 3), np.float32)
-        }
+        self._pending_leaks = np.zeros(width, dtype=bool)
+        self._by_row = GrowingRecords([("norms", "f8", (3, width)), ("frozen", "?", width), ("leaked", "?", width)])
+        self._pyramid = Pyramid(width)
+        self._row_step = GrowingRecords(np.int64, sys.maxsize)   # few bytes a step stay in memory
+        self._by_step = GrowingRecords([("loss_step", "i8"), *((name, "f8") for name in _OF_STEPS)], sys.maxsize)
+        self._state_step = GrowingRecords(np.int64, sys.maxsize)
+        self._by_read: GrowingRecords | None = None   # as wide as the first one that comes
 
     @property
     def rows(self) -> int:
@@ -112,93 +146,104 @@ class History:
 
     def append(self, event: StepDone) -> None:
         """Add one step; called by the thread that runs the training only."""
-        self._append_step(event)
-        if event.optimizer_state is not None:
-            self._append_state(event.step, event.optimizer_state)
-        self._pending_leaks[list(event.leaked)] = True
-        if event.weight_delta is None or event.update_norm is None or event.grad_norm is None:
+        at = self._steps
+        self._by_step.reserve(at + 1)
+        self._by_step.records[at] = (
+            event.step, event.loss, event.step_s, event.overhead_s, event.learning_rate
+        )   # fmt: skip
+        self._steps = at + 1
+        if self.error is not None:
             return
-        row = self._rows
-        if row == len(self._by_row["step"]):
-            self._by_row = {name: _doubled(array) for name, array in self._by_row.items()}
-        arrays = self._by_row
-        arrays["step"][row] = event.step
-        arrays["weight_delta"][row] = event.weight_delta
-        arrays["update_norm"][row] = event.update_norm
-        arrays["grad_norm"][row] = event.grad_norm
-        arrays["frozen"][row] = event.frozen
-        arrays["leaked"][row] = self._pending_leaks
-        self._pending_leaks[:] = False
-        self._rows = row + 1
+        with self._as_long_as_there_is_room():
+            if event.optimizer_state is not None:
+                self._add_states(np.array([event.step]), event.optimizer_state[None])
+            self._pending_leaks[list(event.leaked)] = True
+            if event.weight_delta is None or event.update_norm is None or event.grad_norm is None:
+                return
+            row = self._rows
+            self._make_room(row + 1)
+            norms = self._by_row.records["norms"][row]
+            norms[0], norms[1], norms[2] = event.weight_delta, event.update_norm, event.grad_norm
+            self._by_row.records["frozen"][row] = event.frozen
+            self._by_row.records["leaked"][row] = self._pending_leaks
+            self._row_step.records[row] = event.step
+            self._pending_leaks[:] = False
+            self._finish_rows(row + 1)
 
     def extend(self, block: StepBlock) -> None:
         """Add many steps at once; called by one thread only, as `append` is."""
         self._extend_steps(block)
-        self._extend_states(block)
-        leaked, self._pending_leaks = block.leaked_by_row(self._pending_leaks)
-        at, end = self._rows, self._rows + len(block.norms)
-        self._by_row = arrays = _with_room(self._by_row, end)
-        arrays["step"][at:end] = block.step[block.measured]
-        for place, name in enumerate(("grad_norm", "update_norm", "weight_delta")):
-            arrays[name][at:end] = block.norms[:, place]
-        arrays["frozen"][at:end] = block.frozen[block.measured]
-        arrays["leaked"][at:end] = leaked
-        self._rows = end
+        if self.error is not None:
+            return
+        with self._as_long_as_there_is_room():
+            if len(block.state_step):
+                self._add_states(block.state_step, block.optimizer_state)
+            leaked, self._pending_leaks = block.leaked_by_row(self._pending_leaks)
+            at, end = self._rows, self._rows + len(block.norms)
+            self._make_room(end)
+            records = self._by_row.records
+            for place, name in enumerate(("grad_norm", "update_norm", "weight_delta")):
+                records["norms"][at:end, METRICS.index(name)] = block.norms[:, place]
+            records["frozen"][at:end] = block.frozen[block.measured]
+            records["leaked"][at:end] = leaked
+            self._row_step.records[at:end] = block.step[block.measured]
+            self._finish_rows(end)
 
     def view(self) -> HistoryView:
         """Return a snapshot of all that is there now."""
         rows, steps, reads = self._rows, self._steps, self._states   # before the arrays: what they count is in them
-        by_row, by_step, by_read = self._by_row, self._by_step, self._by_read
-        parts = {name: array[:rows] for name, array in by_row.items()}
-        parts |= {name: array[:steps] for name, array in by_step.items()}
-        parts |= {name: array[:reads] for name, array in by_read.items()}
-        return HistoryView(**parts)   # type: ignore[arg-type]   # each array has the dtype its name says
+        by_step = self._by_step.records[:steps]
+        return HistoryView(
+            step=self._row_step.records[:rows],
+            rows=self._by_row.records[:rows],
+            levels=self._pyramid.levels(rows),
+            loss_step=by_step["loss_step"],
+            **{name: by_step[name] for name in _OF_STEPS},
+            state_step=self._state_step.records[:reads],
+            optimizer_state=_NO_STATES if self._by_read is None else self._by_read.records["state"][:reads],
+        )
 
-    def _append_step(self, event: StepDone) -> None:
-        at = self._steps
-        if at == len(self._by_step["loss"]):
-            self._by_step = {name: _doubled(array) for name, array in self._by_step.items()}
-        arrays = self._by_step
-        arrays["loss_step"][at] = event.step
-        arrays["loss"][at] = event.loss
-        arrays["step_s"][at] = event.step_s
-        arrays["overhead_s"][at] = event.overhead_s
-        arrays["learning_rate"][at] = event.learning_rate
-        self._steps = at + 1
+    @contextlib.contextmanager
+    def _as_long_as_there_is_room(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            last = int(self._row_step.records[self._rows - 1]) if self._rows else 0
+            self.error = (
+                f"{error.strerror or error}: the norms of the layers are kept up to step {last:,}, and the run goes on "
+                "without; free space on the disk before the next long run"
+            )
+
+    def _make_room(self, count: int) -> None:
+        self._by_row.reserve(count)
+        self._row_step.reserve(count)
+
+    def _finish_rows(self, count: int) -> None:
+        """Let readers see the rows up to `count`, the pyramid over them first."""
+        self._pyramid.update(self._by_row.records, self._rows, count)
+        self._rows = count
+        self._by_row.give_back(count)
 
     def _extend_steps(self, block: StepBlock) -> None:
         at, end = self._steps, self._steps + len(block.step)
-        self._by_step = arrays = _with_room(self._by_step, end)
-        arrays["loss_step"][at:end] = block.step
-        for name in ("loss", "step_s", "overhead_s", "learning_rate"):
-            arrays[name][at:end] = getattr(block, name)
+        self._by_step.reserve(end)
+        records = self._by_step.records[at:end]
+        records["loss_step"] = block.step
+        for name in _OF_STEPS:
+            records[name] = getattr(block, name)
         self._steps = end
 
-    def _extend_states(self, block: StepBlock) -> None:
-        at, end = self._states, self._states + len(block.state_step)
-        if end == at:
-            return
-        if at == 0:
-            self._by_read = {
-                "state_step": np.zeros(end, np.int64),
-                "optimizer_state": np.zeros((end, *block.optimizer_state.shape[1:]), np.float32),
-            }
-        self._by_read = arrays = _with_room(self._by_read, end)
-        arrays["state_step"][at:end] = block.state_step
-        arrays["optimizer_state"][at:end] = block.optimizer_state
+    def _add_states(self, steps: NDArray[np.int64], states: NDArray[np.generic]) -> None:
+        """Add what the optimizer's state was after these steps, shape (reads, parameters, 3)."""
+        at, end = self._states, self._states + len(steps)
+        if self._by_read is None:
+            self._by_read = GrowingRecords([("state", "f4", states.shape[1:])])
+        self._by_read.reserve(end)
+        self._state_step.reserve(end)
+        self._by_read.records["state"][at:end] = states
+        self._state_step.records[at:end] = steps
         self._states = end
-
-    def _append_state(self, step: int, state: Floats) -> None:
-        at = self._states
-        if at == 0:
-            self._by_read = {
-                "state_step": np.zeros(64, np.int64), "optimizer_state": np.zeros((64, *state.shape), np.float32)
-            }
-        elif at == len(self._by_read["state_step"]):
-            self._by_read = {name: _doubled(array) for name, array in self._by_read.items()}
-        self._by_read["state_step"][at] = step
-        self._by_read["optimizer_state"][at] = state
-        self._states = at + 1
+        self._by_read.give_back(end)
 
 
 def reduce_columns(values: Floats, width: int) -> tuple[Floats, Floats]:
@@ -231,16 +276,3 @@ def reduce_columns(values: Floats, width: int) -> tuple[Floats, Floats]:
 def bin_starts(rows: int, width: int) -> NDArray[np.int64]:
     """Return the first row of each of `width` equal bins over `rows` rows."""
     return np.arange(width, dtype=np.int64) * rows // width
-
-
-def _with_room(arrays: dict[str, NDArray[np.generic]], count: int) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays, doubled as often as it takes to hold `count` entries."""
-    while len(next(iter(arrays.values()))) < count:
-        arrays = {name: _doubled(array) for name, array in arrays.items()}
-    return arrays
-
-
-def _doubled(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    grown = np.zeros((2 * len(array), *array.shape[1:]), array.dtype)
-    grown[: len(array)] = array
-    return grown

@@ -14,6 +14,7 @@ from freeze_gui.gui.heatmap_legend import lookup_table, power_text, scale_ticks
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.runs.history import History
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import StepDone
 from tests.gui.recorded_runs import LAYERS, NO_GRADIENT, add_steps, started_run
 
 
@@ -98,13 +99,11 @@ def test_every_seventh_measured_step_leaves_no_gap() -> None:
     run = started_run(total_steps=70)
     assert run.history is not None
     for start in range(0, 70, 7):
-        run.history._rows, before = run.history._rows, run.history._rows
-        add_steps(run, 1)
-        run.history._by_row["step"][before] = start   # as if six steps in between had not been measured
+        norms, flags = np.full(4, 0.1), np.zeros(4, bool)   # the six steps in between were not measured
+        run.history.append(StepDone(start, 1.0, None, norms, norms, norms, flags, (), 0.01, 0.001, 0.1))
     cells = codes.HeatmapCodes(run.history, "grad_norm")
     cells.look()
-    cells.encode(-3, 0)
-    assert (cells.columns(140, 0, 70) >= codes.SCALE_FIRST).all() and cells.end_step == 70
+    assert (cells.columns((-3.0, 0.0), 140, 0, 70) >= codes.SCALE_FIRST).all() and cells.end_step == 70
 
 
 def test_many_layers_in_few_pixels_keep_the_one_that_leaks() -> None:

@@ -18,6 +18,12 @@ from freeze_gui.training.events import (
     StepDone,
 )
 
+MEASURED = (
+    "step", "weight_delta", "update_norm", "grad_norm", "frozen", "leaked", "loss_step", "loss", "step_s",
+    "overhead_s", "learning_rate", "state_step", "optimizer_state",
+)  # fmt: skip
+"""What a view of a history holds."""
+
 
 def started(layers: int, steps: int = 0) -> RunStarted:
     """Return the start of a run with so many layers of one parameter each."""
@@ -88,7 +94,9 @@ def differences(a: RunRecorder, b: RunRecorder, *, rounded: bool) -> list[str]:
         for name in ("evaluations", "markers", "total_steps", "layers")
         if getattr(a.history, name) != getattr(b.history, name)
     ]
-    ours, theirs = vars(a.history.view()), vars(b.history.view())
+    ours, theirs = (
+        {name: getattr(view, name) for name in MEASURED} for view in (a.history.view(), b.history.view())
+    )
     for name, values in theirs.items():
         if rounded and name in ("grad_norm", "update_norm", "weight_delta"):
             values = values.astype(np.float32)
