@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -51,40 +52,65 @@ class MainWindow(QMainWindow):
         Runs: its signals `run_ended` and `comparison_ended` carry the summary.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, at_once: bool = True) -> None:
         super().__init__()
+        self.settings = settings
+        self._building = self._build()
+        if at_once:
+            while self.build_next():
+                pass
+
+    def build_next(self) -> bool:
+        """Build the next part of a window that was not built at once; return whether there is more to build.
+
+        All of it takes some 200 ms: what is on the screen meanwhile can move between the parts.
+        """
+        return next(self._building, False)
+
+    def _build(self) -> Iterator[bool]:
         self.setWindowTitle("Freeze GUI")
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
-        self.settings = settings
         self._garbage = GarbageGuard(self)
-        theme = apply_theme(cast(QApplication, QApplication.instance()), settings.theme)
+        theme = apply_theme(cast(QApplication, QApplication.instance()), self.settings.theme)
         self.run_panel = RunPanel(self)
+        yield True
         self.layer_panel = LayerPanel(self)
+        yield True
         self.run_plots = RunPlots(self)
+        yield True
         self.compare_view = CompareView(self)
+        yield True
         self.timeline_panel = TimelinePanel(self.layer_panel.model, self)
         self.verdict_panel = VerdictPanel(self)
         self.code_panel = CodePanel(self)
         self.state_panel = StatePanel(self)
+        yield True
         self.runs_panel = RunsPanel(self)
         self.runs_table = self.runs_panel.table
+        yield True
         self.gallery = GalleryView(self)
+        yield True
         self.library = LibraryPanel(self)
+        yield True
         self._lay_out()
-        self.workbench = Workbench(self, settings)
+        yield True
+        self.workbench = Workbench(self, self.settings)
         self.controller = self.workbench.controller
         self.gallery_desk = GalleryDesk(self)
         self.library_desk = LibraryDesk(self)
         self.export_desk = ExportDesk(self)
         self.exports = RunExports(self, self.export_desk)
         self.code_panel.script_wanted.connect(self.exports.show_script)
+        yield True
         self.menus = Menus(self)
         self.workbench.said.connect(self.say)
         self._restore_layout()
+        yield True
         theme_manager().changed.connect(self.on_theme_changed)
         self.on_theme_changed(theme)   # once all is in its place: what is moved is styled again
-        if settings.last_config is None:
+        yield True
+        if self.settings.last_config is None:
             self.show_gallery_tab()   # a first start: the form is ready to run all the same
         self.workbench.desk.begin()
         self.run_panel.run_button.setFocus()

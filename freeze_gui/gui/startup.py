@@ -8,14 +8,18 @@ import gc
 import importlib
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QThread, Slot
+from PySide6.QtCore import QObject, Qt, QThread, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from freeze_gui.gui.error_reports import ErrorReports
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.theme import apply_theme, icon, style_sheet
+
+if TYPE_CHECKING:
+    from freeze_gui.gui.main_window import MainWindow
 
 _BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
 
@@ -36,7 +40,8 @@ class Startup(QObject):
         self.app.setWindowIcon(icon("app"))
         self.shell = Shell(self.settings)
         self.shell.setStyleSheet(style_sheet(theme))
-        self.window: QMainWindow | None = None
+        self.window: MainWindow | None = None
+        self._in_the_making: MainWindow | None = None
         self._imports = Imports(self)
         self._imports.finished.connect(self.open_window)
 
@@ -46,12 +51,16 @@ class Startup(QObject):
         self._imports.start()
         code = self.app.exec()
         self._imports.wait()
+        if self.window is None and self._in_the_making is not None:   # the shell was closed amid the parts
+            while self._in_the_making.build_next():
+                pass
+            self._in_the_making.close()
         gc.unfreeze()   # what stays frozen is never taken apart, and triton complains of it when Python ends
         return code
 
     @Slot()
     def open_window(self) -> None:
-        """Put the window in the place of the shell."""
+        """Begin with the window, or say why there is none."""
         if self._imports.error:
             self.shell.say(self._imports.error)
             return
@@ -60,10 +69,23 @@ class Startup(QObject):
             return
         from freeze_gui.gui.main_window import MainWindow
 
-        self.window = MainWindow(self.settings)
-        self.reports.window = self.window
-        self.window.show()
-        self.window.raise_()
+        self._in_the_making = MainWindow(self.settings, at_once=False)
+        self._build()
+
+    @Slot()
+    def _build(self) -> None:
+        """Build a part of the window, let the events come that wait, and go on with the next part."""
+        assert self._in_the_making is not None
+        if self._in_the_making.build_next():
+            QTimer.singleShot(0, self._build)
+        else:
+            self.show_window(self._in_the_making)
+
+    def show_window(self, window: MainWindow) -> None:
+        """Put the window, now complete, in the place of the shell."""
+        self.window = self.reports.window = window
+        window.show()
+        window.raise_()
         self.shell.close()
         gc.freeze()   # what start-up made is never looked through again; a collection now would stop the window
 

@@ -21,16 +21,45 @@ from PySide6.QtCore import QTimer
 from freeze_gui.gui import startup
 
 class Closing(startup.Startup):
-    def open_window(self):
-        super().open_window()
-        assert self.window is not None and self.window.isVisible()
+    def show_window(self, window):
+        super().show_window(window)
+        assert self.window is window and window.isVisible()
         assert not self.shell.isVisible()
-        QTimer.singleShot(0, self.window.close)
+        QTimer.singleShot(0, window.close)
 
-Closing.open_window = startup.Slot()(Closing.open_window)
 startup.Startup = Closing
 from freeze_gui.gui.app import main
 sys.exit(main())
+"""
+
+CLOSES_THE_SHELL = """
+import sys
+from freeze_gui.gui import startup
+from freeze_gui.gui.main_window import MainWindow
+
+built = []
+
+class Closing(startup.Startup):
+    def open_window(self):
+        super().open_window()
+        self.shell.close()
+
+    def show_window(self, window):
+        raise AssertionError("the shell was closed before")
+
+class Counted(MainWindow):
+    def closeEvent(self, event):
+        built.append(self.build_next())
+        super().closeEvent(event)
+
+Closing.open_window = startup.Slot()(Closing.open_window)
+startup.Startup = Closing
+import freeze_gui.gui.main_window as module
+module.MainWindow = Counted
+from freeze_gui.gui.app import main
+code = main()
+assert built == [False], built   # closed once, when there was nothing more to build
+sys.exit(code)
 """
 
 
@@ -59,9 +88,10 @@ def test_missing_system_libraries_are_one_line_to_install_them(monkeypatch: pyte
     assert reason.endswith("sudo apt-get install -y libxcb-cursor0 libxcb-icccm4")
 
 
-def test_the_program_starts_shows_its_window_and_ends_with_0(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", [STARTS_AND_CLOSES, CLOSES_THE_SHELL], ids=["the window", "the shell"])
+def test_the_program_starts_and_ends_with_0_when_a_person_closes(script: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", STARTS_AND_CLOSES],
+        [sys.executable, "-W", "error", "-c", script],
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)},
         capture_output=True, text=True, timeout=80, check=False,
     )  # fmt: skip

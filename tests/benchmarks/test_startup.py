@@ -1,0 +1,50 @@
+"""How long the program takes to show itself and to be usable: five cold processes, their medians."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.measuring import Table, spread
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
+
+_PROCESSES = 5
+_SCRIPT = Path(__file__).with_name("measured_start.py")
+_ROWS = (("shell shown", "shown", 0.5), ("window shown", "window", None), ("Run can be pressed", "enabled", 2.5),
+         ("longest stall", "stall", 0.05))   # fmt: skip
+
+
+def test_time_until_the_window_is_there(report: Callable[[Table], None], tmp_path: Path) -> None:
+    found = [_start(tmp_path / f"{number}") for number in range(-1, _PROCESSES)][1:]   # the first one warms the disk
+    rows = []
+    for title, name, goal in _ROWS:
+        by_clock = spread([one[f"{name}_s"] * 1000 for one in found], "{:.0f}")
+        of_processors = spread([one[f"{name}_cpu_s"] * 1000 for one in found], "{:.0f}")
+        rows.append([title, by_clock, of_processors, "" if goal is None else f"{goal * 1000:.0f}"])
+    note = (
+        "From the start of the interpreter. Processor time is what the process had computed by then; of a stall, what "
+        "it computed meanwhile: it leaves out what other programs on the machine took."
+    )
+    titles = ["until", "ms by the clock", "ms of processor time", "goal"]
+    report(Table(f"Start: {_PROCESSES} cold processes", titles, rows, note))
+
+
+def _start(folder: Path) -> dict[str, float]:
+    """Start the program for a person who has never used it; return what its own timer saw."""
+    folder.mkdir()
+    own = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "FREEZE_GUI_RUNS": str(folder / "runs")}
+    done = subprocess.run(
+        [sys.executable, str(_SCRIPT), repr(time.time())],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", **own},
+        capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    seen: dict[str, float] = json.loads(done.stdout)
+    return seen
