@@ -212,7 +212,8 @@ def _inspect(options: argparse.Namespace) -> int:
 def _script(options: argparse.Namespace) -> int:
     from freeze_gui.runs.outputs import check_outputs
     from freeze_gui.runs.scenarios import config_path
-    from freeze_gui.runs.script import make_script, write_script
+    from freeze_gui.runs.script import make_script
+    from freeze_gui.runs.script_files import write_script
     from freeze_gui.training.config import load_config
 
     path = config_path(options.config)
@@ -226,8 +227,9 @@ def _script(options: argparse.Namespace) -> int:
     with stdout_kept_clean():
         script = make_script(config)
     put_document(script.text)
-    if script.weights is not None:
-        tell("freeze-gui: the script reads weights from a file beside it; --output writes both")
+    if script.tensors:
+        names = ", ".join(script.tensors)
+        tell(f"freeze-gui: the script reads a file beside it ({names}); --output writes both")
     return DONE
 
 

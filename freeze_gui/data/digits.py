@@ -36,15 +36,20 @@ def digit_range(source: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def read_digits(first: int, last: int) -> tuple[Tensor, Tensor]:
-    """Return normalised images (samples, 1, 8, 8) and labels (samples,) that count from 0 at the first digit."""
+def digit_pixels(first: int, last: int) -> tuple[Tensor, Tensor]:
+    """Return pixels from 0 to 16 (samples, 8, 8), in one byte each, and labels (samples,) from 0 at the first digit."""
     from sklearn.datasets import load_digits  # takes a second to import
 
     bunch = load_digits()
-    images = torch.as_tensor(bunch.images, dtype=torch.float32).unsqueeze(1)
     labels = torch.as_tensor(bunch.target, dtype=torch.long)
     wanted = (labels >= first) & (labels <= last)
-    return (images[wanted] - _PIXEL_MEAN) / _PIXEL_STD, labels[wanted] - first
+    return torch.as_tensor(bunch.images, dtype=torch.uint8)[wanted], labels[wanted] - first
+
+
+def read_digits(first: int, last: int) -> tuple[Tensor, Tensor]:
+    """Return normalised images (samples, 1, 8, 8) and labels (samples,) that count from 0 at the first digit."""
+    pixels, labels = digit_pixels(first, last)
+    return (pixels.float().unsqueeze(1) - _PIXEL_MEAN) / _PIXEL_STD, labels
 
 
 def load_digits_data(source: str, *, model: LoadedModel, loss: str, batch_size: int, seed: int) -> LoadedData:

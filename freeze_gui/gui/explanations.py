@@ -6,21 +6,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QFont, QFontDatabase, QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPlainTextEdit,
-    QScrollArea,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from freeze_gui.freezing.explain import Case, case_of_cause, case_of_effect
 from freeze_gui.freezing.explanation import Explanation
-from freeze_gui.gui.code_panel import PythonColours
+from freeze_gui.gui.code_view import CodeView
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 from freeze_gui.gui.verdict_text import moved_tensors
 
@@ -76,19 +67,13 @@ class ExplanationView(QWidget):
         self.copy_button.setProperty("flat", True)
         self.copy_button.setToolTip("Copy the code")
         self.copy_button.setAccessibleName("Copy the code of the cure")
-        self.code = QPlainTextEdit(self)
+        self.code = CodeView(self)
         self.code.setObjectName("cureView")
         self.code.setAccessibleName("Code of the cure")
-        self.code.setReadOnly(True)
-        self.code.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        font.setStyleHint(QFont.StyleHint.Monospace)
-        self.code.setFont(font)
-        self._colours = PythonColours(self.code.document())
         self._explanation: Explanation | None = None
         self._lay_out()
         self.back_button.clicked.connect(self.closed)
-        self.copy_button.clicked.connect(self.copy)
+        self.copy_button.clicked.connect(self.code.copy_all)
         theme_manager().changed.connect(self.on_theme_changed)
         self.on_theme_changed(current_theme())
 
@@ -105,16 +90,10 @@ class ExplanationView(QWidget):
         self.code.setFixedHeight(lines * self.code.fontMetrics().lineSpacing() + margins + bar)
         self._scroll.verticalScrollBar().setValue(0)
 
-    @Slot()
-    def copy(self) -> None:
-        """Put the code on the clipboard."""
-        QGuiApplication.clipboard().setText(self.code.toPlainText())
-
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:
         """Take the new colours."""
         self.copy_button.setIcon(icon("copy"))
-        self._colours.rehighlight()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Go back by Escape, as by the button."""

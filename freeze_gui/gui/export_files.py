@@ -18,7 +18,8 @@ from freeze_gui.runs.comparison import comparison_summary
 from freeze_gui.runs.csv_export import table_csv
 from freeze_gui.runs.export import to_json, write_bytes, write_text
 from freeze_gui.runs.report import comparison_report
-from freeze_gui.runs.script import standalone_script, write_script
+from freeze_gui.runs.script import Script, make_script
+from freeze_gui.runs.script_files import write_script
 from freeze_gui.runs.toml_writer import to_toml
 from freeze_gui.training.config import RunConfig
 
@@ -112,11 +113,11 @@ class RunExports(QObject):
         self._with_script(self._config(), self._make_preview)
 
     @Slot(object)
-    def on_script(self, text: str) -> None:
+    def on_script(self, script: Script) -> None:
         """Open the preview."""
         self._window.say("")
         assert self._script_of is not None
-        self._dialog = ScriptDialog(text, self._window)
+        self._dialog = ScriptDialog(script, self._window)
         self._dialog.save_wanted.connect(self._ask_for_script)
         self._dialog.open()
 
@@ -135,7 +136,7 @@ class RunExports(QObject):
         config = self._script_of
         assert config is not None
         self._window.say("Writing the script…")
-        self._desk.make(lambda: standalone_script(config), self.on_script)
+        self._desk.make(lambda: make_script(config), self.on_script)
 
     @Slot()
     def _ask_for_script(self) -> None:

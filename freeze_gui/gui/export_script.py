@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFont, QFontDatabase, QGuiApplication
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
-from freeze_gui.gui.code_panel import PythonColours
+from freeze_gui.gui.code_view import CodeView
+from freeze_gui.runs.script import Script
 
 WORDS = "The run that form and tree describe, as a program of its own: it needs torch and nothing of Freeze GUI."
+BESIDE = "It reads a file that Save… writes beside it, with the ending .pt."
 
 _SIZE, _AROUND = QSize(900, 680), QSize(60, 60)
 """Room for lines of a hundred letters, inside the window."""
 
 
 class ScriptDialog(QDialog):
-    """Shows a script.
+    """Shows a script, and says where it reads a file that saving writes beside it.
 
     Signals
     -------
@@ -25,24 +26,18 @@ class ScriptDialog(QDialog):
 
     save_wanted = Signal()
 
-    def __init__(self, text: str, parent: QWidget) -> None:
+    def __init__(self, script: Script, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("scriptDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Run as PyTorch script")
-        words = QLabel(WORDS, self)
+        words = QLabel(f"{WORDS} {BESIDE}" if script.tensors else WORDS, self)
         words.setProperty("muted", True)
         words.setWordWrap(True)
-        self.view = QPlainTextEdit(self)
+        self.view = CodeView(self)
         self.view.setObjectName("scriptView")
         self.view.setAccessibleName("The script")
-        self.view.setReadOnly(True)
-        self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        font.setStyleHint(QFont.StyleHint.Monospace)
-        self.view.setFont(font)
-        self._colours = PythonColours(self.view.document())
-        self.view.setPlainText(text)
+        self.view.setPlainText(script.text)
         buttons = QDialogButtonBox(self)
         self.copy_button = buttons.addButton("Copy", QDialogButtonBox.ButtonRole.ActionRole)
         self.copy_button.setObjectName("copyScriptButton")
@@ -58,11 +53,6 @@ class ScriptDialog(QDialog):
         layout.addWidget(words)
         layout.addWidget(self.view, 1)
         layout.addWidget(buttons)
-        self.copy_button.clicked.connect(self.copy)
+        self.copy_button.clicked.connect(self.view.copy_all)
         self.save_button.clicked.connect(self.save_wanted)
         buttons.rejected.connect(self.reject)
-
-    @Slot()
-    def copy(self) -> None:
-        """Put the script on the clipboard."""
-        QGuiApplication.clipboard().setText(self.view.toPlainText())

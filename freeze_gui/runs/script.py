@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -18,16 +17,15 @@ from torch import Tensor, nn
 
 from freeze_gui.data.sources import peek_num_classes
 from freeze_gui.errors import UserError
+from freeze_gui.freezing.methods import PausedIdeal
 from freeze_gui.freezing.plan import resolve
 from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.sources import LoadedModel
 from freeze_gui.resources import resource_path
-from freeze_gui.runs.export import check_writable, write_text
-from freeze_gui.runs.outputs import check_not_read, files_read
 from freeze_gui.runs.script_data import data_code
 from freeze_gui.runs.script_lines import ForwardCode, assigned_rates, intro_lines, list_constant, report, with_imports
 from freeze_gui.runs.script_model import model_code, quoted
-from freeze_gui.runs.script_plan import ScriptPlan, detaches_tuples, script_plan
+from freeze_gui.runs.script_plan import ScriptPlan, detaches_tuples, frozen_when, script_plan
 from freeze_gui.runs.script_rates import GROUP_CHANGING, rates_of
 from freeze_gui.training.batches import epoch_steps
 from freeze_gui.training.config import RunConfig
@@ -35,7 +33,6 @@ from freeze_gui.training.control import RunControl
 from freeze_gui.training.device import choose_threads
 from freeze_gui.training.loading import Loaded, load
 from freeze_gui.training.schedule import check_data_suit
-from freeze_gui.whole_files import written_whole
 
 
 @dataclass(frozen=True)
@@ -46,60 +43,28 @@ class Script:
     ----------
     text
         The script.
-    weights
-        What must lie beside it, under its name with the ending ``.pt``; None where it needs nothing.
+    tensors
+        What must lie beside it, under its name with the ending ``.pt``: ``weights``, the state dict that it starts
+        from, and what its data are made of. Empty where it needs nothing.
     """
 
     text: str
-    weights: dict[str, Tensor] | None
-
-
-def standalone_script(config: RunConfig) -> str:
-    """Return a run as a Python script that needs only torch, and what its data need.
-
-    Raises
-    ------
-    UserError
-        When model, data or plan of the run are wrong.
-    """
-    return make_script(config).text
-
-
-def write_script(config: RunConfig, path: str | Path) -> list[Path]:
-    """Write the script of a run, and beside it the weights that it starts from where it cannot make them itself.
-
-    Returns
-    -------
-    list of Path
-        The files that were written.
-
-    Raises
-    ------
-    UserError
-        When model, data or plan of the run are wrong, or a file cannot be written.
-    """
-    target = check_writable(path)
-    if target.suffix != ".py":
-        raise UserError(f"{path}: a script's name must end in .py")
-    beside = target.with_suffix(".pt")
-    for each in (target, beside):
-        check_not_read("the script", each, files_read(config))
-    script = make_script(config)
-    if script.weights is not None:
-        with written_whole(check_writable(beside)) as file:
-            torch.save(script.weights, file)
-    write_text(target, script.text)
-    return [target, beside] if script.weights is not None else [target]
+    tensors: dict[str, Tensor | dict[str, Tensor]]
 
 
 def make_script(config: RunConfig) -> Script:
-    """Return the script of a run with the weights that it reads.
+    """Return a run as a Python script that needs only torch, and what its data need, with the tensors that it reads.
 
     Raises
     ------
     UserError
-        When model, data or plan of the run are wrong.
+        When model, data or plan of the run are wrong, or the run is the paused ideal of a comparison.
     """
+    if config.freeze.method == PausedIdeal.id:
+        raise UserError(
+            "The paused ideal is a yardstick for comparisons and no way to freeze in PyTorch, so it has no script. "
+            "Take the script of a run with another method"
+        )
     callers_random = torch.get_rng_state()
     try:
         loaded = _loaded(config)
@@ -115,10 +80,10 @@ def make_script(config: RunConfig) -> Script:
     )
     values["data_source"] = environment.get_template(values["data"].template).render(values | values["data"].values)
     text = with_imports(environment.get_template("script.py.j2").render(values))
-    weights = None
+    tensors: dict[str, Tensor | dict[str, Tensor]] = dict(values["data"].tensors)
     if values["model"].has_weights:
-        weights = {name: tensor.clone() for name, tensor in loaded.model.module.state_dict().items()}
-    return Script(text, weights)
+        tensors["weights"] = {name: tensor.clone() for name, tensor in loaded.model.module.state_dict().items()}
+    return Script(text, tensors)
 
 
 def _loaded(config: RunConfig) -> Loaded:
@@ -152,9 +117,11 @@ def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
     names = "inputs, targets, task" if data.has_task else "inputs, targets"
     uses_step = within or bool(values["late_events"]) or rates.last_step is not None or values["conditions_use_step"]
     model = model_code(config, loaded.model, config.model.num_classes or _classes_of(config))
+    beside = [*["the weights at the start"] * model.has_weights, *["the digits"] * bool(data.tensors)]
     return values | {
         "title": "A training run with frozen layers" if plan.groups else "A training run",
-        "intro": [_in_docstring(line) for line in intro_lines(config, loaded, data.needs, model.has_weights)],
+        "intro": [_in_docstring(line) for line in intro_lines(config, loaded, data.needs, beside)],
+        "beside": " and ".join(beside),
         "seed": train.seed,
         "steps": train.steps,
         "epochs": train.epochs,
@@ -164,12 +131,12 @@ def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
         "model": model,
         "data": data,
         "uses_file": "from_file" in "".join(model.lines) or data.template == "data_file.py.j2",
+        "data_arguments": ", ".join(f'beside["{name}"]' for name in data.tensors),
         "uses_batch_size": "drops_single" in data.values,
         "accumulate": train.accumulate,
         "has_validation": evaluated,
         "has_accuracy": has_accuracy,
         "batch_names": names,
-        "targets": forward.targets_on_device,
         "forward": forward.lines,
         "backward": "scaler.scale(loss).backward()" if train.amp == "fp16" else "loss.backward()",
         "scaled": train.amp == "fp16",
@@ -206,6 +173,7 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
     rests = plan.rests if method != "eval_only" else ""
     return {
         "plan": plan,
+        "when": frozen_when,
         "method": method,
         "summary": _SUMMARIES[method],
         "rates": rates,
@@ -236,16 +204,16 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
 _BY_MODULE = ("no_grad", "detach", "eval_only")
 
 _SUMMARIES = {
-    "requires_grad": "autograd computes no gradient for these layers.",
-    "grad_none": "their gradient is computed, then dropped, so that the optimizer skips them.",
-    "grad_zero": "their gradient is computed, then zeroed; momentum and weight decay still move them.",
-    "exclude": "the optimizer does not know them; their gradients pile up in .grad.",
-    "filter": "flags off, and the optimizer is built from what is left.",
-    "restore": "the step moves them, then their values are copied back.",
-    "no_grad": "their forward runs under no_grad; nothing in front of them learns either.",
-    "detach": "their output is detached; nothing in front of them learns either.",
-    "lr_zero": "they have a group of their own at learning rate 0.",
-    "eval_only": "eval() and nothing else; the weights train on.",
+    "requires_grad": "autograd computes no gradient for the frozen layers.",
+    "grad_none": "the gradient of a frozen layer is computed, then dropped, so that the optimizer skips it.",
+    "grad_zero": "the gradient of a frozen layer is computed, then zeroed; momentum and decay still move it.",
+    "exclude": "the optimizer does not know the frozen layers; their gradients pile up in .grad.",
+    "filter": "requires_grad is off in the frozen layers, and the optimizer is built from what is left.",
+    "restore": "the step moves the frozen layers too, then their values are copied back.",
+    "no_grad": "frozen layers run under no_grad; nothing in front of them learns either.",
+    "detach": "the output of a frozen layer is detached; nothing in front of it learns either.",
+    "lr_zero": "the frozen layers are in a group of their own, at learning rate 0.",
+    "eval_only": "the frozen layers are in eval mode and nothing else; their weights train on.",
 }
 
 

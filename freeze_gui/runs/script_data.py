@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from freeze_gui.data.datasets import DATASETS, dataset_folder
-from freeze_gui.data.digits import digit_range
+from freeze_gui.data.digits import digit_pixels, digit_range
 from freeze_gui.data.sources import Batch
 from freeze_gui.models.factory import split_file_source
 from freeze_gui.models.shapes import first_leaf, probe_output, takes_tokens
@@ -42,6 +42,8 @@ class DataCode:
         Whether an output may differ from its targets in shape or number format.
     needs
         What the script needs beside torch, with the reason.
+    tensors
+        What ``load_data`` is given, by the name under which it lies in the file beside the script.
     """
 
     template: str
@@ -52,6 +54,7 @@ class DataCode:
     has_classes: bool = True
     adapts: bool = False
     needs: tuple[str, ...] = ()
+    tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
 def data_code(config: RunConfig, loaded: Loaded) -> DataCode:
@@ -66,11 +69,10 @@ def data_code(config: RunConfig, loaded: Loaded) -> DataCode:
         "drops_single": False,
     }
     if kind == "digits":
-        first, last = digit_range(source)
-        values = {**common, "first": first, "last": last, "drops_single": _drops_single(config, loaded)}
-        return DataCode(
-            "data_digits.py.j2", values, has_classes=loaded.loss != "mse", needs=("scikit-learn for the digits",)
-        )
+        pixels, labels = digit_pixels(*digit_range(source))
+        values = {**common, "drops_single": _drops_single(config, loaded)}
+        tensors = {"pixels": pixels, "labels": labels}
+        return DataCode("data_digits.py.j2", values, has_classes=loaded.loss != "mse", tensors=tensors)
     if kind == "random":
         return _random(config, loaded)
     if kind == "file":

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from freeze_gui.models.factory import split_file_source
 from freeze_gui.runs.script_rates import Rates
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.loading import Loaded
@@ -19,6 +20,7 @@ _DTYPES = {"bf16": "torch.bfloat16", "fp16": "torch.float16"}
 
 # name in the script → section (0 standard library, 1 others), module, and what is taken of it: "" for the module itself
 _IMPORTS = {
+    "os": (0, "os", ""),
     "importlib": (0, "importlib.util", ""),
     "sys": (0, "sys", ""),
     "OrderedDict": (0, "collections", "OrderedDict"),
@@ -32,7 +34,6 @@ _IMPORTS = {
     "F": (1, "torch.nn.functional as F", ""),
     "torchvision": (1, "torchvision", ""),
     "Image": (1, "PIL", "Image"),
-    "load_digits": (1, "sklearn.datasets", "load_digits"),
     "Tensor": (1, "torch", "Tensor"),
     "nn": (1, "torch", "nn"),
 }
@@ -68,36 +69,34 @@ class ForwardCode:
             return "DEVICE"
         return f'"{self.device.partition(":")[0]}"'
 
-    @property
-    def targets_on_device(self) -> str:
-        """The targets where the model is."""
-        return self.targets if self.device == "cpu" else f"{self.targets}.to(DEVICE)"
-
     def lines(self, indent: int, keeps_output: bool, share: str = "") -> str:
-        """Return the lines from the inputs to ``loss``; `share` divides it."""
-        wanted = self.targets_on_device
+        """Return the lines from the batch to ``loss``; `share` divides it."""
+        wanted = "targets"
         if self.loss == "mse" and (self.adapts or self.amp != "none"):
-            keeps_output, wanted = True, f"{wanted}.reshape(output.shape).to(output.dtype)"
-        output = f"model({self._call()})"
+            keeps_output, wanted = True, "targets.reshape(output.shape).to(output.dtype)"
+        output = f"model({self.call})"
         lines = [f"output = {output}"] if keeps_output else []
         lines.append(f"loss = F.{_FUNCTIONS[self.loss]}({'output' if keeps_output else output}, {wanted}){share}")
         if self.amp != "none":
             head = f"with torch.autocast({self.device_type}, dtype={_DTYPES[self.amp]}):"
             lines = [head, *(f"    {line}" for line in lines)]
-        return "\n".join(" " * indent + line for line in lines)
+        return "\n".join(" " * indent + line for line in (*self._prepared(), *lines))
 
-    def _call(self) -> str:
+    def _prepared(self) -> list[str]:
+        """Return the lines that bring inputs and targets to the device, and targets to what the loss takes."""
         if self.device == "cpu":
-            return self.call
-        first, comma, rest = self.call.partition(", ")
-        moved = {
-            "inputs": "inputs.to(DEVICE)",
-            "*inputs": "*(part.to(DEVICE) for part in inputs)",
-            "**inputs": "**{key: part.to(DEVICE) for key, part in inputs.items()}",
-        }
-        return moved[first] + comma + rest
+            return [] if self.targets == "targets" else [f"targets = {self.targets}"]
+        inputs, targets = _MOVED[self.call.partition(", ")[0]], f"{self.targets}.to(DEVICE)"
+        if self.call.startswith("inputs"):
+            return [f"inputs, targets = {inputs}, {targets}"]
+        return [f"inputs = {inputs}", f"targets = {targets}"]
 
 
+_MOVED = {
+    "inputs": "inputs.to(DEVICE)",
+    "*inputs": "[part.to(DEVICE) for part in inputs]",
+    "**inputs": "{key: part.to(DEVICE) for key, part in inputs.items()}",
+}
 _FUNCTIONS = {"cross_entropy": "cross_entropy", "mse": "mse_loss"}
 
 
@@ -106,7 +105,7 @@ def assigned_rates(rates: Rates, indent: int) -> str:
     source = 'rates[group.get("factor", 1.0)]' if len(rates.stand_in) > 1 else "stand_in.param_groups[0]"
     lines = ["for group in optimizer.param_groups:"]
     if rates.cycled:
-        lines += [f"    lent = {source}", *(f'    group["{key}"] = lent["{key}"]' for key in ("lr", *rates.cycled))]
+        lines += [f"    source = {source}", *(f'    group["{key}"] = source["{key}"]' for key in ("lr", *rates.cycled))]
     else:
         lines.append(f'    group["lr"] = {source}["lr"]')
     return "\n".join(" " * indent + line for line in lines)
@@ -114,17 +113,11 @@ def assigned_rates(rates: Rates, indent: int) -> str:
 
 def report(indent: int, step: str, has_accuracy: bool) -> str:
     """Return the lines that evaluate and print."""
-    if has_accuracy:
-        lines = [
-            "validation_loss, accuracy = evaluate(model, validation)",
-            f'print(f"step {{{step}}}: loss {{losses[-1]:.4f}}, validation {{validation_loss:.4f}}", end=", ")',
-            'print(f"accuracy {accuracy:.3f}")',
-        ]
-    else:
-        lines = [
-            "validation_loss = evaluate(model, validation)",
-            f'print(f"step {{{step}}}: loss {{losses[-1]:.4f}}, validation {{validation_loss:.4f}}")',
-        ]
+    found, said = ("val_loss, accuracy", ", accuracy {accuracy:.3f}") if has_accuracy else ("val_loss", "")
+    lines = [
+        f"{found} = evaluate(model, validation)",
+        f'print(f"step {{{step}}}: loss {{losses[-1]:.4f}}, val loss {{val_loss:.4f}}{said}")',
+    ]
     return "\n".join(" " * indent + line for line in lines)
 
 
@@ -140,16 +133,17 @@ def list_constant(name: str | float, layers: Sequence[str], indent: int = 0) -> 
     return f"{' ' * indent}{name}{sign} [\n{body}\n{' ' * indent}]"
 
 
-def intro_lines(config: RunConfig, loaded: Loaded, needs: Iterable[str], has_weights: bool) -> list[str]:
-    """Return what stands at the top of a script."""
-    parts = ["torch", *(["torchvision"] if config.model.source.startswith("torchvision:") else []), *needs]
-    data = "random data" if loaded.data.source == "random" else loaded.data.source
+def intro_lines(config: RunConfig, loaded: Loaded, needs: Iterable[str], tensors: Sequence[str]) -> list[str]:
+    """Return what stands at the top of a script; `tensors` names what lies in the file beside it."""
+    model, data = config.model.source, loaded.data.source
+    parts = ["torch", *(["torchvision"] if model.startswith("torchvision:") else []), *needs]
+    files = dict.fromkeys(split_file_source(source)[0].name for source in (model, data) if source.startswith("file:"))
     text = (
-        f"{config.model.source} on {data}, as Freeze GUI ran it. The script stands alone and reproduces "
-        f"the losses of that run on the same machine. It needs {_listed(parts)}."
+        f"{model} on {'random data' if data == 'random' else data}, as Freeze GUI ran it. The script stands alone and "
+        f"reproduces the losses of that run on the same machine. It needs {_listed([*parts, *files])}."
     )
-    if has_weights:
-        text += " The weights that it starts from lie beside it, in a file of the same name that ends in .pt."
+    if tensors:
+        text += f" It reads {_listed(tensors)} from a file beside it, of the same name with the ending .pt."
     return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
@@ -202,5 +196,7 @@ def _says_the_same(a: str, b: str) -> bool:
         return False
 
 
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+def _listed(parts: Sequence[str]) -> str:
+    if len(parts) < 3:
+        return " and ".join(parts)
+    return f"{', '.join(parts[:-1])}, and {parts[-1]}"

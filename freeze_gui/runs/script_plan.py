@@ -13,6 +13,7 @@ from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.models.layer_tree import is_dropout, is_norm, own_tensors
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.shapes import sample_inputs
+from freeze_gui.runs.script_model import quoted
 
 _WRAPPING = ("no_grad", "detach")
 
@@ -109,6 +110,18 @@ class ScriptPlan:
             )
             for step in steps
         )
+
+
+def frozen_when(group: Group) -> str:
+    """Return in words when a group is frozen, for the remark behind its constant."""
+    parts = []
+    for start, stop in group.windows:
+        if stop is None:
+            parts.append(f"from step {start} on" if start else "in all steps")
+        else:
+            parts.append(f"in step {start}" if stop == start + 1 else f"in steps {start} to {stop - 1}")
+    parts += [f"in steps of {quoted(task)}" for task in group.tasks]
+    return f"frozen {' and '.join(parts)}"
 
 
 def script_plan(plan: FreezePlan, model: nn.Module, total_steps: int) -> ScriptPlan:

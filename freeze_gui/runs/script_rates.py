@@ -30,7 +30,7 @@ class Rates:
     lr
         The learning rate that the configuration gives, or the class's own.
     hyper
-        What the constructor is given beside its parameters: ``, lr=0.001``.
+        What the constructor is given beside its parameters, the learning rate first: ``, lr=0.001``.
     factors
         Learning rate as a multiple of `lr` → layers that have it; empty where there is one rate for all.
     scheduler
@@ -80,8 +80,8 @@ def rates_of(
     groups_change
         Whether parameters leave or join param_groups after the scheduler was made.
     """
-    hyper = "".join(f", {key}={value!r}" for key, value in optimizer.hyper.items())
     lr = float({**hyper_parameters(optimizer.name), **optimizer.hyper}["lr"])
+    hyper = "".join(f", {key}={value!r}" for key, value in {"lr": lr, **optimizer.hyper}.items())
     factors, is_flat = _factors(optimizer, freeze, model)
     scheduler = optimizer.scheduler
     name = "" if scheduler.name == "none" else scheduler.name

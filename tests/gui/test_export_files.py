@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.gui.export_files import BUSY, NO_REPORT, NO_SUMMARY
 from freeze_gui.gui.export_script import ScriptDialog
 from freeze_gui.gui.main_window import MainWindow
-from freeze_gui.runs.script import standalone_script
+from freeze_gui.runs.script import make_script
 from freeze_gui.training.config import load_config
 from tests.gui.conftest import run_and_wait, start_slowly
 from tests.gui.exporting import save_to
@@ -29,7 +29,7 @@ def test_a_run_is_taken_away_as_script_report_table_summary_and_configuration(
     exports, stem = window.exports, "digits-cnn-requires_grad-adam"
     script = tmp_path / "run.py"
     assert save_to(qtbot, window, exports.save_script, script) == f"{stem}.py"
-    assert script.read_text() == standalone_script(load_config(summary["config"]))
+    assert script.read_text() == make_script(load_config(summary["config"])).text
     weights = script.with_suffix(".pt")
     assert window.status_label.text() == f"Saved {script} and {weights}"
     assert weights.exists()
@@ -69,7 +69,7 @@ def test_the_whole_script_is_shown_copied_and_saved_from_the_code_pane(
     qtbot.waitUntil(lambda: window.findChild(ScriptDialog) is not None, timeout=20_000)
     dialog = window.findChild(ScriptDialog)
     assert isinstance(dialog, ScriptDialog)
-    text = standalone_script(window.workbench.desk.config())
+    text = make_script(window.workbench.desk.config()).text
     assert dialog.view.toPlainText() == text
     assert "STEPS = 7" in text
     QTest.mouseClick(dialog.copy_button, Qt.MouseButton.LeftButton)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtWidgets import QWidget
+import torch
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from freeze_gui.gui.code_panel import PythonColours
-from freeze_gui.gui.export_script import ScriptDialog
+from freeze_gui.gui.export_script import BESIDE, ScriptDialog
 from freeze_gui.gui.theme import current_theme
+from freeze_gui.runs.script import Script
 
 SCRIPT = '''"""A run.
 
@@ -32,7 +33,7 @@ def parent(qtbot: QtBot) -> QWidget:
 @pytest.fixture
 def dialog(parent: QWidget) -> ScriptDialog:
     """Return the dialog with the script."""
-    return ScriptDialog(SCRIPT, parent)
+    return ScriptDialog(Script(SCRIPT, {}), parent)
 
 
 def color_at(dialog: ScriptDialog, words: str) -> str:
@@ -47,7 +48,6 @@ def color_at(dialog: ScriptDialog, words: str) -> str:
 
 def test_strings_of_several_lines_are_coloured_to_their_end_and_no_further(dialog: ScriptDialog) -> None:
     theme = current_theme()
-    assert isinstance(dialog._colours, PythonColours)
     assert color_at(dialog, "for nothing") == theme.held
     assert color_at(dialog, "one") == theme.held
     assert color_at(dialog, "# three") == theme.muted
@@ -60,3 +60,9 @@ def test_strings_of_several_lines_are_coloured_to_their_end_and_no_further(dialo
 def test_the_dialog_stays_inside_its_window(dialog: ScriptDialog) -> None:
     assert dialog.width() == 900
     assert dialog.height() == 720 - 60
+
+
+def test_a_script_that_reads_a_file_says_that_saving_writes_it(parent: QWidget, dialog: ScriptDialog) -> None:
+    reading = ScriptDialog(Script(SCRIPT, {"labels": torch.zeros(3)}), parent)
+    assert any(BESIDE in label.text() for label in reading.findChildren(QLabel))
+    assert not any(BESIDE in label.text() for label in dialog.findChildren(QLabel))
