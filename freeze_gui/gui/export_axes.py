@@ -27,6 +27,32 @@ _SAMPLE_PX = 26.0
 
 
 @dataclass(frozen=True)
+class PlotView:
+    """What of a plot over steps is seen.
+
+    Attributes
+    ----------
+    title, subtitle
+        Headings.
+    x_range
+        Steps seen.
+    y_range
+        Heights seen; None for all.
+    keep
+        Weight of the past for smoothing, 0 for none.
+    markers
+        (step, words) of moments at which layers froze or thawed.
+    """
+
+    title: str
+    subtitle: str
+    x_range: tuple[float, float]
+    y_range: tuple[float, float] | None = None
+    keep: float = 0.0
+    markers: Sequence[tuple[int, str]] = ()
+
+
+@dataclass(frozen=True)
 class LegendEntry:
     """One line, or one kind of mark, and what it is."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from freeze_gui.gui.export_axes import (
     WIDTH,
     Frame,
     LegendEntry,
+    PlotView,
     add_frame,
     add_legend,
     add_markers,
@@ -29,49 +29,17 @@ FROZEN_DASH = (3.0, 3.0)
 _MOST_MARKS = 24
 
 
-@dataclass(frozen=True)
-class CurvesView:
-    """What of which lines is seen.
-
-    Attributes
-    ----------
-    title, subtitle
-        Headings.
-    metric
-        One of `METRICS`.
-    series
-        The lines, in colours of the theme that the picture is made in.
-    x_range
-        Steps seen.
-    y_range
-        Heights seen, in decades; None for all.
-    keep
-        Weight of the past for smoothing, 0 for none.
-    markers
-        (step, words) of moments at which layers froze or thawed.
-    """
-
-    title: str
-    subtitle: str
-    metric: str
-    series: Sequence[Series]
-    x_range: tuple[float, float]
-    y_range: tuple[float, float] | None = None
-    keep: float = 0.0
-    markers: Sequence[tuple[int, str]] = ()
-
-
-def curves_drawing(seen: CurvesView, theme: Theme) -> Drawing:
-    """Return the picture of the lines."""
-    views = {id(one.history): one.history.view() for one in seen.series}
+def curves_drawing(seen: PlotView, metric: str, series: Sequence[Series], theme: Theme) -> Drawing:
+    """Return the picture of the lines of one of `METRICS`, which have colours of the theme; heights are in decades."""
+    views = {id(one.history): one.history.view() for one in series}
     width = 2 * int(WIDTH)   # the pixels of the PNG
 
     def traced(one: Series, keep: float) -> Trace:
-        return trace(views[id(one.history)], seen.metric, one.layer, seen.x_range, width, keep)
+        return trace(views[id(one.history)], metric, one.layer, seen.x_range, width, keep)
 
-    traces = [traced(one, seen.keep) for one in seen.series]
-    raws = [traced(one, 0.0) for one in seen.series] if seen.keep else []
-    entries = _entries(seen, traces, theme)
+    traces = [traced(one, seen.keep) for one in series]
+    raws = [traced(one, 0.0) for one in series] if seen.keep else []
+    entries = _entries(series, traces, theme)
     box = plot_box(entries)
     scale = _scale([*traces, *raws], int(box[3]))
     frame = Frame(box, seen.x_range, seen.y_range or (scale.low, scale.high))
@@ -79,11 +47,11 @@ def curves_drawing(seen: CurvesView, theme: Theme) -> Drawing:
     _add_strips(drawing, frame, scale, theme)
     add_ticks(drawing, frame, _ticks(scale, frame), theme)
     add_markers(drawing, frame, seen.markers, theme)
-    for lane, (one, raw) in enumerate(zip(seen.series, raws, strict=False)):
+    for lane, (one, raw) in enumerate(zip(series, raws, strict=False)):
         faint = mix(one.color, theme.plot_background, 0.7)
         heights = scale.y(raw.values, lane, len(raws))
         drawing.add(Line(frame.points(raw.x, heights), faint, 1.0, clip=box))
-    for lane, (one, line) in enumerate(zip(seen.series, traces, strict=True)):
+    for lane, (one, line) in enumerate(zip(series, traces, strict=True)):
         _add_line(drawing, frame, scale, one, line, (lane, len(traces)), theme)
     _add_marks(drawing, frame, scale, traces, theme)
     add_frame(drawing, frame, theme)
@@ -91,11 +59,11 @@ def curves_drawing(seen: CurvesView, theme: Theme) -> Drawing:
     return drawing
 
 
-def _entries(seen: CurvesView, traces: Sequence[Trace], theme: Theme) -> list[LegendEntry]:
+def _entries(series: Sequence[Series], traces: Sequence[Trace], theme: Theme) -> list[LegendEntry]:
     """Return the legend: the lines, then what else is in the picture."""
-    entries = [LegendEntry(one.label or "(model)", one.color, one.dash) for one in seen.series]
+    entries = [LegendEntry(one.label or "(model)", one.color, one.dash) for one in series]
     held = any(bool((one.frozen & ~one.missing).any()) for one in traces)
-    if held and not any(one.dash for one in seen.series):   # where dashes tell runs apart they say nothing else
+    if held and not any(one.dash for one in series):   # where dashes tell runs apart they say nothing else
         entries.append(LegendEntry("frozen", theme.muted, FROZEN_DASH))
     if any(bool(one.leaked.any()) for one in traces):
         entries.append(LegendEntry("moved although frozen", theme.leaked, symbol="triangle"))

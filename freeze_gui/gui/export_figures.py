@@ -17,11 +17,12 @@ from PySide6.QtWidgets import QTableView, QWidget
 
 from freeze_gui.gui.compare_difference_map import DifferenceMap
 from freeze_gui.gui.curves import LayerPlot
-from freeze_gui.gui.export_curves import CurvesView, curves_drawing
+from freeze_gui.gui.export_axes import PlotView
+from freeze_gui.gui.export_curves import curves_drawing
 from freeze_gui.gui.export_difference import DifferenceContent, difference_drawing
 from freeze_gui.gui.export_drawing import Drawing
 from freeze_gui.gui.export_heatmap import HeatmapContent, heatmap_drawing
-from freeze_gui.gui.export_loss import LossView, loss_drawing
+from freeze_gui.gui.export_loss import loss_drawing
 from freeze_gui.gui.export_numbers import curve_numbers, difference_numbers, heatmap_numbers, loss_numbers, table_text
 from freeze_gui.gui.export_timeline import timeline_drawing, timeline_rows
 from freeze_gui.gui.heatmap import HeatmapView
@@ -160,8 +161,9 @@ def _curves(plot: LayerPlot, recorders: Sequence[RunRecorder], theme: Theme) -> 
         words += f" of {next(iter(layers)) or 'the model'}"
     title, subtitle, stem = _headings(words, histories, recorders)
     markers = histories[0].markers if _are_one(histories) else ()
-    seen = CurvesView(title, subtitle, plot.metric, series, *_ranges(plot), plot.keep, markers)
-    return Figure(stem, partial(curves_drawing, seen, theme), partial(curve_numbers, series, plot.metric))
+    seen = PlotView(title, subtitle, *_ranges(plot), plot.keep, markers)
+    drawn = partial(curves_drawing, seen, plot.metric, series, theme)
+    return Figure(stem, drawn, partial(curve_numbers, series, plot.metric))
 
 
 def _loss(plot: LossPlot, recorders: Sequence[RunRecorder], theme: Theme) -> Figure | None:
@@ -174,8 +176,8 @@ def _loss(plot: LossPlot, recorders: Sequence[RunRecorder], theme: Theme) -> Fig
         return None
     title, subtitle, stem = _headings("loss and accuracy", histories, recorders)
     markers = histories[0].markers if _are_one(histories) else ()
-    seen = LossView(title, subtitle, series, *_ranges(plot), plot.keep, markers)
-    return Figure(stem, partial(loss_drawing, seen, theme), partial(loss_numbers, series))
+    seen = PlotView(title, subtitle, *_ranges(plot), plot.keep, markers)
+    return Figure(stem, partial(loss_drawing, seen, series, theme), partial(loss_numbers, series))
 
 
 def _timeline(view: TimelineView, theme: Theme) -> Figure | None:

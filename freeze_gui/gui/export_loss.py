@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from freeze_gui.gui.export_axes import (
     WIDTH,
     Frame,
     LegendEntry,
+    PlotView,
     add_frame,
     add_legend,
     add_markers,
@@ -29,23 +29,10 @@ _RIGHT_PX = 60.0
 _ACCURACY_RANGE = (-0.02, 1.04)
 
 
-@dataclass(frozen=True)
-class LossView:
-    """What of which runs is seen; `series` in colours of the theme of the picture, `y_range` None for all."""
-
-    title: str
-    subtitle: str
-    series: Sequence[LossSeries]
-    x_range: tuple[float, float]
-    y_range: tuple[float, float] | None = None
-    keep: float = 0.0
-    markers: Sequence[tuple[int, str]] = ()
-
-
-def loss_drawing(seen: LossView, theme: Theme) -> Drawing:
-    """Return the picture of the runs."""
-    shown = [one for one in seen.series if one.history is not None]
-    entries = _entries(seen, shown, theme)
+def loss_drawing(seen: PlotView, series: Sequence[LossSeries], theme: Theme) -> Drawing:
+    """Return the picture of the runs, which have colours of the theme."""
+    shown = [one for one in series if one.history is not None]
+    entries = _entries(shown, theme)
     box = plot_box(entries, right=_RIGHT_PX)
     frame = Frame(box, seen.x_range, seen.y_range or _all_losses(shown))
     right = Frame(box, seen.x_range, _ACCURACY_RANGE)
@@ -62,7 +49,7 @@ def loss_drawing(seen: LossView, theme: Theme) -> Drawing:
     return drawing
 
 
-def _entries(seen: LossView, shown: Sequence[LossSeries], theme: Theme) -> list[LegendEntry]:
+def _entries(shown: Sequence[LossSeries], theme: Theme) -> list[LegendEntry]:
     entries = [LegendEntry(f"{one.label}: loss", one.color, one.dash) for one in shown]
     if any(one.history is not None and one.history.evaluations for one in shown):
         entries.append(LegendEntry("evaluation", theme.muted, symbol="circle"))

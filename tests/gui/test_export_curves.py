@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from freeze_gui.gui.export_axes import Frame
-from freeze_gui.gui.export_curves import CurvesView, curves_drawing
+from freeze_gui.gui.export_axes import Frame, PlotView
+from freeze_gui.gui.export_curves import curves_drawing
 from freeze_gui.gui.export_drawing import Drawing, Line, Marks, Text
 from freeze_gui.gui.palette import DARK, LIGHT, Theme
 from freeze_gui.gui.traces import Series
@@ -22,8 +22,9 @@ def series(run: RunRecorder, theme: Theme = LIGHT, layers: int = 2) -> list[Seri
 
 
 def drawn(run: RunRecorder, theme: Theme = LIGHT, layers: int = 2) -> Drawing:
-    seen = CurvesView("Gradient norm · a", "digits", "grad_norm", series(run, theme, layers), (0, 100))
-    return curves_drawing(seen, theme)
+    return curves_drawing(
+        PlotView("Gradient norm · a", "digits", (0, 100)), "grad_norm", series(run, theme, layers), theme
+    )
 
 
 def lines(drawing: Drawing, color: str) -> list[Line]:
@@ -73,8 +74,8 @@ def test_exact_zeros_lie_in_their_strip_and_nan_is_marked_at_the_top() -> None:
 def test_what_is_zoomed_in_on_is_what_is_drawn() -> None:
     run = started_run()
     add_steps(run, 100, (1.0, 0.01, 1.0, 1.0))
-    seen = CurvesView("", "", "grad_norm", series(run), (20, 40), (-1.0, 1.0))
-    (line,) = lines(curves_drawing(seen, LIGHT), LIGHT.series[0])
+    drawing = curves_drawing(PlotView("", "", (20, 40), (-1.0, 1.0)), "grad_norm", series(run), LIGHT)
+    (line,) = lines(drawing, LIGHT.series[0])
     assert line.clip is not None
     frame = Frame(line.clip, (20, 40), (-1.0, 1.0))
     steps = np.arange(19, 42, dtype=float)   # one more on each side, cut off at the edge
@@ -84,7 +85,7 @@ def test_what_is_zoomed_in_on_is_what_is_drawn() -> None:
 def test_smoothing_leaves_a_faint_line_of_what_was_measured() -> None:
     run = started_run()
     add_steps(run, 50, (1.0, 1.0, 1.0, 1.0))
-    smooth = curves_drawing(CurvesView("", "", "grad_norm", series(run), (0, 100), None, 0.9), LIGHT)
+    smooth = curves_drawing(PlotView("", "", (0, 100), None, 0.9), "grad_norm", series(run), LIGHT)
     assert sum(isinstance(shape, Line) and shape.clip is not None for shape in smooth.shapes) == 4
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from freeze_gui.gui.export_axes import PlotView
 from freeze_gui.gui.export_drawing import Drawing, Line, Marks, Text
-from freeze_gui.gui.export_loss import LossView, loss_drawing
+from freeze_gui.gui.export_loss import loss_drawing
 from freeze_gui.gui.loss_plot import LossSeries
 from freeze_gui.gui.palette import LIGHT
 from freeze_gui.runs.recorder import RunRecorder
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("qapp")
 def drawn(*runs: RunRecorder) -> Drawing:
     colors = LIGHT.series
     series = [LossSeries(run.label, colors[at], colors[at], None, run.history) for at, run in enumerate(runs)]
-    return loss_drawing(LossView("Loss", "", series, (0, 100)), LIGHT)
+    return loss_drawing(PlotView("Loss", "", (0, 100)), series, LIGHT)
 
 
 def words(drawing: Drawing) -> list[str]:
@@ -63,5 +64,5 @@ def test_a_run_that_waits_has_no_line_and_no_name() -> None:
     add_steps(run, 3)
     waits = LossSeries("waits", "#222222", "#222222", None, None)
     here = LossSeries("a", "#111111", "#111111", None, run.history)
-    drawing = loss_drawing(LossView("", "", [here, waits], (0, 3)), LIGHT)
+    drawing = loss_drawing(PlotView("", "", (0, 3)), [here, waits], LIGHT)
     assert "waits: loss" not in words(drawing)
