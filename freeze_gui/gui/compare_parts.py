@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from freeze_gui.gui.compare_words import EqualRuns, equal_detail, equal_line, progress_of, proof_line
 from freeze_gui.gui.elided_label import ElidedLabel
@@ -84,8 +84,9 @@ class CompareStatus(QWidget):
         self._recorders: list[RunRecorder] = []
         self._equal = EqualRuns()
         self._ended = -1
-        self.proof, self.progress = QLabel(self), QLabel(self)
+        self.proof, self.progress = ElidedLabel(Qt.TextElideMode.ElideRight, self), QLabel(self)
         self.proof.setObjectName("proofLabel")
+        self.proof.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)   # before that beside it
         self.progress.setObjectName("comparisonProgressLabel")
         self.equal = ElidedLabel(Qt.TextElideMode.ElideRight, self)
         self.equal.setObjectName("equalRunsLabel")

@@ -15,6 +15,8 @@ def comparability_sentences(found: Comparability) -> str:
     if len(found.runs) < 2:
         return f"There is nothing to compare: fewer than two runs finished a step.{left}"
     sentences = [_start(found), _batches(found), _validation(found)]
+    if found.start.same is found.batches.same is found.validation.same is None and found.start.why == found.batches.why:
+        sentences = [f"That the runs began and went on alike cannot be proven: {found.start.why}."]
     if found.holds is False:
         sentences.append(
             "Compare with care: the configurations differ, or the model or data file draws from something unseeded."
@@ -23,16 +25,16 @@ def comparability_sentences(found: Comparability) -> str:
 
 
 def comparability_line(found: Comparability) -> str:
-    """Return ``same start ✓ · same batches in 100 steps ✓ · same validation ✓``, or what it is instead."""
+    """Return ``same start ✓ · batches ✓ 100 steps · validation ✓``, or what it is instead."""
     if len(found.runs) < 2:
         return "nothing to compare: fewer than two runs finished a step"
     batches, validation = found.batches, found.validation
-    over = f" in {_counted(batches, 'step')}" if batches.same else ""
-    parted = f"validation differs after {counted(validation.first_difference or 0, 'step')}"
+    if found.start.same is batches.same is validation.same is None:
+        return "same start and batches: not proven"
     parts = [
-        _mark(found.start, "same start", "start differs"),
-        _mark(batches, f"same batches{over}", f"batches differ from step {batches.first_difference or 0:,}"),
-        _mark(validation, "same validation", parted),
+        _mark("same start", found.start),
+        _mark("batches", batches, _counted(batches, "step"), f"from step {batches.first_difference or 0:,}"),
+        _mark("validation", validation, "", f"after {counted(validation.first_difference or 0, 'step')}"),
     ]
     return " · ".join(filter(None, parts))
 
@@ -71,14 +73,14 @@ def _validation(found: Comparability) -> str:
     return unproven if answer.why else "No two of them were evaluated after as many steps."
 
 
-def _mark(answer: Answer, same: str, differs: str) -> str:
+def _mark(what: str, answer: Answer, where_same: str = "", where_not: str = "") -> str:
     """Return a few words with a mark; empty where there was nothing to compare."""
     match answer.same:
         case True:
-            return f"{same} ✓"
+            return f"{what} ✓ {where_same}".rstrip()
         case False:
-            return f"{differs} ✗"
-    return f"{same}: not proven" if answer.why else ""
+            return f"{what} ✗ {where_not}".rstrip()
+    return f"{what} not proven" if answer.why else ""
 
 
 def _wherein(answer: Answer, noun: str) -> str:

@@ -239,8 +239,9 @@ def test_progress_and_proof_stand_above_the_heatmaps_while_runs_go_on(qtbot: QtB
     view.refresh()
     status = view.status
     assert status.progress.text() == "run 3 of 3 · 66 %" and status.bar.value() == 667
-    assert status.proof.text() == "same start ✓ · same batches in 100 steps ✓ · same validation ✓"
+    assert status.proof.text() == "same start ✓ · batches ✓ 100 steps · validation ✓"
     assert "hash" in status.proof.toolTip()
+    assert status.minimumSizeHint().width() <= 500   # in a window of 1280 pixels there are 532
     assert status.equal.text() == "a = b: the same bits"
     with qtbot.waitSignal(view.cancel_wanted):
         QTest.mouseClick(status.cancel_button, Qt.MouseButton.LeftButton)
@@ -273,7 +274,7 @@ def test_a_comparison_of_three_methods_takes_at_most_six_clicks_from_a_fresh_win
     qapp.removeEventFilter(clicks)
     assert len(ended.args[0]["runs"]) == 3
     assert 0 < clicks.count <= 6
-    assert window.compare_view.status.proof.text() == "same start ✓ · same batches in 20 steps ✓ · same validation ✓"
+    assert window.compare_view.status.proof.text() == "same start ✓ · batches ✓ 20 steps · validation ✓"
 
 
 def test_a_second_comparison_has_names_of_its_own_and_two_rows_show_their_difference(

@@ -58,7 +58,7 @@ def test_the_proof_names_the_batches_that_all_saw_and_has_the_hash_in_its_detail
         add_steps(run, steps)
         end_run(run, proof="x")
     proof = proof_line(runs)
-    assert proof.text == "same start ✓ · same batches in 30 steps ✓" and proof.holds is True
+    assert proof.text == "same start ✓ · batches ✓ 30 steps" and proof.holds is True
     assert "hash" in proof.detail
 
 
@@ -68,7 +68,7 @@ def test_runs_without_hashes_are_neither_a_yes_nor_a_no_and_the_detail_says_why(
         add_steps(run, 3)
         end_run(run, proof=proof)
     line = proof_line(runs)
-    assert line.text == "same start: not proven · same batches: not proven · same validation: not proven"
+    assert line.text == "same start and batches: not proven"
     assert line.holds is None and "there are no hashes of b" in line.detail
 
 
@@ -86,7 +86,7 @@ def test_another_start_is_a_clear_no() -> None:
         add_steps(run, 1)
         end_run(run, proof="x", start=run.label)
     proof = proof_line(runs)
-    assert proof.text == "start differs ✗ · same batches in 1 step ✓ · same validation ✓" and proof.holds is False
+    assert proof.text == "same start ✗ · batches ✓ 1 step · validation ✓" and proof.holds is False
 
 
 def test_equal_runs_are_grouped_as_they_end() -> None:
