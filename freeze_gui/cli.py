@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from freeze_gui import __version__
 from freeze_gui.errors import UserError
-from freeze_gui.terminal import open_streams, put, put_document, stdout_kept_clean, stopped_by_signal, tell
+from freeze_gui.terminal import have_a_home, open_streams, put, put_document, stdout_kept_clean, stopped_by_signal, tell
 
 # torch, Qt and rich are imported where they are used: --version and --help answer at once
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ DONE, FAILED, MISTAKE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     open_streams()
+    have_a_home()
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freeze-gui", description="Explore what freezing layers of a PyTorch model really does. "
-        "Without a command, opens the window."
+        "Without a command, opens the window.",
+        epilog="Exit codes: 0 done, or stopped by Ctrl+C with what there is written; 1 a run failed or diverged, or a "
+        "result could not be written; 2 a mistake in what was asked for; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"freeze-gui {__version__}")
     parser.set_defaults(command=_window)
@@ -61,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser("compare", help="several freezing methods from the same start")
     compare.add_argument("config", metavar="CONFIG", help=config_help)
-    compare.add_argument("--methods", required=True, metavar="A,B,C", help="ids of freezing methods, or all")
+    compare.add_argument(
+        "--methods", required=True, metavar="A,B,C", help="ids of freezing methods, such as grad_none,exclude, or all"
+    )
     compare.add_argument(
         "--optimizers", metavar="A,B", help="such as SGD:lr=0.1:momentum=0.9,Adam; default: as configured"
     )

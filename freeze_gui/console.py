@@ -85,7 +85,7 @@ class ProgressLine:
         """Begin a new bar, or say the sentence where no bar can be drawn."""
         self._stop_bar()
         self._text = text
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or self._console.is_dumb_terminal:
             tell(self._named(text))
             return
         columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())

@@ -6,7 +6,9 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freeze_gui.errors import UserError
@@ -33,6 +35,14 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def have_a_home() -> None:
+    """Give a user without a home folder the root as one, as containers do: then ~ leads to a sentence, not nowhere."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.sep
 
 
 def put(text: str) -> None:
@@ -91,7 +101,8 @@ def stopped_by_signal() -> Iterator[RunControl]:
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     def on_signal(*_: object) -> None:
-        control.stop()
+        # in a thread: the loop, amid which this comes, may hold the very lock that stop() asks for
+        threading.Thread(target=control.stop, name="stop", daemon=True).start()
         put_back()
 
     def put_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import os
@@ -15,6 +16,7 @@ from freeze_gui.models.loaded import Progress
 
 _CHUNK_BYTES = 1 << 17
 _TIMEOUT_S = 30.0
+_OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
 
 
 def download(
@@ -56,6 +58,8 @@ def download(
             )
         partial.replace(target)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            raise UserError(f"{target}: cannot be written ({error.strerror}){cure and '; ' + cure}") from error
         reason = getattr(error, "reason", error)
         raise UserError(f"could not download {url} ({reason}; no network?){cure and '; ' + cure}") from error
     finally:
