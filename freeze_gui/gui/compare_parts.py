@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 NO_RUNS = "Which way of freezing really holds?"
 NO_RUNS_HINT = "Each method runs from the same weights, seed and batches; the runs appear here side by side."
+NOT_CHOSEN = "No runs stand side by side yet"
+NOT_CHOSEN_HINT = (
+    "Select two rows or more in the table below, with Ctrl+click, and press “Side by side”. Or compare methods anew, "
+    "from the same weights, seed and batches."
+)
 
 
 def heading(text: str, *widgets: QWidget) -> QHBoxLayout:
@@ -38,34 +43,52 @@ def headed_by(label: QLabel, *widgets: QWidget) -> QHBoxLayout:
 
 
 class EmptyPage(QWidget):
-    """What stands in the comparison before there is a run.
+    """What stands in the comparison while no runs are chosen for it.
 
     Signals
     -------
-    comparison_wanted()
-        Its button was pressed.
+    comparison_wanted(), latest_wanted()
+        A button was pressed.
     """
 
     comparison_wanted = Signal()
+    latest_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        words, hint = QLabel(NO_RUNS, self), QLabel(NO_RUNS_HINT, self)
-        words.setProperty("title", True)
-        hint.setProperty("muted", True)
-        hint.setWordWrap(True)
+        self.words, self.hint = QLabel(self), QLabel(self)
+        self.words.setProperty("title", True)
+        self.hint.setProperty("muted", True)
+        self.hint.setWordWrap(True)
         self.button = QPushButton("Compare methods…", self)
         self.button.setObjectName("emptyCompareButton")
         self.button.clicked.connect(self.comparison_wanted)
+        self.latest_button = QPushButton("The latest side by side", self)
+        self.latest_button.setObjectName("latestSideBySideButton")
+        self.latest_button.setToolTip("Show the latest runs of the table side by side, up to eight")
+        self.latest_button.clicked.connect(self.latest_wanted)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addStretch(1)
+        buttons.addWidget(self.button)
+        buttons.addWidget(self.latest_button)
+        buttons.addStretch(1)
         column = QVBoxLayout(self)
         column.setSpacing(8)
         column.addStretch(1)
-        for label in (words, hint):
+        for label in (self.words, self.hint):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(label)
         column.addSpacing(4)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addLayout(buttons)
         column.addStretch(1)
+        self.set_count(0)
+
+    def set_count(self, count: int) -> None:
+        """Speak of so many runs in the window."""
+        self.words.setText(NOT_CHOSEN if count else NO_RUNS)
+        self.hint.setText(NOT_CHOSEN_HINT if count else NO_RUNS_HINT)
+        self.latest_button.setVisible(count > 1)
 
 
 class CompareStatus(QWidget):
@@ -84,9 +107,10 @@ class CompareStatus(QWidget):
         self._recorders: list[RunRecorder] = []
         self._equal = EqualRuns()
         self._ended = -1
-        self.proof, self.progress = ElidedLabel(Qt.TextElideMode.ElideRight, self), QLabel(self)
+        self.proof, self.progress = (ElidedLabel(Qt.TextElideMode.ElideRight, self) for _ in range(2))
+        for label in (self.proof, self.progress):
+            label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)   # before what is beside them
         self.proof.setObjectName("proofLabel")
-        self.proof.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)   # before that beside it
         self.progress.setObjectName("comparisonProgressLabel")
         self.equal = ElidedLabel(Qt.TextElideMode.ElideRight, self)
         self.equal.setObjectName("equalRunsLabel")
@@ -115,12 +139,12 @@ class CompareStatus(QWidget):
         """Speak of these runs."""
         self._recorders, self._equal, self._ended = list(recorders), EqualRuns(), -1
 
-    def refresh(self, comparing: bool) -> None:
-        """Say what is new; `comparing` while the runs go on."""
+    def refresh(self, comparing: bool, in_turns: bool = False) -> None:
+        """Say what is new; `comparing` while the runs go on, one after another or `in_turns`."""
         for widget in (self.progress, self.bar, self.cancel_button):
             widget.setVisible(comparing)
         if comparing:
-            progress = progress_of(self._recorders)
+            progress = progress_of(self._recorders, in_turns)
             self.progress.setText(progress.text)
             self.progress.setToolTip(progress.label)
             self.bar.setValue(round(progress.share * 1000))

@@ -21,10 +21,13 @@ class RunsPanel(QWidget):
         These runs, by their places, are to stand side by side.
     diff_only_toggled(bool)
         What is equal in all runs is to be hidden, in the heatmaps too.
+    columns_chosen(object)
+        Other columns are shown: their keys.
     """
 
     side_by_side_wanted = Signal(object)
     diff_only_toggled = Signal(bool)
+    columns_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,7 +100,9 @@ class RunsPanel(QWidget):
     @Slot()
     def on_column_toggled(self) -> None:
         """Show the columns that are ticked."""
-        self.table.set_shown_keys(action.data() for action in self.columns_menu.actions() if action.isChecked())
+        keys = [str(action.data()) for action in self.columns_menu.actions() if action.isChecked()]
+        self.table.set_shown_keys(keys)
+        self.columns_chosen.emit(keys)
 
     def _make_menu(self) -> QMenu:
         menu = QMenu(self)

@@ -35,8 +35,8 @@ class CompareView(QWidget):
     ----------
     status, tiles_view, difference, overlays
         Its parts.
-    comparing
-        Whether these runs are a comparison that goes on: set by whoever knows.
+    comparing, in_turns
+        Whether these runs are a comparison that goes on, and whether they take turns: set by whoever knows.
 
     Signals
     -------
@@ -44,20 +44,21 @@ class CompareView(QWidget):
         A row of a heatmap was chosen; carries the layer's path.
     run_chosen(object)
         A tile was clicked; carries its recorder.
-    comparison_wanted(), cancel_wanted()
-        The button of the empty view, or the one beside the progress, was pressed.
+    comparison_wanted(), latest_wanted(), cancel_wanted()
+        A button of the empty view, or the one beside the progress, was pressed.
     """
 
     layer_clicked = Signal(str)
     run_chosen = Signal(object)
     comparison_wanted = Signal()
+    latest_wanted = Signal()
     cancel_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.recorders: list[RunRecorder] = []
         self.numbers: list[int] = []
-        self.comparing = self._diff_only = False
+        self.comparing = self.in_turns = self._diff_only = False
         self._chosen: list[RunRecorder] = []
         self._filtered_for: object = None
         self._turn = 0
@@ -90,6 +91,10 @@ class CompareView(QWidget):
         self._pages.setCurrentIndex(int(bool(self.recorders)))
         self.reset_view()
 
+    def set_count(self, count: int) -> None:
+        """Say in the empty view how the runs of the window, which are so many, come side by side."""
+        self.empty_page.set_count(count)
+
     def set_selected(self, paths: Sequence[str]) -> None:
         """Highlight these layers, and overlay the curves of the first."""
         self.tiles_view.set_selected(paths)
@@ -106,7 +111,7 @@ class CompareView(QWidget):
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
         if not self.isVisible():
             return
-        self.status.refresh(self.comparing)
+        self.status.refresh(self.comparing, self.in_turns)
         self._filter_rows()
         if not self.comparing or len(self.recorders) <= MOST_AT_ONCE:
             self._refresh_content()
@@ -246,6 +251,7 @@ class CompareView(QWidget):
 
     def _connect(self) -> None:
         self.empty_page.comparison_wanted.connect(self.comparison_wanted)
+        self.empty_page.latest_wanted.connect(self.latest_wanted)
         self.status.cancel_wanted.connect(self.cancel_wanted)
         self.metric_box.currentIndexChanged.connect(self.on_metric_chosen)
         self.difference_button.clicked.connect(self.on_difference_clicked)

@@ -71,10 +71,12 @@ def unique_labels(labels: Sequence[str], taken: Iterable[str]) -> list[str]:
     return found
 
 
-def progress_of(recorders: Sequence[RunRecorder]) -> Progress:
-    """Say how far a comparison is; runs that take turns are counted by what they have in common, their steps."""
+def progress_of(recorders: Sequence[RunRecorder], in_turns: bool = False) -> Progress:
+    """Say how far a comparison is; runs that take turns have one thing in common, the step that all have reached."""
     shares = [_share(recorder) for recorder in recorders]
     share = sum(shares) / max(len(shares), 1)
+    if in_turns:
+        return Progress(share, _turn_words(recorders), f"All runs take turns: {int(share * 100)} %")
     going = [at for at, recorder in enumerate(recorders) if recorder.ended is None]
     at = next((at for at in going if recorders[at].status not in _WAITING), going[0] if going else len(recorders) - 1)
     label = recorders[at].label if recorders else ""
@@ -142,6 +144,17 @@ def difference_detail(found: FirstDifference) -> str:
     ]
     shown = lines[:30]
     return "\n".join([*shown, f"and {len(lines) - 30} more layers"] if len(lines) > 30 else shown)
+
+
+def _turn_words(recorders: Sequence[RunRecorder]) -> str:
+    """Return ``in turns: step 120 of 300, 3 runs``; the step is that of the run which is furthest behind."""
+    going = [recorder for recorder in recorders if recorder.ended is None] or list(recorders)
+    histories = [recorder.history for recorder in going if recorder.history is not None]
+    runs = counted(len(recorders), "run")
+    if len(histories) < len(going):
+        return f"in turns: loading {runs}"
+    last = min(histories, key=lambda history: history.steps)
+    return f"in turns: step {last.steps:,} of {last.total_steps:,}, {runs}"
 
 
 def _equation(labels: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ class ExportDesk(QObject):
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
-        self.in_dark = False
+        self.in_dark = window.settings.dark_pictures
         self._window = window
         self._plot: QWidget | None = None   # had the keyboard last
         self._order: Order | None = None
@@ -77,7 +77,7 @@ class ExportDesk(QObject):
     @Slot(bool)
     def set_dark(self, in_dark: bool) -> None:
         """Make the pictures from now on in dark colours, or in light ones."""
-        self.in_dark = in_dark
+        self.in_dark = self._window.settings.dark_pictures = in_dark
 
     @Slot(object, str)
     def on_wanted(self, widget: QWidget, kind: str) -> None:

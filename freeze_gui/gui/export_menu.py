@@ -28,6 +28,7 @@ def fill_export_menu(menu: QMenu, desk: ExportDesk, runs: RunExports, add: Add) 
     dark = add(menu, "Pictures in dark colours", "", desk.set_dark)
     dark.setObjectName("darkPicturesAction")
     dark.setCheckable(True)
+    dark.setChecked(desk.in_dark)
     menu.addSeparator()
     for text, keys, slot in (
         ("Run as PyTorch script…", "Ctrl+E", runs.save_script),

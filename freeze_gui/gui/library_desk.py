@@ -13,8 +13,10 @@ from PySide6.QtWidgets import QFileDialog
 
 from freeze_gui.errors import UserError
 from freeze_gui.gui.background import Job
-from freeze_gui.gui.library_opening import Opened, Opening, Purpose, Refreshed, Refreshing, is_followed
+from freeze_gui.gui.library_opening import Opened, Opening, Purpose, Refreshed, Refreshing, is_followed, opened_words
+from freeze_gui.gui.library_session import Session
 from freeze_gui.gui.library_shelf import Changed, LibraryShelf
+from freeze_gui.gui.run_labels import telling_label
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.runs.store import SUFFIX, FollowedRun, runs_folder
 from freeze_gui.training.config import RunConfig, load_config
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
 
 FOLLOW_MS = 1000
-MOST_RESTORED = 12
-"""So many of the last session's runs come back by themselves; all others are in the library."""
 
 
 class LibraryDesk(QObject):
@@ -43,7 +43,7 @@ class LibraryDesk(QObject):
         self._window = window
         self.shelf = LibraryShelf(self)
         self.paths: dict[RunRecorder, Path] = {}
-        self._to_restore = window.settings.open_runs[-MOST_RESTORED:]
+        self._session = Session(window)
         self._restored = False
         self._cancelled = threading.Event()
         self._jobs: list[Job] = []
@@ -118,31 +118,26 @@ class LibraryDesk(QObject):
             more = len(opened.errors) - 1
             self._window.run_panel.show_error(opened.errors[0] + f" (and {more} more files like it)" * bool(more))
         if opened.purpose == "restore":
-            self._to_restore = []
+            self._session.to_restore = []
         if opened.purpose == "run again":
             for run in opened.runs:
                 self._run_again(run.recorder.config)
             return
         runs = [run for run in opened.runs if run.path not in self.paths.values()]   # asked for twice
         if not runs:
+            if opened.errors:   # the sentence above the tabs says why
+                self._window.say("The file was not opened" if len(opened.errors) == 1 else "No file was opened")
             return
         self.paths |= {run.recorder: run.path for run in runs}
         self._followed += [run for run in runs if is_followed(run.recorder)]
         self._follow_or_rest()
         bench = self._window.workbench
         bench.take_in([run.recorder for run in runs], look=opened.purpose != "restore" or bench.shown is None)
+        if opened.purpose == "restore":
+            self._session.bring_together(self.paths)
         self._turn_to_run(opened.purpose)
-        self._say_opened(opened)
+        self._window.say(opened_words(opened))
         self._remember()
-
-    def _say_opened(self, opened: Opened) -> None:
-        count, first = len(opened.runs), opened.runs[0].recorder
-        what = f"“{first.label}”" if count == 1 else f"{count} runs"
-        interrupted = sum(run.recorder.status == "interrupted" for run in opened.runs)
-        ends = f": {interrupted} of them without an end, as the program that ran them was gone" if interrupted else ""
-        if count == 1 and interrupted:
-            ends = ": it has no end, as the program that ran it was gone"
-        self._window.say(f"{'Brought back' if opened.purpose == 'restore' else 'Opened'} {what}{ends}")
 
     def _turn_to_run(self, purpose: Purpose) -> None:
         if purpose == "turn to":
@@ -198,8 +193,8 @@ class LibraryDesk(QObject):
         if self._restored or self._cancelled.is_set():
             return
         self._restored = True
-        if self._to_restore:
-            self.open_paths(self._to_restore, "restore")
+        if self._session.to_restore:
+            self.open_paths(self._session.to_restore, "restore")
 
     @Slot(object, object)
     def on_run_kept(self, recorder: RunRecorder, path: Path) -> None:
@@ -221,7 +216,8 @@ class LibraryDesk(QObject):
         if change.kind == "label" and changed.paths:
             for recorder, path in self.paths.items():
                 if path == changed.paths[0]:
-                    recorder.label = str(change.value)
+                    others = [other for other in self._window.workbench.runs if other is not recorder]
+                    recorder.label = telling_label(str(change.value), recorder.config, others)
             self._window.workbench.on_ticked()
 
     @Slot()
@@ -249,11 +245,10 @@ class LibraryDesk(QObject):
             job.wait()
         self.shelf.close()
 
+    @Slot()
     def _remember(self) -> None:
         """Write down now which runs are open: a crash asks nobody."""
-        runs = [self.paths[recorder] for recorder in self._window.workbench.runs if recorder in self.paths]
-        self._window.settings.open_runs = [*self._to_restore, *runs][-MOST_RESTORED:]
-        self._window.settings.save()
+        self._session.remember(self.paths)
 
     def _start(self, function: Opening | Refreshing, slot: Any) -> Job:
         job = Job(function, self)
@@ -280,6 +275,7 @@ class LibraryDesk(QObject):
         controller.run_kept.connect(self.on_run_kept)
         controller.runs_saved.connect(self.refresh_library)
         controller.said.connect(window.say)
+        window.workbench.beside.changed.connect(self._remember)
         desk.model_opened.connect(self.restore, Qt.ConnectionType.QueuedConnection)
         desk.open_failed.connect(self.restore, Qt.ConnectionType.QueuedConnection)
         self.shelf.listed.connect(library.show_cards)

@@ -35,6 +35,20 @@ class Opened:
     errors: list[str] = field(default_factory=list)
 
 
+def opened_words(opened: Opened) -> str:
+    """Say what was opened, and that runs have no end where the program that ran them was gone before."""
+    count, first = len(opened.runs), opened.runs[0].recorder
+    restored = opened.purpose == "restore"
+    what = f"“{first.label}”" if count == 1 else f"{count} runs"
+    interrupted = sum(run.recorder.status == "interrupted" for run in opened.runs)
+    rest = "; every run that is kept is in the library (Ctrl+5)" if restored else ""
+    if interrupted:
+        rest = f": {interrupted} of them without an end, as the program that ran them was gone"
+    if interrupted and count == 1:
+        rest = ": it has no end, as the program that ran it was gone"
+    return f"{'Brought back' if restored else 'Opened'} {what}{' of last time' * restored}{rest}"
+
+
 @dataclass(frozen=True)
 class Opening:
     """The work of opening files, to be called in a thread; ends early once `cancelled` is set."""

@@ -105,6 +105,9 @@ class MainWindow(QMainWindow):
         yield True
         self.menus = Menus(self)
         self.workbench.said.connect(self.say)
+        if self.settings.columns is not None:
+            self.runs_panel.set_shown_keys(self.settings.columns)
+        self.runs_panel.columns_chosen.connect(self.on_columns_chosen)
         self._restore_layout()
         yield True
         theme_manager().changed.connect(self.on_theme_changed)
@@ -166,6 +169,11 @@ class MainWindow(QMainWindow):
     def on_theme_changed(self, theme: Theme) -> None:
         """Give everything in the window the new colours."""
         self.setStyleSheet(style_sheet(theme))
+
+    @Slot(object)
+    def on_columns_chosen(self, keys: list[str]) -> None:
+        """Remember which columns the table of runs has."""
+        self.settings.columns = keys
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look for torchvision's models once the window is there."""

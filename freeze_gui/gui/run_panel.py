@@ -9,6 +9,9 @@ from freeze_gui.gui.form_choices import OPEN_FILE, OPEN_FOLDER
 from freeze_gui.gui.run_form import RunForm
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 
+_MOST_ERROR_LINES = 3
+"""A longer sentence is cut, so that the window needs no more height than there is; its tooltip has all of it."""
+
 
 class RunPanel(QWidget):
     """The form; it takes and gives plain tables as in a CONFIG.toml and starts nothing itself.
@@ -52,6 +55,7 @@ class RunPanel(QWidget):
     def show_error(self, text: str) -> None:
         """Say in one sentence what is wrong; an empty text takes it away."""
         self.error_label.setText(text)
+        self.error_label.setToolTip(text)
         self.error_label.setVisible(bool(text))
 
     def show_state(self, *, running: bool, paused: bool, comparing: bool = False, loading: bool = False) -> None:
@@ -158,6 +162,7 @@ class RunPanel(QWidget):
         self.error_label.setProperty("leaked", True)
         self.error_label.setWordWrap(True)
         self.error_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.error_label.setMaximumHeight(_MOST_ERROR_LINES * self.error_label.fontMetrics().lineSpacing() + 2)
         self.error_label.hide()
 
     def _lay_out(self) -> None:

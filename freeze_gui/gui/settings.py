@@ -22,7 +22,7 @@ def default_settings_path() -> Path:
 
 
 class Settings:
-    """Theme, window layout, last configuration, runs that were open, and the Python files that may be run.
+    """Theme, layout, columns, last configuration, runs that were open, and the Python files that may be run.
 
     A value that cannot be read, because another version wrote it or somebody edited the file, counts as not there.
     """
@@ -79,15 +79,39 @@ class Settings:
     @property
     def open_runs(self) -> list[Path]:
         """The files of the runs that the window had last, in order."""
-        try:
-            paths = json.loads(str(self._store.value("open_runs", "")))
-        except ValueError:
-            return []
-        return [Path(path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+        return self._paths("open_runs")
 
     @open_runs.setter
     def open_runs(self, paths: list[Path]) -> None:
         self._store.setValue("open_runs", json.dumps([str(path) for path in paths]))
+
+    @property
+    def side_by_side(self) -> list[Path]:
+        """The files of the runs that stood side by side last, in order."""
+        return self._paths("side_by_side")
+
+    @side_by_side.setter
+    def side_by_side(self, paths: list[Path]) -> None:
+        self._store.setValue("side_by_side", json.dumps([str(path) for path in paths]))
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The keys of the columns that a person chose for the table of runs; None before that."""
+        keys = self._list("columns")
+        return [key for key in keys if isinstance(key, str)] if keys is not None else None
+
+    @columns.setter
+    def columns(self, keys: list[str]) -> None:
+        self._store.setValue("columns", json.dumps(keys))
+
+    @property
+    def dark_pictures(self) -> bool:
+        """Whether exported pictures are made in dark colours."""
+        return self._store.value("dark_pictures", "false") == "true"
+
+    @dark_pictures.setter
+    def dark_pictures(self, dark: bool) -> None:
+        self._store.setValue("dark_pictures", "true" if dark else "false")
 
     def is_trusted(self, file: Path) -> bool:
         """Tell whether the person said yes to running this file, with exactly its content of now."""
@@ -101,6 +125,16 @@ class Settings:
     def save(self) -> None:
         """Write the file now."""
         self._store.sync()
+
+    def _paths(self, key: str) -> list[Path]:
+        return [Path(path) for path in self._list(key) or () if isinstance(path, str)]
+
+    def _list(self, key: str) -> list[Any] | None:
+        try:
+            content = json.loads(str(self._store.value(key, "")))
+        except ValueError:
+            return None
+        return content if isinstance(content, list) else None
 
 
 def _trust_key(file: Path) -> str:

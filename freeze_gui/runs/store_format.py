@@ -140,7 +140,7 @@ def check_header(path: Path) -> bytes:
     if not header:
         raise UserError(f"{path}: is empty: it holds no run")
     if len(header) < 100 or header[:16] != _MAGIC or int.from_bytes(header[68:72]) != APPLICATION_ID:
-        raise UserError(f"{path}: is no run of Freeze GUI, whose files end in {SUFFIX}")
+        raise UserError(f"{path}: is no run of Freeze GUI, whatever its name says, or is damaged")
     version = int.from_bytes(header[60:64])
     if version != FORMAT:
         raise UserError(

@@ -52,6 +52,7 @@ class FollowedRun:
         self.tags: tuple[str, ...] = ()
         self.notes = ""
         self._chunk = 0
+        self._label: str | None = None
         self._taken = (0, 0, 0)   # steps, plans and evaluations of that chunk
         with reading(self.path) as db:
             config = _record(db, "config", RunConfig)
@@ -78,7 +79,9 @@ class FollowedRun:
     def _take(self, db: sqlite3.Connection) -> None:
         recorder = self.recorder
         head = read_header(db)
-        recorder.label, self.tags, self.notes = head.label, head.tags, head.notes
+        if head.label != self._label:   # whoever shows the run may have called it otherwise, to tell it from others
+            recorder.label = self._label = head.label
+        self.tags, self.notes = head.tags, head.notes
         if recorder.started is None and (started := _record(db, "started", RunStarted)) is not None:
             recorder.handle(started)
         if recorder.started is not None:

@@ -43,6 +43,22 @@ def test_progress_counts_the_steps_of_all_runs() -> None:
     assert (progress.text, progress.label) == ("run 2 of 4 · 41 %", "b")
 
 
+def test_progress_in_turns_is_the_step_that_all_runs_have_reached() -> None:
+    runs = [started_run("a", 300), started_run("b", 300), waiting_run("c")]
+    assert progress_of(runs, in_turns=True).text == "in turns: loading 3 runs"
+    runs[2] = started_run("c", 300)
+    add_steps(runs[0], 130)
+    add_steps(runs[1], 120)
+    add_steps(runs[2], 120)
+    progress = progress_of(runs, in_turns=True)
+    assert progress.text == "in turns: step 120 of 300, 3 runs"
+    assert progress.share == pytest.approx(370 / 900)
+    add_steps(runs[1], 3)
+    end_run(runs[1], status="diverged")   # the others go on without it
+    end_run(runs[2])
+    assert progress_of(runs, in_turns=True).text == "in turns: step 130 of 300, 3 runs"
+
+
 def test_progress_of_runs_that_all_ended_is_whole_even_where_some_stopped_early() -> None:
     runs = [started_run("a"), started_run("b")]
     for run in runs:

@@ -275,7 +275,7 @@ def test_an_earlier_run_is_shown_again_when_its_row_is_chosen(qtbot: QtBot, wind
     assert window.workbench.shown is second
     window.runs_table.select_run(0)
     assert window.workbench.shown is first
-    assert second.label == "requires_grad #2"
+    assert second.label == "requires_grad · 6 steps"
 
 
 def test_the_window_closes_during_a_run_without_a_question(qtbot: QtBot, window: MainWindow) -> None:

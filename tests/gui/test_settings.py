@@ -18,8 +18,12 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
     settings.theme = "dark"
     settings.set_layout("rows", QByteArray(b"\x00\x01"))
     settings.last_config = {"model": {"source": "builtin:two-task"}, "optimizer": {"betas": (0.9, 0.99)}}
+    settings.columns, settings.dark_pictures = ["loss", "peak"], True
+    settings.open_runs = settings.side_by_side = [tmp_path / "a.freezerun", tmp_path / "b, c.freezerun"]
     settings.save()
     again = Settings(path)
+    assert (again.columns, again.dark_pictures) == (["loss", "peak"], True)
+    assert again.open_runs == again.side_by_side == [tmp_path / "a.freezerun", tmp_path / "b, c.freezerun"]
     assert again.theme == "dark"
     assert again.layout("rows") == QByteArray(b"\x00\x01")
     assert again.last_config == {"model": {"source": "builtin:two-task"}, "optimizer": {"betas": [0.9, 0.99]}}
@@ -32,6 +36,7 @@ def test_values_that_make_no_sense_count_as_not_there(tmp_path: Path) -> None:
     path.write_text("[General]\ntheme=purple\nlast_config={half\n")
     assert Settings(path).theme == "system"
     assert Settings(path).last_config is None
+    assert (Settings(path).columns, Settings(path).dark_pictures, Settings(path).side_by_side) == (None, False, [])
 
 
 def test_a_yes_holds_until_the_file_changes(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""Ticks and phases that are changed while a run goes on: the run's next step obeys them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from freeze_gui.errors import UserError
+from freeze_gui.gui.model_desk import ModelDesk
+from freeze_gui.gui.run_controller import RunController
+from freeze_gui.gui.timeline_state import Timeline
+
+
+class LivePlan(QObject):
+    """Hands changed plans to the run that goes on.
+
+    Signals
+    -------
+    said(str)
+        One sentence for the status bar.
+    """
+
+    said = Signal(str)
+
+    def __init__(self, desk: ModelDesk, controller: RunController, parent: QObject) -> None:
+        super().__init__(parent)
+        self._desk, self._controller = desk, controller
+        self._waits = False
+
+    def forget(self) -> None:
+        """Begin with a new run, which has the plan of now."""
+        self._waits = False
+
+    @Slot(object)
+    def on_plan_changed(self, timeline: Timeline) -> None:
+        """Have the next step of a run obey ticks and phases."""
+        if not self._controller.is_running:
+            return
+        if self._controller.is_comparing:
+            self.said.emit("The comparison goes on with the ticks that it began with; the next run takes the new ones")
+            return
+        self._waits = True
+        self.submit()
+
+    def submit(self) -> None:
+        """Hand a changed plan to the run; one that counts epochs waits until the run knows how long they are."""
+        if not self._waits or self._desk.opened is None:
+            return
+        recorder = self._controller.recorders[0]
+        started = recorder.started
+        try:
+            plan = self._desk.plan(recorder.config.freeze, started.epoch_steps if started is not None else None)
+        except UserError as error:
+            if started is not None:
+                self._waits = False
+                self.said.emit(str(error))
+            return
+        self._waits = False
+        self._controller.submit_plan(plan)
+        if self._desk.changes_rates(recorder.config):
+            self.said.emit("Learning rates are set when a run begins: the new factors count from the next run on")

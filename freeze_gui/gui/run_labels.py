@@ -1,0 +1,72 @@
+"""What runs are called in the window: their own name, then what tells them from a run of that name, else a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from freeze_gui.gui.compare_words import unique_labels
+
+if TYPE_CHECKING:
+    from freeze_gui.runs.recorder import RunRecorder
+    from freeze_gui.training.config import RunConfig
+
+_MOST_WORDS = 2
+_LONGEST = 18
+"""Characters of a value that are still read at a glance."""
+_TELLING = {
+    "freeze.method": "{}",
+    "model.source": "{}",
+    "data.source": "{}",
+    "optimizer.name": "{}",
+    "optimizer.lr": "lr {}",
+    "optimizer.zero_grad": "zero_grad {}",
+    "freeze.norm": "norm {}",
+    "freeze.layers": "layers {}",
+    "train.steps": "{} steps",
+    "train.epochs": "{} epochs",
+    "train.seed": "seed {}",
+}
+"""What tells two configurations apart, the most telling first, in words; all else comes after under its own key."""
+
+
+def telling_label(label: str, config: RunConfig, others: Sequence[RunRecorder]) -> str:
+    """Return the label if no other run has it, else with what differs from the first that has, else with a number."""
+    taken = [other.label for other in others]
+    twin = next((other for other in others if other.label == label), None)
+    if twin is None:
+        return label
+    words = differing_words(config.to_dict(), twin.config.to_dict())
+    return unique_labels([" · ".join([label, *words])], taken)[0]
+
+
+def name_apart(recorders: Sequence[RunRecorder], others: Sequence[RunRecorder]) -> None:
+    """Give each of these runs a label that no other has."""
+    named = list(others)
+    for recorder in recorders:
+        recorder.label = telling_label(recorder.label, recorder.config, named)
+        named.append(recorder)
+
+
+def differing_words(config: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return what a configuration has otherwise than another, in at most two parts of a few words."""
+    mine, theirs = (_flat(content) for content in (config, other))
+    keys = [*_TELLING, *sorted(mine.keys() - _TELLING.keys())]
+    differing = [key for key in keys if key in mine and mine[key] != theirs.get(key)]
+    return [_words(key, mine[key]) for key in differing[:_MOST_WORDS]]
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{section}.{key}": value
+        for section, table in content.items() if isinstance(table, Mapping)
+        for key, value in table.items()
+    }
+
+
+def _words(key: str, value: Any) -> str:
+    shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).removeprefix("builtin:")
+    name = key.split(".")[-1].replace("_", " ")
+    if isinstance(value, Mapping) or not shown or len(shown) > _LONGEST:
+        return f"other {name}"
+    return _TELLING.get(key, f"{name} {{}}").format(shown)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from freeze_gui.gui.run_labels import name_apart, telling_label
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.config import RunConfig, load_config
+
+
+def config(**sections: dict[str, Any]) -> RunConfig:
+    return load_config({"model": {"source": "builtin:digits-cnn"}, **sections})
+
+
+@pytest.mark.parametrize(
+    ("sections", "label"),
+    [
+        ({"optimizer": {"name": "Adam", "lr": 0.01}}, "requires_grad · lr 0.01"),
+        ({"train": {"steps": 40}}, "requires_grad · 40 steps"),
+        ({"train": {"steps": 40, "seed": 3}, "optimizer": {"name": "Adam", "lr": 0.01}},
+         "requires_grad · lr 0.01 · 40 steps"),   # the two most telling
+        ({"model": {"source": "builtin:two-task"}}, "requires_grad · two-task"),
+        ({"freeze": {"layers": ["stem"]}}, "requires_grad · layers stem"),
+        ({"freeze": {"layers": ["stem", "blocks.0", "blocks.1"]}}, "requires_grad · other layers"),
+        ({"train": {"clip_grad_norm": 1.0}}, "requires_grad · clip grad norm 1.0"),
+        ({}, "requires_grad #2"),
+    ],
+)
+def test_a_label_that_is_there_already_says_what_differs_else_gets_a_number(
+    sections: dict[str, Any], label: str
+) -> None:
+    other = RunRecorder(config(), "requires_grad")
+    assert telling_label("requires_grad", config(**sections), [other]) == label
+    assert telling_label("grad_none", config(**sections), [other]) == "grad_none"
+
+
+def test_runs_out_of_files_all_get_labels_of_their_own() -> None:
+    others = [RunRecorder(config(), "mine")]
+    runs = [RunRecorder(config(train={"seed": seed}), "mine") for seed in (0, 7, 7, 7)] + [RunRecorder(config(), "x")]
+    name_apart(runs, others)
+    assert [run.label for run in runs] == ["mine #2", "mine · seed 7", "mine · seed 7 #2", "mine · seed 7 #3", "x"]
