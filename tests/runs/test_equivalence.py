@@ -144,7 +144,7 @@ def test_a_summary_names_its_start_its_batches_and_its_end() -> None:
 def test_the_cost_of_a_step_is_a_median_with_its_spread_and_leaves_the_warm_up_out(values: list[float]) -> None:
     recorder = run("grad_none", steps=len(values))
     assert recorder.history is not None
-    recorder.history._by_step["step_s"][: len(values)] = values
+    recorder.history._by_step.records["step_s"][: len(values)] = values
     cost = recorder.summary()["cost"]
     # without the first three: 1, 2, 3, 4, 5; quartiles 2 and 4
     assert cost["step_ms_median"] == 3000
