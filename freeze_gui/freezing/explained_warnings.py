@@ -165,6 +165,23 @@ start, stop = 0, 100               # counted in steps of this run
 for parameter in layer.parameters():
     parameter.requires_grad_(not start <= step < stop)""",
     ),
+    "rates_overlap": Explanation(
+        "phases that disagree about a learning rate",
+        "{layers}: named by several phases with different values of lr_factor. The last of these phases alone counts, "
+        "in the steps of the others too.",
+        "The optimizer keeps each parameter in exactly one param_group, which has one learning rate; PyTorch raises "
+        "“some parameters appear in more than one parameter group” for a second one. lr_factor is the rate of that "
+        "group for the whole run, not for the steps of its phase.",
+        "Give the layer the same lr_factor in every phase that names it; a rate that changes over the steps is the "
+        "work of a scheduler.",
+        AT_START,
+        """\
+own = set(layer.parameters())
+optimizer = torch.optim.SGD([
+    {"params": [p for p in model.parameters() if p not in own], "lr": 0.1},
+    {"params": layer.parameters(), "lr": 0.01},   # the one rate of this layer
+])""",
+    ),
     "momentum_dropped": Explanation(
         "everyone's momentum is dropped",
         "The optimizer is built anew in the middle of the run. The layers that go on training lose what {optimizer} "

@@ -32,8 +32,8 @@ def case_for(kind: str, recorder: RunRecorder | None, ahead: ForecastText) -> Ca
         for effect in recorder.ended.side_effects:
             if effect.kind == kind:
                 return case_of_effect(effect.layers, recorder.ended.thaws, optimizer)
-    warned = {warning.kind: warning.layers for warning in ahead.warnings}
-    return Case(layers=dict(ahead.causes).get(kind, warned.get(kind, ())))
+    told = {**dict(ahead.unsure), **{warning.kind: warning.layers for warning in ahead.warnings}, **dict(ahead.causes)}
+    return Case(layers=told.get(kind, ()))
 
 
 class ExplanationView(QWidget):

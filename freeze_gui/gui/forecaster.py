@@ -24,6 +24,10 @@ DELAY_MS = 250
 SOME_EPOCH = 100
 """Steps that an epoch is taken to have before a run has told."""
 MOST_LINES = 2
+NOT_SURE = (
+    "This cannot be forecast for sure: rounding decides, or it depends on layers that only some steps of the run go "
+    "through. The verdict after the run will tell."
+)
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,15 @@ class ForecastText:
         What a step holds and saves, in one line.
     leaks
         Lines for the tree's panel: what weighs most, and how much more there is.
-    causes, warnings
-        All of it, for the verdict pane: (cause, layers that it will move), and warnings, the gravest first.
+    causes, unsure, warnings
+        All of it, for the verdict pane: (cause, layers that it will move), (cause, layers that it may move), and
+        warnings, the gravest first.
     """
 
     cost: str = ""
     leaks: tuple[str, ...] = ()
     causes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unsure: tuple[tuple[str, tuple[str, ...]], ...] = ()
     warnings: tuple[ForecastWarning, ...] = ()
 
 
@@ -62,10 +68,14 @@ class Forecasting:
         plan = resolve(self.config.freeze, self.tree, epoch_steps)
         steps = train.steps if train.steps is not None else (train.epochs or 1) * epoch_steps
         found = forecast_run(self.config, self.loaded, plan, steps)
-        causes = causes_ahead(found.tensors or ())
-        lines = (*(leak_sentence(cause, layers) for cause, layers in causes), *(w.text for w in found.warnings))
+        causes, unsure = causes_ahead(found.tensors or ()), unsure_ahead(found.tensors or ())
+        lines = [
+            *(leak_sentence(cause, layers) for cause, layers in causes),
+            *(warning.text for warning in found.warnings),
+            *(doubt_sentence(cause, layers) for cause, layers in unsure),
+        ]
         cost = cost_text(found.cost, self.config.optimizer.name)
-        return ForecastText(cost, shortened(lines), causes, found.warnings)
+        return ForecastText(cost, shortened(lines), causes, unsure, found.warnings)
 
 
 class Forecaster(QObject):
@@ -134,10 +144,21 @@ class Forecaster(QObject):
 
 def causes_ahead(tensors: Iterable[TensorForecast]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each cause that will move frozen tensors, with the layers concerned; the one with most layers first."""
+    return _by_cause((cause, tensor.layer) for tensor in tensors for cause in sorted(tensor.causes))
+
+
+def unsure_ahead(tensors: Iterable[TensorForecast]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each cause that may move frozen tensors or not, with those layers that it does not move anyway."""
+    listed = tuple(tensors)
+    surely = {(cause, tensor.layer) for tensor in listed for cause in tensor.causes}
+    maybe = ((cause, tensor.layer) for tensor in listed for cause in sorted(tensor.unsure))
+    return _by_cause(pair for pair in maybe if pair not in surely)
+
+
+def _by_cause(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     layers: dict[str, dict[str, None]] = {}
-    for tensor in tensors:
-        for cause in sorted(tensor.causes):
-            layers.setdefault(cause, {})[tensor.layer] = None
+    for cause, layer in pairs:
+        layers.setdefault(cause, {})[layer] = None
     ordered = sorted(layers, key=lambda cause: -len(layers[cause]))
     return tuple((cause, tuple(layers[cause])) for cause in ordered)
 
@@ -146,6 +167,11 @@ def leak_sentence(cause: str, layers: Sequence[str]) -> str:
     """Return a sentence on what will leak, and one with the cure."""
     cure = f" {EXPLANATIONS[cause].cure}" if cause in EXPLANATIONS else ""
     return f"Will leak: {counted(len(layers), 'frozen layer')}, by {cause_name(cause)}.{cure}"
+
+
+def doubt_sentence(cause: str, layers: Sequence[str]) -> str:
+    """Return a sentence on what may leak, and one on why that is not sure."""
+    return f"May leak: {counted(len(layers), 'frozen layer')}, by {cause_name(cause)}. {NOT_SURE}"
 
 
 def shortened(lines: Sequence[str]) -> tuple[str, ...]:

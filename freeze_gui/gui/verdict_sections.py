@@ -9,11 +9,11 @@ from freeze_gui.freezing.explain import layer_names, short_number
 from freeze_gui.freezing.norm_layers import NormReport
 from freeze_gui.freezing.side_effects import SideEffect, ThawReport
 from freeze_gui.freezing.verdict import TensorVerdict
+from freeze_gui.gui.forecaster import NOT_SURE, ForecastText
 from freeze_gui.gui.verdict_text import Line, Section, tensor_line
 from freeze_gui.runs.words import counted
 
 if TYPE_CHECKING:
-    from freeze_gui.gui.forecaster import ForecastText
     from freeze_gui.runs.recorder import RunRecorder
 
 MOST_THAWS = 6
@@ -135,6 +135,9 @@ def next_run_section(text: ForecastText) -> Section | None:
     lines += [
         Line("warning", layer_names(warning.layers) if warning.layers else "", (warning.text,), (warning.kind,))
         for warning in text.warnings
+    ]
+    lines += [
+        Line("muted", f"may leak: {layer_names(layers)}", (NOT_SURE,), (cause,)) for cause, layers in text.unsure
     ]
     return Section("Forecast of the next run", tuple(lines)) if lines else None
 

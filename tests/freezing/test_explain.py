@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+import freeze_gui
 from freeze_gui.freezing.advice import ForecastWarning
 from freeze_gui.freezing.explain import (
     EXPLANATIONS,
@@ -342,6 +345,18 @@ def never_in_effect(cure: Cure) -> bool:
     return Script().moves(first=cure or late)
 
 
+def rates_overlap(cure: Cure) -> bool:
+    script = Script()
+    two = 'optimizer = torch.optim.SGD([{"params": layer.parameters(), "lr": lr} for lr in (0.1, 0.01)])'
+    try:
+        script.run(cure or two)
+    except ValueError as error:
+        return "more than one parameter group" in str(error)
+    rates = {id(p): group["lr"] for group in script.optimizer.param_groups for p in group["params"]}
+    assert set(rates) == {id(p) for p in script.model.parameters()}
+    return {rates[id(p)] for p in script.layer.parameters()} != {0.01}
+
+
 def momentum_dropped(cure: Cure) -> bool:
     script, ideal = Script(momentum=0.9), Script(momentum=0.9)
     for one in (script, ideal):
@@ -369,7 +384,7 @@ TROUBLES: dict[str, Callable[[Cure], bool]] = {
         other_writer, upstream_cut, state_evolving, clip_inflated, gradients_accumulate, no_saving, dead_thaw,
         thaw_jump, adamw_decays, gradients_pile_up, everything_frozen, head_frozen, tied_tensors, parametrized,
         clipping_sees_frozen, scheduler_overwrites_lr_zero, unknown_optimizer, nothing_to_train, never_in_effect,
-        momentum_dropped, eval_only_freezes_nothing,
+        rates_overlap, momentum_dropped, eval_only_freezes_nothing,
     )
 }  # fmt: skip
 TROUBLES["frozen_in_the_middle"] = no_saving
@@ -399,6 +414,19 @@ def test_an_embedding_without_max_norm_keeps_its_rows(cured: bool) -> None:
     script.flags_off()
     script.run(EXPLANATIONS["forward_write"].code if cured else "layer.eval()")
     assert moved(script.layer, lambda: script.layer(torch.tensor([1, 2]))) != cured
+
+
+def test_every_warning_that_the_program_gives_has_an_explanation() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in Path(freeze_gui.__file__).parent.rglob("*.py")]
+    calls = [node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    kinds = {
+        call.args[0].value
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in ("warning", "ForecastWarning") and call.args
+        if isinstance(call.args[0], ast.Constant)
+    }
+    assert {"rates_overlap", "never_in_effect", "everything_frozen"} <= kinds   # the search finds what there is
+    assert kinds <= set(EXPLANATIONS)
 
 
 def test_every_side_effect_has_an_explanation() -> None:

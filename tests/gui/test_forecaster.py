@@ -6,7 +6,17 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.freezing.forecast import TensorForecast
-from freeze_gui.gui.forecaster import Forecaster, Forecasting, ForecastText, causes_ahead, leak_sentence, shortened
+from freeze_gui.gui.forecaster import (
+    NOT_SURE,
+    Forecaster,
+    Forecasting,
+    ForecastText,
+    causes_ahead,
+    leak_sentence,
+    shortened,
+    unsure_ahead,
+)
+from freeze_gui.gui.verdict_text import cause_name
 from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.sources import open_model
 from freeze_gui.training.config import load_config
@@ -52,6 +62,26 @@ def test_causes_come_with_their_layers_the_widest_first() -> None:
     ]
     assert causes_ahead(tensors) == (("momentum", ("a", "b")), ("weight_decay", ("a",)))
     assert leak_sentence("momentum", ("a", "b")).startswith("Will leak: 2 frozen layers, by momentum. ")
+
+
+def test_what_is_not_sure_is_told_apart_from_what_is_and_only_where_it_adds_something() -> None:
+    tensors = [
+        TensorForecast("a.weight", "parameter", "a", frozenset({"momentum"})),
+        TensorForecast("a.bias", "parameter", "a", frozenset(), frozenset({"momentum", "gradient"})),
+        TensorForecast("b.weight", "parameter", "b", frozenset(), frozenset({"gradient"})),
+    ]
+    assert causes_ahead(tensors) == (("momentum", ("a",)),)
+    assert unsure_ahead(tensors) == (("gradient", ("a", "b")),)
+
+
+def test_a_step_that_rounding_may_swallow_is_said_to_be_unsure_below_the_tree() -> None:
+    """A weight of 1 loses what is below 6e-8, and a gradient times 1e-6 may be that or not."""
+    tiny = forecasting(freeze={"layers": ["stem"], "method": "eval_only"}, optimizer={"name": "SGD", "lr": 1e-6})()
+    assert tiny.causes == ()
+    assert dict(tiny.unsure).keys() == {"gradient"}
+    assert tiny.leaks[-1] == f"May leak: 2 frozen layers, by {cause_name('gradient')}. {NOT_SURE}"
+    usual = forecasting(freeze={"layers": ["stem"], "method": "eval_only"}, optimizer={"name": "SGD", "lr": 0.1})()
+    assert usual.unsure == ()
 
 
 @pytest.mark.parametrize(("count", "kept"), [(0, 0), (2, 2), (5, 3)])

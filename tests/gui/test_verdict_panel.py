@@ -16,7 +16,7 @@ from freeze_gui.freezing.explain import EXPLANATIONS
 from freeze_gui.freezing.norm_layers import NormReport
 from freeze_gui.freezing.side_effects import SideEffect, ThawReport
 from freeze_gui.freezing.verdict import Cause, TensorVerdict
-from freeze_gui.gui.forecaster import ForecastText
+from freeze_gui.gui.forecaster import NOT_SURE, ForecastText
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.verdict_panel import VerdictPanel
@@ -203,6 +203,16 @@ def test_the_forecast_of_the_next_run_is_there_without_a_run_and_gone_while_one_
     run = started_run()
     add_steps(run, 3)
     assert "next run" not in said(panel, run)
+
+
+def test_what_cannot_be_forecast_for_sure_is_said_to_be_unsure_and_is_explained(panel: VerdictPanel) -> None:
+    panel.set_forecast(ForecastText(unsure=(("gradient", ("stem",)),)))
+    words = said(panel, None)
+    assert "may leak: stem" in words
+    assert NOT_SURE in words
+    assert "will leak" not in words
+    panel.show_explanation("gradient")
+    assert "stem" in panel.explanation.text.text()
 
 
 def test_links_and_words_take_the_colours_of_the_theme(panel: VerdictPanel) -> None:
