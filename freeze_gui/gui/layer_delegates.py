@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from freeze_gui.gui.layer_model import KIND_ROLE, SPARK_ROLE
+from freeze_gui.gui.layer_cells import KIND_ROLE, LEFT, SPARK_ROLE
 from freeze_gui.gui.theme import current_theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -18,13 +18,13 @@ class NameDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one cell."""
-        super().paint(painter, option, index)
-        kind, name = index.data(KIND_ROLE), index.data()
-        if not kind or kind == name:
-            return
         shown = QStyleOptionViewItem(option)
         self.initStyleOption(shown, index)
         style = shown.widget.style() if shown.widget is not None else QApplication.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, shown.widget)
+        kind, name = index.data(KIND_ROLE), shown.text
+        if not kind or kind == name:
+            return
         room = style.subElementRect(QStyle.SubElement.SE_ItemViewItemText, shown, shown.widget)
         metrics = QFontMetrics(shown.font)
         room.setLeft(room.left() + metrics.horizontalAdvance(str(name)) + _GAP)
@@ -33,7 +33,7 @@ class NameDelegate(QStyledItemDelegate):
         painter.save()
         painter.setPen(QColor(current_theme().muted))
         text = metrics.elidedText(str(kind), Qt.TextElideMode.ElideRight, room.width())
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.drawText(room, LEFT, text)
         painter.restore()
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from freeze_gui.models.layer_tree import LayerNode, LayerTree
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.models.layer_tree import LayerTree
 
 _TERM = re.compile(r'(!?)(?:"([^"]*)"?|(\S+))')
 
@@ -52,39 +55,57 @@ def parse_terms(text: str) -> list[Term]:
     return found
 
 
-def find_rows(tree: LayerTree, text: str) -> Found:
-    """Return the rows of `tree` that `text` means; an empty text shows all and matches none."""
-    terms = parse_terms(text)
-    if not terms:
-        return Found([True] * len(tree.nodes), [], frozenset())
-    wanted = [term for term in terms if term.wanted]
-    unwanted = [term for term in terms if not term.wanted]
-    left_out = [any(_holds(term, node) for term in unwanted) for node in tree.nodes]
-    matches, inside, layers = [], [False] * len(tree.nodes), set()
-    shown = [False] * len(tree.nodes)
-    for node in tree.nodes:   # parents come before their children
-        matching = not left_out[node.index] and node.parent >= 0 and all(_holds(term, node) for term in wanted)
-        if matching:
-            matches.append(node.index)
-        under = node.parent >= 0 and inside[node.parent]
-        inside[node.index] = (matching or under) and not left_out[node.index]
-        if inside[node.index]:
-            shown[node.index] = True
-            if node.layer is not None:
+class Finder:
+    """Finds rows of one tree; what is looked through is made ready once."""
+
+    def __init__(self, tree: LayerTree) -> None:
+        self._nodes = tree.nodes
+        self._paths = [node.path.lower() for node in tree.nodes]
+        self._kinds = [node.kind.lower() for node in tree.nodes]
+        shapes = ("" if n.output_shape is None else shape_text(n.output_shape).lower() for n in tree.nodes)
+        self._texts = ["\n".join(parts) for parts in zip(self._paths, self._kinds, shapes, strict=True)]
+        initials = {kind: _initials(kind) for kind in {node.kind for node in tree.nodes}}
+        self._initials = [initials[node.kind] for node in tree.nodes]
+
+    def find(self, text: str) -> Found:
+        """Return the rows that `text` means; an empty text shows all and matches none."""
+        terms = parse_terms(text)
+        count = len(self._nodes)
+        if not terms:
+            return Found([True] * count, [], frozenset())
+        matching, left_out = np.ones(count, bool), np.zeros(count, bool)
+        for term in terms:
+            if term.wanted:
+                matching &= self._holding(term)
+            else:
+                left_out |= self._holding(term)
+        matching &= ~left_out
+        matching[0] = False   # the root stands for all and is no answer
+        return self._around(matching.tolist(), left_out.tolist())
+
+    def _holding(self, term: Term) -> NDArray[np.bool_]:
+        """Return which rows a term holds for."""
+        text = term.text
+        if term.exact:
+            names = (node.name.lower() for node in self._nodes)
+            rows = zip(self._paths, self._kinds, names, strict=True)
+            return np.array([text in row for row in rows], bool)
+        pairs = zip(self._texts, self._initials, strict=True)
+        return np.array([text in row or text == initials for row, initials in pairs], bool)
+
+    def _around(self, matching: list[bool], left_out: list[bool]) -> Found:
+        """Return the matches with what is below them and their parents."""
+        inside, layers = [False] * len(matching), set()
+        for node in self._nodes:   # parents come before their children
+            at = node.index
+            inside[at] = not left_out[at] and (matching[at] or (node.parent >= 0 and inside[node.parent]))
+            if inside[at] and node.layer is not None:
                 layers.add(node.layer)
-    for node in reversed(tree.nodes):
-        if shown[node.index] and node.parent >= 0:
-            shown[node.parent] = True
-    return Found(shown, matches, frozenset(layers))
-
-
-def _holds(term: Term, node: LayerNode) -> bool:
-    path, kind = node.path.lower(), node.kind.lower()
-    if term.exact:
-        return term.text in (path, node.name.lower(), kind)
-    if term.text in path or term.text in kind or term.text == _initials(node.kind):
-        return True
-    return node.output_shape is not None and term.text in shape_text(node.output_shape).lower()
+        shown = inside
+        for node in reversed(self._nodes):
+            if shown[node.index] and node.parent >= 0:
+                shown[node.parent] = True
+        return Found(shown, [at for at, match in enumerate(matching) if match], frozenset(layers))
 
 
 def _initials(kind: str) -> str:

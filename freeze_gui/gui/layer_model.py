@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QBrush, QColor, QUndoStack
+from PySide6.QtGui import QUndoStack
 
 from freeze_gui.gui import ticks
-from freeze_gui.gui.layer_rows import count_text, row_tip, spark_heights
-from freeze_gui.gui.marks import state_mark
-from freeze_gui.gui.row_states import (
-    FROZEN,
-    NOTHING,
-    Actual,
-    RowState,
-    actual_of,
-    planned_states,
-    row_states,
-    statistics_words,
+from freeze_gui.gui.layer_cells import (
+    COLUMNS,
+    FREEZE,
+    LEFT,
+    PARAMS,
+    PLAIN,
+    RIGHT,
+    STATISTICS,
+    TICKABLE,
+    TIPS,
+    LayerCells,
 )
-from freeze_gui.gui.theme import current_theme
+from freeze_gui.gui.layer_rows import spark_heights
+from freeze_gui.gui.row_states import Actual, NormRows, actual_of
+from freeze_gui.gui.row_values import RowValues, row_values
 from freeze_gui.gui.timeline_model import TimelineModel
 from freeze_gui.gui.timeline_state import Timeline, with_layers
 from freeze_gui.models.layer_tree import LayerNode, LayerTree
@@ -32,18 +33,8 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 
-FREEZE, PARAMS, DELTA, STATE, STATISTICS = range(5)
-COLUMNS = ("Freeze", "Params", "Δ", "State", "Stats")
-_TIPS = (
-    "A tick freezes a layer and everything below it.",
-    "Parameter elements of this row and all below it.",
-    "How far the layer has moved from its start, over the steps so far.",
-    "What really happens to the layer; the tick says what is wanted.",
-    "Whether the running statistics of a norm layer move in a run.",
-)
-KIND_ROLE = Qt.ItemDataRole.UserRole + 1
-SPARK_ROLE = Qt.ItemDataRole.UserRole + 2
-PATH_ROLE = Qt.ItemDataRole.UserRole
+_NO_ROWS = LayerTree([])
+_SAYS_NOTHING = RowValues(np.zeros(0, np.int64), np.zeros(0, np.int8), np.zeros(0, np.int8))
 
 
 class LayerModel(QAbstractItemModel):
@@ -75,12 +66,9 @@ class LayerModel(QAbstractItemModel):
         self._actual: Actual | None = None
         self._seen: object = None
         self._rows: list[int] = []   # place of each node among its siblings
-        self._counts: list[tuple[int, int]] = []
-        self._states: list[RowState] = []
-        self._statistics: list[str] = []
-        self._params: list[str] = []
-        self._column_of: dict[str, int] = {}
-        self._sparks: NDArray[np.float64] | None = None   # (points, layers), 0 to 1
+        self._cells = LayerCells(_NO_ROWS, _SAYS_NOTHING)
+        self._norms = NormRows(_NO_ROWS)
+        self._asked: set[int] = set()   # parents whose rows somebody has asked for
         self.plan.changed.connect(self.on_plan_changed)
 
     @property
@@ -100,14 +88,14 @@ class LayerModel(QAbstractItemModel):
         self.beginResetModel()
         self.tree = tree
         self.plan.timeline = self._shown = timeline
-        self._memory = self._recorder = self._actual = self._seen = self._sparks = None
+        self._memory = self._recorder = self._actual = self._seen = None
         self._rows = [0] * len(tree.nodes)
         for node in tree.nodes:
             for place, child in enumerate(node.children):
                 self._rows[child] = place
-        self._params = [count_text(node.parameters) for node in tree.nodes]
-        self._column_of = {layer: column for column, layer in enumerate(tree.layers)}
-        self._compute()
+        self._norms = NormRows(tree)
+        self._asked = set()
+        self._cells = LayerCells(tree, self._now())
         self.endResetModel()
         self.plan.reset(timeline)
 
@@ -134,7 +122,7 @@ class LayerModel(QAbstractItemModel):
     def set_recorder(self, recorder: RunRecorder | None) -> None:
         """Show what this run really did."""
         self._recorder, self._seen = recorder, None
-        self._sparks = None
+        self._cells.sparks = None
         self.refresh()
 
     def refresh(self) -> bool:
@@ -155,7 +143,7 @@ class LayerModel(QAbstractItemModel):
     def take_sparks(self) -> None:
         """Reduce the weight deltas of the run so far to a few bars a layer; the view paints them."""
         history = self._recorder.history if self._recorder is not None and self._actual is not None else None
-        self._sparks = spark_heights(history)
+        self._cells.sparks = spark_heights(history)
 
     def node(self, index: Index) -> LayerNode | None:
         """Return the row that an index of this model stands for."""
@@ -163,36 +151,33 @@ class LayerModel(QAbstractItemModel):
 
     def index_of(self, node: LayerNode, column: int = FREEZE) -> QModelIndex:
         """Return the index of a row."""
+        assert self.tree is not None
+        self._asked.add(self.tree.nodes[node.index].parent)
         return self.createIndex(self._rows[node.index], column, node.index)
 
-    def _compute(self) -> None:
+    def _now(self) -> RowValues:
         assert self.tree is not None
-        timeline, actual = self.plan.timeline, self._actual
-        self._counts = self.tree.frozen_counts(timeline.layers)
-        planned = planned_states(timeline)
-        self._states = row_states(self.tree, planned, timeline, self.plan.span, actual)
-        lasting = frozenset(layer for layer, state in planned.items() if state is FROZEN)
-        self._statistics = statistics_words(self.tree, lasting, self._method, self._norm)
-        if actual is not None and self._recorder is not None:   # of what the run froze, the run tells
+        policy, actual, of_run = (self._method, self._norm), self._actual, ("", "")
+        if actual is not None and self._recorder is not None:
             freeze = self._recorder.config.freeze
-            ran = statistics_words(self.tree, frozenset(actual.states), freeze.method, freeze.norm)
-            for layer in actual.states:
-                self._statistics[self.tree.row_of_layer[layer].index] = ran[self.tree.row_of_layer[layer].index]
+            of_run = freeze.method, freeze.norm
+        return row_values(self.tree, self._norms, self.plan.timeline, self.plan.span, policy, actual, of_run)
 
     def _update(self) -> None:
-        """Compute anew, and tell the views one range of changed rows per parent."""
+        """Compute anew, and tell the views one range of changed rows per parent.
+
+        Rows that nobody has asked for are on no screen and in no filter: of them nothing is said.
+        """
         if self.tree is None:
             return
-        counts, states, statistics = self._counts, self._states, self._statistics
-        self._compute()
+        before, self._cells.values = self._cells.values, self._now()
         changed: dict[int, list[int]] = {}
-        for node in self.tree.nodes:
-            at = node.index
-            same = counts[at] == self._counts[at] and states[at] is self._states[at]
-            if not same or statistics[at] != self._statistics[at]:
-                changed.setdefault(node.parent, []).append(at)
-        for places in changed.values():
-            first, last = self.tree.nodes[places[0]], self.tree.nodes[places[-1]]
+        for row in self._cells.values.changed_rows(before).tolist():
+            parent = self.tree.nodes[row].parent
+            if parent in self._asked:
+                changed.setdefault(parent, []).append(row)
+        for rows in changed.values():
+            first, last = self.tree.nodes[rows[0]], self.tree.nodes[rows[-1]]
             self.dataChanged.emit(self.index_of(first), self.index_of(last, STATISTICS))
 
     # ------------------------------------------------------------------------------------------------- Qt's side
@@ -201,9 +186,11 @@ class LayerModel(QAbstractItemModel):
         """Return the index of a child."""
         if self.tree is None or not 0 <= column < len(COLUMNS) or row < 0:
             return QModelIndex()
-        if not parent.isValid():
+        above = parent.internalId() if parent.isValid() else -1
+        self._asked.add(above)
+        if above < 0:
             return self.createIndex(0, column, 0) if row == 0 else QModelIndex()
-        children = self.tree.nodes[parent.internalId()].children
+        children = self.tree.nodes[above].children
         if parent.column() != 0 or row >= len(children):
             return QModelIndex()
         return self.createIndex(row, column, children[row])
@@ -214,6 +201,12 @@ class LayerModel(QAbstractItemModel):
             return QModelIndex()
         above = self.tree.nodes[index.internalId()].parent
         return QModelIndex() if above < 0 else self.createIndex(self._rows[above], 0, above)
+
+    def sibling(self, row: int, column: int, index: Index) -> QModelIndex:
+        """Return another cell beside an index; a cell of the same row without a detour over its parent."""
+        if row == index.row() and 0 <= column < len(COLUMNS):
+            return self.createIndex(row, column, index.internalId())
+        return super().sibling(row, column, index)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008
         """Return the number of children."""
@@ -232,52 +225,31 @@ class LayerModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
+            return TIPS[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section == PARAMS else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
+            return RIGHT if section == PARAMS else LEFT
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Return what can be done with a row: only one that owns layers has a tick."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        if index.column() == FREEZE and self._counts[index.internalId()][1]:
-            flags |= Qt.ItemFlag.ItemIsUserCheckable
-        return flags
+        if index.column() == FREEZE and self._cells.totals[index.internalId()]:
+            return TICKABLE
+        return PLAIN
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return ready values."""
         if self.tree is None or not index.isValid():
             return None
-        at, column = index.internalId(), index.column()
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(at, column)
-        if role == Qt.ItemDataRole.CheckStateRole:
-            return self._check_state(at) if column == FREEZE else None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter if column == PARAMS else None
-        if role == Qt.ItemDataRole.ForegroundRole:
-            return self._brush(at, column)
-        if role == Qt.ItemDataRole.DecorationRole:
-            return state_mark(self._states[at].tone) if column == STATE and self._states[at] is not NOTHING else None
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(at, column)
-        if role == PATH_ROLE:
-            return self.tree.nodes[at].path
-        if role == KIND_ROLE:
-            return self.tree.nodes[at].kind if column == FREEZE else None
-        if role == SPARK_ROLE:
-            return self._spark(at)
-        return None
+        return self._cells.read(role, index.internalId(), index.column())
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Tick or untick; views hand over the integer 2, which is not equal to the enum."""
         node = self.node(index)
         if role != Qt.ItemDataRole.CheckStateRole or node is None or self.tree is None:
             return False
-        if index.column() != FREEZE or not self._counts[node.index][1]:
+        if index.column() != FREEZE or not self._cells.totals[node.index]:
             return False
         try:
             state = Qt.CheckState(value)
@@ -290,41 +262,3 @@ class LayerModel(QAbstractItemModel):
         verb = "freeze" if len(layers) > len(self.layers) else "thaw"
         self.change(layers, f"{verb} {node.path or 'everything'}", memory)
         return True
-
-    def _text(self, at: int, column: int) -> str | None:
-        assert self.tree is not None
-        if column == FREEZE:
-            return self.tree.nodes[at].name
-        if column == PARAMS:
-            return self._params[at]
-        if column == STATE:
-            return self._states[at].words
-        return self._statistics[at] if column == STATISTICS else None
-
-    def _check_state(self, at: int) -> Qt.CheckState | None:
-        frozen, total = self._counts[at]
-        if not total:
-            return None
-        if frozen == 0:
-            return Qt.CheckState.Unchecked
-        return Qt.CheckState.Checked if frozen == total else Qt.CheckState.PartiallyChecked
-
-    def _brush(self, at: int, column: int) -> QBrush | None:
-        theme = current_theme()
-        if column == FREEZE and not self._counts[at][1]:
-            return QBrush(QColor(theme.muted))
-        if column == STATE and (tone := self._states[at].tone) != "none":
-            return QBrush(QColor(getattr(theme, tone)))
-        return QBrush(QColor(theme.muted)) if column in (PARAMS, STATISTICS) else None
-
-    def _tip(self, at: int, column: int) -> str:
-        assert self.tree is not None
-        state = self._states[at]
-        return state.tip if column == STATE and state.tip else row_tip(self.tree.nodes[at])
-
-    def _spark(self, at: int) -> tuple[NDArray[np.float64], str] | None:
-        assert self.tree is not None
-        layer = self.tree.nodes[at].layer
-        if self._sparks is None or layer is None or layer not in self._column_of:
-            return None
-        return self._sparks[:, self._column_of[layer]], self._states[at].tone

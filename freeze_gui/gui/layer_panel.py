@@ -5,27 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import (
-    QEvent,
-    QItemSelection,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QPoint,
-    QSortFilterProxyModel,
-    Qt,
-    QTimer,
-    Signal,
-    Slot,
-)
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelection, QPoint, Signal, Slot
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from freeze_gui.gui import ticks
+from freeze_gui.gui.find_bar import FindBar, FoundRows
 from freeze_gui.gui.forecaster import ForecastText
 from freeze_gui.gui.freeze_actions import FreezeActions
-from freeze_gui.gui.layer_find import Found, find_rows
-from freeze_gui.gui.layer_model import DELTA, FREEZE, LayerModel
+from freeze_gui.gui.layer_cells import DELTA, FREEZE
+from freeze_gui.gui.layer_model import LayerModel
 from freeze_gui.gui.layer_view import LayerView
 from freeze_gui.gui.timeline_state import Timeline
 from freeze_gui.gui.timeline_words import ticks_words
@@ -36,27 +24,6 @@ if TYPE_CHECKING:
 
 MOST_SELECTED = 8
 SPARK_PERIOD_S = 0.25
-_FIND_TIP = 'All words must match path, kind or shape; !bn leaves out; "quotes" are exact.'
-
-
-class FoundRows(QSortFilterProxyModel):
-    """Hides the rows that the find box does not mean."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._shown: list[bool] | None = None
-
-    def show_rows(self, shown: list[bool] | None) -> None:
-        """Show these rows, one flag each; None shows all."""
-        self._shown = shown
-        self.invalidate()   # invalidateFilter is deprecated since Qt 6.10, what replaces it is not in 6.8
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex | QPersistentModelIndex) -> bool:
-        """Tell whether a row is shown."""
-        if self._shown is None:
-            return True
-        at = self.sourceModel().index(row, 0, parent).internalId()
-        return at < len(self._shown) and self._shown[at]
 
 
 class LayerPanel(QWidget):
@@ -83,25 +50,18 @@ class LayerPanel(QWidget):
         self.model = LayerModel(self)
         self.rows = FoundRows(self)
         self.rows.setSourceModel(self.model)
-        self._found = Found([], [], frozenset())
-        self._open_before: list[LayerNode] | None = None   # rows that were open before the find box said anything
         self._sparks_at = 0.0
         self._method = "requires_grad"
         self._forecast = ForecastText()
         self._build()
         self.actions_ = FreezeActions(self.model, self.selected_nodes, self)
-        self._find_timer = QTimer(self)
-        self._find_timer.setSingleShot(True)
-        self._find_timer.setInterval(120)
         self._connect()
 
     # ------------------------------------------------------------------------------------------------- content
 
     def set_tree(self, tree: LayerTree, timeline: Timeline) -> None:
         """Show another model."""
-        self.find_edit.clear()
-        self._open_before = None
-        self.rows.show_rows(None)
+        self.find_bar.forget()
         self.model.set_tree(tree, timeline)
         self.actions_.fill_blocks()
         self.tree_view.open_first_levels()
@@ -150,82 +110,11 @@ class LayerPanel(QWidget):
         """Select the row of a layer and bring it into view."""
         node = self.model.tree.row_of_layer.get(path) if self.model.tree is not None else None
         if node is not None:
-            self.tree_view.choose(self._row(node))
-
-    # ------------------------------------------------------------------------------------------------- find
-
-    @Slot()
-    def find_layers(self) -> None:
-        """Show the rows that the find box means."""
-        if self.model.tree is None:
-            return
-        text = self.find_edit.text().strip()
-        self._found = find_rows(self.model.tree, text)
-        if text and self._open_before is None:
-            self._open_before = [node for node in self.model.tree.nodes if self.tree_view.isExpanded(self._row(node))]
-        self.rows.show_rows(self._found.shown if text else None)
-        if text:
-            self.tree_view.expandAll()
-        elif self._open_before is not None:
-            self.tree_view.collapseAll()
-            for node in self._open_before:
-                self.tree_view.setExpanded(self._row(node), True)
-            self._open_before = None
-        count = len(self._found.layers)
-        self.freeze_matches_button.setVisible(bool(text))
-        self.freeze_matches_button.setEnabled(count > 0)
-        self.freeze_matches_button.setText(f"Freeze matches ({count})" if count else "No match")
-
-    def _row(self, node: LayerNode) -> QModelIndex:
-        return self.rows.mapFromSource(self.model.index_of(node))
-
-    @Slot()
-    def freeze_matches(self) -> None:
-        """Tick the layers that the find box means, beside those that are ticked."""
-        self.find_layers()
-        self.model.change(self.model.layers | self._found.layers, f"freeze matches of {self.find_edit.text()}")
-
-    @Slot()
-    def next_match(self) -> None:
-        """Go to the next matching row."""
-        self._go_to_match(+1)
-
-    def _go_to_match(self, step: int) -> None:
-        self.find_layers()
-        tree, matches = self.model.tree, self._found.matches
-        if tree is None or not matches:
-            return
-        selected = self.selected_nodes()
-        at = selected[-1].index if selected else -1
-        if step > 0:
-            target = next((match for match in matches if match > at), matches[0])
-        else:
-            target = next((match for match in reversed(matches) if match < at), matches[-1])
-        self.tree_view.choose(self._row(tree.nodes[target]))
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Move through the matches with Up and Down in the find box; Escape empties it."""
-        if watched is self.find_edit and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-                self._go_to_match(+1 if event.key() == Qt.Key.Key_Down else -1)
-                return True
-            if event.key() == Qt.Key.Key_Escape and self.find_edit.text():
-                self.find_edit.clear()
-                return True
-        return super().eventFilter(watched, event)
+            self.tree_view.choose(self.find_bar.row(node.index))
 
     # ------------------------------------------------------------------------------------------------- set-up
 
     def _build(self) -> None:
-        self.find_edit = QLineEdit(self)
-        self.find_edit.setObjectName("findEdit")
-        self.find_edit.setPlaceholderText("Find: conv !bn")
-        self.find_edit.setClearButtonEnabled(True)
-        self.find_edit.setAccessibleName("Find layers")
-        self.find_edit.setToolTip(_FIND_TIP)
-        self.freeze_matches_button = QPushButton(self)
-        self.freeze_matches_button.setObjectName("freezeMatchesButton")
-        self.freeze_matches_button.hide()
         self.phase_label = QLabel(self)
         self.phase_label.setObjectName("phaseLabel")
         self.phase_label.setProperty("muted", True)
@@ -233,6 +122,7 @@ class LayerPanel(QWidget):
         self.phase_label.setToolTip("Choose another phase in the tab Timeline, and the ticks are that phase's")
         self.phase_label.hide()
         self.tree_view = LayerView(self.rows, self)
+        self.find_bar = FindBar(self.model, self.rows, self.tree_view, self)
         self.status_label = QLabel(self)
         self.status_label.setObjectName("layerStatus")
         self.status_label.setWordWrap(True)
@@ -247,14 +137,10 @@ class LayerPanel(QWidget):
         self.warning_label.setProperty("warning", True)
         self.warning_label.setWordWrap(True)
         self.warning_label.hide()
-        top = QHBoxLayout()
-        top.setSpacing(8)
-        top.addWidget(self.find_edit, 1)
-        top.addWidget(self.freeze_matches_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 0, 8)
         layout.setSpacing(6)
-        layout.addLayout(top)
+        layout.addWidget(self.find_bar)
         layout.addWidget(self.phase_label)
         layout.addWidget(self.tree_view, 1)
         layout.addWidget(self.status_label)
@@ -262,11 +148,6 @@ class LayerPanel(QWidget):
         layout.addWidget(self.warning_label)
 
     def _connect(self) -> None:
-        self.find_edit.textChanged.connect(self._find_timer.start)
-        self.find_edit.returnPressed.connect(self.next_match)
-        self.find_edit.installEventFilter(self)
-        self._find_timer.timeout.connect(self.find_layers)
-        self.freeze_matches_button.clicked.connect(self.freeze_matches)
         self.model.layers_changed.connect(self.show_status)
         self.model.plan.changed.connect(self.show_phase)
         self.tree_view.selectionModel().selectionChanged.connect(self.on_selection_changed)

@@ -17,13 +17,14 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
 
+from freeze_gui.gui.layer_cells import DELTA, FREEZE, PARAMS, STATE, STATISTICS
 from freeze_gui.gui.layer_delegates import NameDelegate, SparkDelegate
-from freeze_gui.gui.layer_model import DELTA, FREEZE, PARAMS, STATE, STATISTICS
 from freeze_gui.gui.theme import theme_manager
 
 Index = QModelIndex | QPersistentModelIndex
 
 _OPEN_ROWS = 60   # more would not fit a screen
+_FOUND_ROWS = 300   # what is found beyond stays closed, but is there: nobody reads so far, and each row takes its time
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 
 
@@ -63,6 +64,29 @@ class LayerView(QTreeView):
             level = deeper
         self.setCurrentIndex(QModelIndex())
         self.clearSelection()
+
+    def open_rows(self) -> list[QModelIndex]:
+        """Return the rows that are open and can be seen, parents first."""
+        model, found = self.model(), []
+        waiting = [model.index(0, 0)]
+        while waiting:
+            index = waiting.pop()
+            if self.isExpanded(index):
+                found.append(index)
+                waiting += [model.index(row, 0, index) for row in range(model.rowCount(index))]
+        return found
+
+    def open_all_that_fits(self) -> None:
+        """Open everything from the top down to some hundred rows."""
+        model, count = self.model(), 0
+        waiting = [model.index(0, 0)]
+        while waiting and count < _FOUND_ROWS:
+            index = waiting.pop()
+            below = model.rowCount(index)
+            if below:
+                self.setExpanded(index, True)
+                count += below
+                waiting += [model.index(row, 0, index) for row in reversed(range(below))]
 
     def choose(self, index: QModelIndex) -> None:
         """Select one row and show it."""

@@ -164,8 +164,8 @@ class Menus(QObject):
     @Slot()
     def focus_find(self) -> None:
         """Go to the find box."""
-        self._window.layer_panel.find_edit.setFocus()
-        self._window.layer_panel.find_edit.selectAll()
+        self._window.layer_panel.find_bar.edit.setFocus()
+        self._window.layer_panel.find_bar.edit.selectAll()
 
     @Slot()
     def show_keyboard(self) -> None:

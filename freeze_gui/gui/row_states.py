@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from freeze_gui.gui.timeline_state import Span, Timeline, frozen_at
 from freeze_gui.models.layer_tree import LayerTree
@@ -39,6 +41,13 @@ THAWING = RowState("→ thaws", "warning", "Unticked; the next step of the run o
 PARTLY = RowState("partly", "frozen", "Some layers below are frozen, some train.")
 _ORDER = (LEAKED, STATISTICS, FREEZING, THAWING)
 """What a parent says first, when its layers differ."""
+STATES = (NOTHING, TRAINS, FROZEN, PHASED, TASKED, HELD, *_ORDER, PARTLY)
+"""Every state, at the place that stands for it in an array."""
+_CODE = {state: code for code, state in enumerate(STATES)}
+STATISTICS_WORDS = ("", "moving", "still")
+_MOVING, _STILL = 1, 2
+
+Codes = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -93,72 +102,74 @@ def actual_of(recorder: RunRecorder | None) -> Actual | None:
     return Actual(now, states, False, max(recorder.ended.steps - 1, 0))
 
 
-def planned_states(timeline: Timeline) -> dict[str, RowState]:
-    """Return what the next run does with the layers that it freezes at some step."""
-    states = {layer: TASKED for task in timeline.tasks for layer in task.layers}
+def planned_codes(tree: LayerTree, timeline: Timeline) -> Codes:
+    """Return what the next run does with each layer, as places in `STATES`."""
+    codes = np.full(len(tree.layers), _CODE[TRAINS], np.int8)
+    for task in timeline.tasks:
+        codes[tree.mask(task.layers)] = _CODE[TASKED]
     for bar in timeline.bars:
-        states |= dict.fromkeys(bar.layers, PHASED)
+        codes[tree.mask(bar.layers)] = _CODE[PHASED]
     for bar in timeline.bars:
         if bar.start == 0 and bar.stop is None:
-            states |= dict.fromkeys(bar.layers, FROZEN)
-    return states
+            codes[tree.mask(bar.layers)] = _CODE[FROZEN]
+    return codes
 
 
-def row_states(
-    tree: LayerTree, planned: Mapping[str, RowState], timeline: Timeline, span: Span, actual: Actual | None
-) -> list[RowState]:
-    """Return the state of every row; a parent says what its layers have in common.
+def lasting(planned: Codes) -> NDArray[np.bool_]:
+    """Return which layers the next run holds throughout."""
+    flags: NDArray[np.bool_] = planned == _CODE[FROZEN]
+    return flags
+
+
+def row_codes(tree: LayerTree, planned: Codes, timeline: Timeline, span: Span, actual: Actual | None) -> Codes:
+    """Return the state of every row, as places in `STATES`; a parent says what its layers have in common.
 
     A layer says what the run on show did to it as long as the plan agrees with that run, else what is planned.
     """
-    known = actual is not None and actual.frozen | actual.states.keys() <= frozenset(tree.layers)
-    wanted = frozenset[str]()
-    if actual is not None and known:
+    codes = planned
+    if actual is not None and (actual.frozen | actual.states.keys()) <= tree.place_of_layer.keys():
         by_task = frozenset[str]().union(*(task.layers for task in timeline.tasks))
-        wanted = frozen_at(timeline, actual.step, span) | (actual.frozen & by_task)
-    of_layer = {
-        layer: _layer_state(layer, planned.get(layer, TRAINS), layer in wanted, actual if known else None)
-        for layer in tree.layers
-    }
-    found = [NOTHING] * len(tree.nodes)
-    below: list[set[RowState]] = [set() for _ in tree.nodes]
-    for node in reversed(tree.nodes):   # children come after their parent
-        if node.alias_of is not None:
-            continue
-        if node.layer is not None:
-            below[node.index].add(of_layer[node.layer])
-        for child in node.children:
-            below[node.index] |= below[child]
-        found[node.index] = _common(below[node.index])
-    for node in tree.nodes:
-        if node.alias_of is not None:
-            found[node.index] = found[tree.by_path[node.alias_of].index]
+        wanted = tree.mask(frozen_at(timeline, actual.step, span) | (actual.frozen & by_task))
+        frozen, codes = tree.mask(actual.frozen), planned.copy()
+        for layer, state in actual.states.items():
+            codes[tree.place_of_layer[layer]] = _CODE[state]
+        if actual.live:
+            codes[wanted & ~frozen], codes[frozen & ~wanted] = _CODE[FREEZING], _CODE[THAWING]
+        else:
+            codes = np.where(wanted == frozen, codes, planned)
+    return _of_rows(tree, codes)
+
+
+def _of_rows(tree: LayerTree, codes: Codes) -> Codes:
+    """Return what the layers at and below each row have in common."""
+    found = np.full(len(tree.nodes), _CODE[NOTHING], np.int8)
+    there = {code: tree.sums(codes == code) > 0 for code in np.unique(codes).tolist()}
+    kinds = np.sum(list(there.values()), axis=0) if there else np.zeros(len(tree.nodes))
+    for code, rows in there.items():
+        found[rows] = code
+    found[kinds > 1] = _CODE[PARTLY]
+    for state in reversed(_ORDER):
+        if _CODE[state] in there:
+            found[there[_CODE[state]]] = _CODE[state]
     return found
 
 
-def _layer_state(layer: str, planned: RowState, wanted: bool, actual: Actual | None) -> RowState:
-    if actual is None:
-        return planned
-    if wanted != (layer in actual.frozen):
-        return (FREEZING if wanted else THAWING) if actual.live else planned
-    return actual.states.get(layer, planned)
+class NormRows:
+    """The rows of a tree whose norm layers have running statistics."""
 
+    def __init__(self, tree: LayerTree) -> None:
+        found = [
+            (node.index, tree.place_of_layer[layer])
+            for node in tree.nodes
+            if node.buffers and tree.by_path[node.path].is_norm
+            and (layer := node.layer if node.alias_of is None else node.alias_of) is not None
+        ]
+        self._codes = np.zeros(len(tree.nodes), np.int8)
+        self._rows, self._layers = np.array(found, np.int64).reshape(-1, 2).T
 
-def _common(states: set[RowState]) -> RowState:
-    if not states:
-        return NOTHING
-    if len(states) == 1:
-        return next(iter(states))
-    return next((state for state in _ORDER if state in states), PARTLY)
-
-
-def statistics_words(tree: LayerTree, frozen: frozenset[str], method: str, norm: str) -> list[str]:
-    """Return for each row whether its running statistics move in a run: ``moving``, ``still``, or nothing."""
-    holds = norm == "eval" or method == "eval_only"
-    words = [""] * len(tree.nodes)
-    for node in tree.nodes:
-        layer = node.layer if node.alias_of is None else node.alias_of
-        if layer is None or node.buffers == 0 or not tree.by_path[node.path].is_norm:
-            continue
-        words[node.index] = "still" if holds and layer in frozen else "moving"
-    return words
+    def codes(self, frozen: NDArray[np.bool_], method: str, norm: str) -> Codes:
+        """Return for each row whether its running statistics move in a run, as places in `STATISTICS_WORDS`."""
+        holds = norm == "eval" or method == "eval_only"
+        codes = self._codes.copy()
+        codes[self._rows] = np.where(frozen[self._layers] & holds, _STILL, _MOVING)
+        return codes

@@ -49,7 +49,7 @@ def click(
 
 def up_to(tree: LayerTree, node: LayerNode) -> Layers:
     """Freeze every layer from the first one to the last one of `node`."""
-    last = max((tree.layers.index(layer) for layer in tree.layers_below(node)), default=-1)
+    last = max((tree.place_of_layer[layer] for layer in tree.layers_below(node)), default=-1)
     return frozenset(tree.layers[: last + 1])
 
 
@@ -94,7 +94,7 @@ def status_line(tree: LayerTree, layers: Layers) -> str:
     frozen = min(sum(tree.row_of_layer[layer].parameters for layer in layers), total)
     share = 100 * (total - frozen) / total if total else 0.0
     percent = f"{share:.0f}" if share == 0 or 1 <= share <= 99 or share == 100 else f"{share:.1f}"
-    names = [name if name != "*" else "everything" for name in patterns(tree, layers)]
+    names = [name if name != "*" else "everything" for name in describe(tree, layers)]
     shown = ", ".join(names[:_MOST_NAMES])
     if len(names) > _MOST_NAMES:
         shown += f" and {len(names) - _MOST_NAMES} more"

@@ -8,10 +8,12 @@ frozen without what lies below it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 OWN = "(own)"
@@ -77,6 +79,8 @@ class LayerTree:
         All rows; `nodes[0]` is the root.
     layers
         Paths of the layers in registration order: the row order of every table, plot and array of a run.
+    place_of_layer
+        Path of a layer → its place in `layers`.
     modules
         Paths of all modules, the root ("") first.
     """
@@ -91,22 +95,26 @@ class LayerTree:
         self.row_of_layer: dict[str, LayerNode] = {
             node.layer: node for node in nodes if node.layer is not None and node.alias_of is None
         }
+        self.place_of_layer: dict[str, int] = {layer: place for place, layer in enumerate(self.layers)}
+        ends = list(range(1, len(nodes) + 1))   # where each subtree ends: rows below a row come right after it
+        for node in reversed(nodes):
+            if node.children:
+                ends[node.index] = ends[node.children[-1]]
+        before = np.cumsum([0] + [node.layer is not None and node.alias_of is None for node in nodes])
+        self._has_aliases = any(node.alias_of is not None for node in nodes)
+        rows = np.array([n.index if n.alias_of is None else self.by_path[n.alias_of].index for n in nodes], np.int64)
+        self._ends = np.array(ends, np.int64)
+        self._first_layer, self._last_layer = before[rows], before[self._ends[rows]]
 
     @property
     def root(self) -> LayerNode:
         """The row of the whole model."""
         return self.nodes[0]
 
-    def below(self, node: LayerNode) -> Iterator[LayerNode]:
-        """Yield `node` and every row below it, depth first."""
-        yield node
-        for child in node.children:
-            yield from self.below(self.nodes[child])
-
     def modules_below(self, node: LayerNode) -> frozenset[str]:
         """Return the module paths that freezing `node` freezes: its own and all below, aliases resolved."""
         paths = set()
-        for row in self.below(node):
+        for row in self.rows_below(node):
             target = row.path if row.alias_of is None else row.alias_of
             paths.add(target)
             if row.alias_of is not None:
@@ -115,27 +123,31 @@ class LayerTree:
 
     def layers_below(self, node: LayerNode) -> tuple[str, ...]:
         """Return the layers among `modules_below`, in the order of `layers`."""
+        if not self._has_aliases:
+            return self.layers[self._first_layer[node.index] : self._last_layer[node.index]]
         found = self.modules_below(node)
         return tuple(layer for layer in self.layers if layer in found)
 
+    def mask(self, layers: Iterable[str]) -> NDArray[np.bool_]:
+        """Return one flag a layer: whether it is among `layers`, which may name other modules too."""
+        flags = np.zeros(len(self.layers), bool)
+        flags[[self.place_of_layer[layer] for layer in layers if layer in self.place_of_layer]] = True
+        return flags
+
+    def sums(self, of_layers: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return for each row how many layers at and below it have their flag set; an alias counts as what it names."""
+        running = np.concatenate([[0], np.cumsum(of_layers)])
+        found: NDArray[np.int64] = running[self._last_layer] - running[self._first_layer]
+        return found
+
     def frozen_counts(self, modules: frozenset[str]) -> list[tuple[int, int]]:
         """Return for each row how many of the layers at and below it are in `modules`, and how many there are."""
-        counts = [(0, 0)] * len(self.nodes)
-        for node in reversed(self.nodes):   # children come after their parent
-            if node.alias_of is not None:
-                continue
-            frozen = total = 0
-            if node.layer is not None:
-                frozen, total = int(node.layer in modules), 1
-            for child in node.children:
-                if self.nodes[child].alias_of is None:
-                    frozen += counts[child][0]
-                    total += counts[child][1]
-            counts[node.index] = (frozen, total)
-        for node in self.nodes:   # what an alias stands for comes before it, so it is counted only now
-            if node.alias_of is not None:
-                counts[node.index] = counts[self.by_path[node.alias_of].index]
-        return counts
+        totals = self._last_layer - self._first_layer
+        return list(zip(self.sums(self.mask(modules)).tolist(), totals.tolist(), strict=True))
+
+    def rows_below(self, node: LayerNode) -> list[LayerNode]:
+        """Return `node` and every row below it, depth first; what an alias stands for is not among them."""
+        return self.nodes[node.index : self._ends[node.index]]
 
 
 def build_tree(module: nn.Module, output_shapes: Mapping[str, tuple[int, ...]] | None = None) -> LayerTree:

@@ -71,17 +71,19 @@ def with_passive_modules(tree: LayerTree, layers: frozenset[str]) -> frozenset[s
     frozen: set[str] = set()
     counts = tree.frozen_counts(layers)
 
-    def walk(node: LayerNode, parent_frozen: bool) -> None:
-        if node.is_own_row or node.alias_of is not None:
-            return
+    def walk(node: LayerNode) -> None:
         inside, total = counts[node.index]
-        all_frozen = inside == total if total else parent_frozen
-        if all_frozen or node.path in layers:
-            frozen.add(node.path)
-        for child in node.children:
-            walk(tree.nodes[child], all_frozen)
+        if inside == total:
+            frozen.update(row.path for row in tree.rows_below(node) if not row.is_own_row and row.alias_of is None)
+        elif inside:
+            if node.path in layers:
+                frozen.add(node.path)
+            for child in node.children:
+                if counts[child][1] and tree.nodes[child].alias_of is None and not tree.nodes[child].is_own_row:
+                    walk(tree.nodes[child])
 
-    walk(tree.root, False)
+    if counts[tree.root.index][1]:
+        walk(tree.root)
     return frozenset(frozen)
 
 

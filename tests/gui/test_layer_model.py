@@ -9,9 +9,10 @@ from pytestqt.qtbot import QtBot
 from torch import nn
 
 from freeze_gui.gui import ticks
-from freeze_gui.gui.layer_find import find_rows
-from freeze_gui.gui.layer_model import FREEZE, STATE, STATISTICS, LayerModel
-from freeze_gui.gui.layer_panel import FoundRows
+from freeze_gui.gui.find_bar import FoundRows
+from freeze_gui.gui.layer_cells import FREEZE, STATE, STATISTICS
+from freeze_gui.gui.layer_find import Finder
+from freeze_gui.gui.layer_model import LayerModel
 from freeze_gui.gui.layer_rows import count_text
 from freeze_gui.gui.timeline_state import Timeline, whole_run
 from freeze_gui.models.blocks import blocks, head
@@ -62,7 +63,7 @@ def test_qts_model_checker_finds_no_fault_in_the_filtered_tree(model: LayerModel
     rows = FoundRows(model)
     rows.setSourceModel(model)
     checker = checked_by_qt(rows)
-    rows.show_rows(find_rows(tree, "conv !bn").shown)
+    rows.show_rows(Finder(tree).find("conv !bn").shown)
     model.setData(at(model, "blocks"), 2, CHECK)
     rows.show_rows(None)
     assert checker.model() is rows
@@ -156,11 +157,11 @@ def test_the_root_of_twenty_thousand_modules_is_ticked_at_once(qtbot: QtBot) -> 
     ],
 )
 def test_the_find_box_means_these_layers(tree: LayerTree, text: str, layers: set[str]) -> None:
-    assert find_rows(tree, text).layers == layers
+    assert Finder(tree).find(text).layers == layers
 
 
 def test_found_rows_are_shown_with_their_parents_and_what_is_below_them(tree: LayerTree) -> None:
-    shown = {node.path for node in tree.nodes if find_rows(tree, '"0"').shown[node.index]}
+    shown = {node.path for node in tree.nodes if Finder(tree).find('"0"').shown[node.index]}
     assert shown == {"", "blocks", "blocks.0", "blocks.0.conv", "blocks.0.norm", "blocks.0.act", "blocks.0.pool"}
 
 

@@ -52,23 +52,23 @@ def test_space_ticks_the_current_row_and_ctrl_z_undoes_it(qtbot: QtBot, window: 
 def test_find_shows_matches_with_their_parents_and_freezes_them(qtbot: QtBot, window: MainWindow) -> None:
     panel = window.layer_panel
     panel.model.change(frozenset(), "nothing")
-    panel.find_edit.setText("conv !bn")
+    panel.find_bar.edit.setText("conv !bn")
     qtbot.waitUntil(lambda: "stem.norm" not in names_shown(window))
     assert "stem.conv" in names_shown(window)
     assert "head" not in names_shown(window)
-    assert panel.freeze_matches_button.text() == "Freeze matches (4)"
-    QTest.mouseClick(panel.freeze_matches_button, Qt.MouseButton.LeftButton)
+    assert panel.find_bar.freeze_button.text() == "Freeze matches (4)"
+    QTest.mouseClick(panel.find_bar.freeze_button, Qt.MouseButton.LeftButton)
     assert panel.model.layers == {"stem.conv", "blocks.0.conv", "blocks.1.conv", "blocks.2.conv"}
-    panel.find_edit.clear()
+    panel.find_bar.edit.clear()
     qtbot.waitUntil(lambda: "head" in names_shown(window))
 
 
 def test_down_and_enter_in_the_find_box_go_from_match_to_match(qtbot: QtBot, window: MainWindow) -> None:
     panel = window.layer_panel
-    panel.find_edit.setText('"conv"')
+    panel.find_bar.edit.setText('"conv"')
     visited = []
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Down, Qt.Key.Key_Up):
-        QTest.keyClick(panel.find_edit, key)
+        QTest.keyClick(panel.find_bar.edit, key)
         visited.append(panel.selected_nodes()[0].path)
     assert visited == ["stem.conv", "blocks.0.conv", "blocks.1.conv", "blocks.0.conv"]
 
@@ -130,8 +130,8 @@ def test_an_emptied_find_box_leaves_the_same_rows_open_as_before(window: MainWin
     panel = window.layer_panel
     panel.tree_view.setExpanded(tree_index(window, "blocks.1"), False)
     for text in ("zzz", "conv", ""):
-        panel.find_edit.setText(text)
-        panel.find_layers()
+        panel.find_bar.edit.setText(text)
+        panel.find_bar.find_layers()
     assert panel.tree_view.isExpanded(tree_index(window, "blocks.0"))
     assert panel.tree_view.isExpanded(tree_index(window, "stem"))
     assert not panel.tree_view.isExpanded(tree_index(window, "blocks.1"))

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_dialog import CompareDialog
-from freeze_gui.gui.layer_model import DELTA, SPARK_ROLE, STATE
+from freeze_gui.gui.layer_cells import DELTA, SPARK_ROLE, STATE
 from freeze_gui.gui.main_window import MainWindow
 from tests.gui.conftest import RUN_MS, run_and_wait, start_slowly, tree_index
 from tests.gui.exporting import save_config

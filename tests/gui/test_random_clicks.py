@@ -44,13 +44,14 @@ def _click_tree(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None
 
 
 def _press_key(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    targets: list[QWidget] = [window.layer_panel.tree_view, window.layer_panel.find_edit, window.runs_table]
+    targets: list[QWidget] = [window.layer_panel.tree_view, window.layer_panel.find_bar.edit, window.runs_table]
     targets += [window.run_plots.heatmap, window.run_panel.form.steps_edit]
     QTest.keyClick(choice.choice(targets), choice.choice(KEYS))
 
 
 def _type_find(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    window.layer_panel.find_edit.setText(choice.choice(["", "conv", "conv !bn", '"head"', "!", '"', "nothing", "3x"]))
+    texts = ["", "conv", "conv !bn", '"head"', "!", '"', "nothing", "3x"]
+    window.layer_panel.find_bar.edit.setText(choice.choice(texts))
 
 
 def _choose(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
@@ -124,7 +125,7 @@ def test_five_hundred_random_clicks_and_keys_leave_a_usable_window(qtbot: QtBot,
         dialog.reject()
     assert len(window.workbench.runs) > 3   # it did run, over and over
     form = window.run_panel.form
-    window.layer_panel.find_edit.clear()
+    window.layer_panel.find_bar.edit.clear()
     window.layer_panel.actions_.choose_schedule("whole_run")
     window.layer_panel.model.change(frozenset({"stem.conv"}), "stem")
     form.optimizer_box.setCurrentIndex(form.optimizer_box.findText("Adam"))

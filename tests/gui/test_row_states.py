@@ -13,8 +13,8 @@ TREE: LayerTree = build_tree(open_model("builtin:digits-cnn").module)
 
 
 def states(timeline: Timeline, actual: Actual | None = None) -> dict[str, RowState]:
-    found = rows.row_states(TREE, rows.planned_states(timeline), timeline, RUN, actual)
-    return {node.path: found[node.index] for node in TREE.nodes}
+    found = rows.row_codes(TREE, rows.planned_codes(TREE, timeline), timeline, RUN, actual)
+    return {node.path: rows.STATES[found[node.index]] for node in TREE.nodes}
 
 
 def test_ticks_for_the_whole_run_are_frozen_and_the_rest_trains() -> None:

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from torch import nn
 
 from freeze_gui.freezing.plan import FreezeSettings
-from freeze_gui.gui.layer_model import STATE
+from freeze_gui.gui.layer_cells import STATE
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.timeline_geometry import AXIS_HEIGHT, BAR_HEIGHT, BAR_TOP, ROW_HEIGHT
 from freeze_gui.gui.timeline_state import Bar, whole_run

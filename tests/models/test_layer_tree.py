@@ -126,7 +126,7 @@ def test_output_shapes_stand_beside_their_rows() -> None:
 
 def test_a_subtree_is_walked_depth_first() -> None:
     tree: LayerTree = build_tree(nested())
-    assert [node.name for node in tree.below(tree.by_path["0"])] == ["0", "(own)", "linear"]
+    assert [node.name for node in tree.rows_below(tree.by_path["0"])] == ["0", "(own)", "linear"]
 
 
 class ConvNormActivation(nn.Sequential):
