@@ -26,8 +26,9 @@ from freeze_gui.gui.hyper_popup import HyperDialog
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 from freeze_gui.gui.train_button import TrainButton
 from freeze_gui.models.loaded import ModelChoice
-from freeze_gui.training.config import DEFAULT_STEPS, MOST_SEED, load_config
+from freeze_gui.training.config import load_config
 from freeze_gui.training.optimizers import hyper_parameters, optimizer_names
+from freeze_gui.training.settings import DEFAULT_STEPS, MOST_SEED
 
 MOST_STEPS = 10_000_000
 _BESIDE_HYPER = ("name", "zero_grad", "scheduler", "layer_decay")

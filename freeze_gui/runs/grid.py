@@ -16,9 +16,10 @@ from freeze_gui.errors import UserError
 from freeze_gui.freezing.methods import METHODS, PausedIdeal
 from freeze_gui.freezing.plan import NORM_POLICIES, FreezeSettings
 from freeze_gui.training.checks import did_you_mean
-from freeze_gui.training.config import ZERO_GRAD_MODES, OptimizerSettings, RunConfig
+from freeze_gui.training.config import OptimizerSettings, RunConfig
 from freeze_gui.training.optimizers import check_optimizer
 from freeze_gui.training.schedule import check_scheduler
+from freeze_gui.training.settings import ZERO_GRAD_MODES
 
 REFERENCE_LABEL = "nothing frozen"
 _BETWEEN = " · "
