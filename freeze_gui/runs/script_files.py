@@ -43,8 +43,8 @@ def write_script(config: RunConfig, path: str | Path) -> list[Path]:
     if script.tensors:
         if beside.exists() and not _is_own(beside):
             raise UserError(
-                f"{beside}: in the way, and not replaced, because it belongs to no exported script: the script would "
-                f"keep there what it reads. Give the script another name than {target.name}, or move that file"
+                f"{beside}: not replaced, because no exported script brought it, and this one needs the name for what "
+                f"it reads. Give the script another name than {target.name}, or move that file"
             )
         with written_whole(check_writable(beside)) as file:
             torch.save({_MARK: _MAKER, **script.tensors}, file)

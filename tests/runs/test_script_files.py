@@ -42,7 +42,7 @@ def test_a_file_of_a_persons_own_beside_the_script_is_never_replaced(tmp_path: P
         else:
             torch.save(content, beside)
         before = beside.read_bytes()
-        with pytest.raises(UserError, match=r"run\.pt: in the way.*another name than run\.py"):
+        with pytest.raises(UserError, match=r"run\.pt: not replaced.*another name than run\.py"):
             write_script(config, path)
         assert beside.read_bytes() == before
         assert not path.exists()
