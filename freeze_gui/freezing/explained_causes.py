@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freeze_gui.freezing.explanation import AT_FREEZE, BEFORE_FORWARD, IN_STEP, WHOLE_STEP, Explanation
+from freeze_gui.freezing.explanation import AT_FREEZE, BEFORE_FORWARD, FLAGS_OFF, IN_STEP, WHOLE_STEP, Explanation
 
 _DROP = """\
 loss.backward()
@@ -32,10 +32,7 @@ CAUSES: dict[str, Explanation] = {
         "adding and clears nothing; without zero_grad() the last gradient stays for ever.",
         "Clear the gradient once, when the layer freezes, or call zero_grad() in every step (zero_grad: none).",
         AT_FREEZE,
-        """\
-for parameter in layer.parameters():
-    parameter.requires_grad_(False)
-    parameter.grad = None          # the flag alone leaves the old gradient there""",
+        FLAGS_OFF.format(comment="the flag alone leaves the old gradient there"),
     ),
     "momentum": Explanation(
         "momentum",
@@ -58,10 +55,7 @@ for parameter in layer.parameters():
         "asks them to: it is part of their defaults.",
         "Leave no gradient behind (zero_grad none, or method grad_none), or leave the layer out of the optimizer.",
         AT_FREEZE,
-        """\
-for parameter in layer.parameters():
-    parameter.requires_grad_(False)
-    parameter.grad = None          # from now on None: no gradient, no decay""",
+        FLAGS_OFF.format(comment="from now on None: no gradient, no decay"),
     ),
     "running_statistics": Explanation(
         "running statistics",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from freeze_gui.freezing.explanation import AT_FREEZE, AT_THAW, BEFORE_FORWARD, IN_STEP, Explanation
+from freeze_gui.freezing.explanation import (
+    AT_FREEZE,
+    AT_THAW,
+    BEFORE_FORWARD,
+    FREEZE_FROM_INPUT,
+    IN_STEP,
+    Explanation,
+)
 
 EFFECTS: dict[str, Explanation] = {
     "upstream_cut": Explanation(
@@ -76,12 +83,7 @@ optimizer.step()""",
         "computed before.",
         "Turn requires_grad off, and freeze from the input on, without a gap.",
         AT_FREEZE,
-        """\
-for part in model.children():      # from the input on, as far as the layer
-    for parameter in part.parameters():
-        parameter.requires_grad_(False)
-    if part is layer:
-        break""",
+        FREEZE_FROM_INPUT,
     ),
     "dead_thaw": Explanation(
         "thawed, and never moved",

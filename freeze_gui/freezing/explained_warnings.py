@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from freeze_gui.freezing.explanation import AT_FREEZE, AT_START, BEFORE_FORWARD, IN_STEP, Explanation
-
-_FLAGS_OFF = """\
-for parameter in layer.parameters():
-    parameter.requires_grad_(False)
-    parameter.grad = None          # {comment}"""
+from freeze_gui.freezing.explanation import (
+    AT_FREEZE,
+    AT_START,
+    BEFORE_FORWARD,
+    FLAGS_OFF,
+    FREEZE_FROM_INPUT,
+    IN_STEP,
+    THAW_HEAD,
+    Explanation,
+)
 
 WARNINGS: dict[str, Explanation] = {
     "frozen_in_the_middle": Explanation(
@@ -19,12 +23,7 @@ WARNINGS: dict[str, Explanation] = {
         "needs no backward there at all.",
         "Freeze from the input on, without a gap, if time or memory is the reason for freezing.",
         AT_FREEZE,
-        """\
-for part in model.children():      # from the input on, as far as the layer
-    for parameter in part.parameters():
-        parameter.requires_grad_(False)
-    if part is layer:
-        break""",
+        FREEZE_FROM_INPUT,
     ),
     "adamw_decays": Explanation(
         "decay of zeroed gradients",
@@ -34,7 +33,7 @@ for part in model.children():      # from the input on, as far as the layer
         "gradient of None makes the optimizer pass over the weight. AdamW decays by 0.01 unless it is told otherwise.",
         "Set zero_grad to none with method requires_grad, or take method grad_none.",
         AT_FREEZE,
-        _FLAGS_OFF.format(comment="None, not zeros: no step, no decay"),
+        FLAGS_OFF.format(comment="None, not zeros: no step, no decay"),
     ),
     "gradients_pile_up": Explanation(
         "gradients will pile up",
@@ -45,7 +44,7 @@ for part in model.children():      # from the input on, as far as the layer
         "cleared; if step() comes first, or nobody calls zero_grad(), the whole sum is applied as one huge step.",
         "Turn requires_grad off as well.",
         AT_FREEZE,
-        _FLAGS_OFF.format(comment="and nothing is added any more"),
+        FLAGS_OFF.format(comment="and nothing is added any more"),
     ),
     "everything_frozen": Explanation(
         "everything is frozen",
@@ -54,9 +53,7 @@ for part in model.children():      # from the input on, as far as the layer
         "tensors does not require grad”. With other methods the steps run for nothing.",
         "Leave at least the last layer, the head, unfrozen.",
         AT_FREEZE,
-        """\
-for parameter in head.parameters():
-    parameter.requires_grad_(True)""",
+        THAW_HEAD,
     ),
     "head_frozen": Explanation(
         "the head is frozen",
@@ -66,9 +63,7 @@ for parameter in head.parameters():
         "train.",
         "Take the head out of the freeze.",
         AT_FREEZE,
-        """\
-for parameter in head.parameters():
-    parameter.requires_grad_(True)""",
+        THAW_HEAD,
     ),
     "tied_tensors": Explanation(
         "tied tensors",
@@ -123,7 +118,7 @@ optimizer.step()""",
         "that is there. A rate of 0 survives only schedulers that multiply, such as StepLR.",
         "Do not hold a layer by its learning rate under such a scheduler: give it no gradient.",
         AT_FREEZE,
-        _FLAGS_OFF.format(comment="without a gradient the rate does not matter"),
+        FLAGS_OFF.format(comment="without a gradient the rate does not matter"),
     ),
     "unknown_optimizer": Explanation(
         "an optimizer that the forecast does not know",

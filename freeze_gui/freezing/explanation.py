@@ -12,6 +12,23 @@ BEFORE_FORWARD = "In every step, before the forward pass"
 WHOLE_STEP = "In every step, from forward to step"
 IN_STEP = "In every step, from backward to step"
 
+FLAGS_OFF = """\
+for parameter in layer.parameters():
+    parameter.requires_grad_(False)
+    parameter.grad = None          # {comment}"""
+"""Code that cures more than one trouble, for a reason that `comment` gives."""
+
+FREEZE_FROM_INPUT = """\
+for part in model.children():      # from the input on, as far as the layer
+    for parameter in part.parameters():
+        parameter.requires_grad_(False)
+    if part is layer:
+        break"""
+
+THAW_HEAD = """\
+for parameter in head.parameters():
+    parameter.requires_grad_(True)"""
+
 
 @dataclass(frozen=True)
 class Explanation:
