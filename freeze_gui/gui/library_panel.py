@@ -24,6 +24,7 @@ from freeze_gui.gui.library_view import LibraryView
 from freeze_gui.gui.library_words import counted, is_going_on, matches
 from freeze_gui.gui.theme import icon, theme_manager
 from freeze_gui.runs.store_files import RunCard
+from freeze_gui.runs.store_trash import KEPT_DAYS
 
 REFRESH_MS = 3000
 """So often the folder is looked at while the library is seen: other windows write into it as well."""
@@ -109,10 +110,10 @@ class LibraryPanel(QWidget):
         """Offer to undo a deletion."""
         kind, count = changed.change.kind, len(changed.paths)
         if kind == "delete" and count:
-            label = changed.change.value if count == 1 else f"{count} runs"
-            self.undo_label.setText(f"Deleted “{label}”" if count == 1 else f"Deleted {label}")
+            what = f"“{changed.change.value}”" if count == 1 else f"{count} runs"
+            self.undo_label.setText(f"Deleted {what}: in the trash for {KEPT_DAYS} days")
             self.undo_bar.show()
-        elif kind in ("delete", "restore"):
+        elif kind in ("delete", "restore", "empty"):
             self.undo_bar.hide()
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -12,7 +12,17 @@ from PySide6.QtCore import QObject, Signal, Slot
 from freeze_gui.errors import UserError
 from freeze_gui.gui.background import Job
 from freeze_gui.gui.library_reader import FolderReader, Thumbnail, thumbnail_of
-from freeze_gui.runs.store import RunCard, delete_run, rename_run, restore_run, runs_folder, set_notes, set_tags
+from freeze_gui.runs.store import (
+    KEPT_DAYS,
+    RunCard,
+    delete_run,
+    empty_trash,
+    rename_run,
+    restore_run,
+    runs_folder,
+    set_notes,
+    set_tags,
+)
 
 
 @dataclass(frozen=True)
@@ -24,12 +34,13 @@ class Change:
     kind
         What is done.
     paths
-        To which files; ``restore`` takes those in the trash.
+        To which files; ``restore`` takes those in the trash, ``expire`` and ``empty`` the folder whose trash is emptied
+        of what is old or of all.
     value
         The new label, tags or notes.
     """
 
-    kind: Literal["label", "tags", "notes", "delete", "restore"]
+    kind: Literal["label", "tags", "notes", "delete", "restore", "expire", "empty"]
     paths: tuple[Path, ...]
     value: str | tuple[str, ...] = ""
 
@@ -55,6 +66,10 @@ class Change:
                 return delete_run(path)
             case "restore", _:
                 return restore_run(path)
+            case "expire", _:
+                empty_trash(path, KEPT_DAYS)
+            case "empty", _:
+                empty_trash(path)
         return path
 
 
@@ -180,10 +195,13 @@ class LibraryShelf(QObject):
     def _on_changed(self, changed: Changed) -> None:
         if changed.change.kind == "delete" and changed.paths:
             self.deleted.append(tuple(changed.paths))
+        if changed.change.kind == "empty":
+            self.deleted.clear()
         self.changed.emit(changed)
         for error in changed.errors:
             self.said.emit(error)
-        self.refresh()
+        if changed.change.kind not in ("expire", "empty"):   # what is in the trash is in no list
+            self.refresh()
 
     @Slot(object)
     def _on_pictured(self, thumbnail: Thumbnail) -> None:

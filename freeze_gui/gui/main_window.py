@@ -21,6 +21,7 @@ from freeze_gui.gui.garbage import GarbageGuard
 from freeze_gui.gui.layer_panel import LayerPanel
 from freeze_gui.gui.library_desk import LibraryDesk
 from freeze_gui.gui.library_panel import LibraryPanel
+from freeze_gui.gui.library_trash import LibraryTrash
 from freeze_gui.gui.menus import Menus
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
@@ -99,6 +100,7 @@ class MainWindow(QMainWindow):
         self.controller = self.workbench.controller
         self.gallery_desk = GalleryDesk(self)
         self.library_desk = LibraryDesk(self)
+        self.library_trash = LibraryTrash(self)
         self.export_desk = ExportDesk(self)
         self.exports = RunExports(self, self.export_desk)
         self.code_panel.script_wanted.connect(self.exports.show_script)

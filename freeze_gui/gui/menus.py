@@ -78,6 +78,7 @@ class Menus(QObject):
         keep.setChecked(self._window.settings.keeps_runs)
         keep.toggled.connect(self._window.library_desk.set_keeping)
         self._add(menu, "Show the folder of the runs", "", self._window.library_desk.reveal)
+        self._add(menu, "Empty trash of runs…", "", self._window.library_trash.ask)
         menu.addSeparator()
         quit_action = self._add(menu, "Quit", "Ctrl+Q", self._window.close)
         quit_action.setMenuRole(QAction.MenuRole.QuitRole)

@@ -42,17 +42,21 @@ from freeze_gui.runs.store_files import (
     set_tags,
 )
 from freeze_gui.runs.store_format import FORMAT, SUFFIX
+from freeze_gui.runs.store_trash import KEPT_DAYS, Trash, empty_trash, trash_of
 from freeze_gui.runs.store_writer import RunWriter
 from freeze_gui.runs.stored_run import FollowedRun, open_run
 
 __all__ = [
     "FORMAT",
+    "KEPT_DAYS",
     "SUFFIX",
     "FollowedRun",
     "RunCard",
     "RunWriter",
+    "Trash",
     "card_of",
     "delete_run",
+    "empty_trash",
     "list_runs",
     "new_run_path",
     "open_run",
@@ -61,4 +65,5 @@ __all__ = [
     "runs_folder",
     "set_notes",
     "set_tags",
+    "trash_of",
 ]

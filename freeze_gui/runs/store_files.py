@@ -17,9 +17,7 @@ from pathlib import Path
 
 from freeze_gui.errors import UserError
 from freeze_gui.runs.store_format import SUFFIX, changing, read_header, reading
-
-TRASH = ".trash"
-"""The folder, beside the runs, in which deleted ones wait to be brought back."""
+from freeze_gui.runs.store_trash import TRASH
 
 _MOST_NAME = 60
 
@@ -151,7 +149,7 @@ def set_notes(path: Path, notes: str) -> None:
 
 
 def delete_run(path: Path) -> Path:
-    """Move a run to the trash folder beside it; return where it lies, for `restore_run`.
+    """Move a run to the trash folder beside it; return where it lies, for `restore_run`; see `store_trash`.
 
     Raises
     ------
@@ -164,6 +162,7 @@ def delete_run(path: Path) -> Path:
     trash = path.parent / TRASH
     try:
         trash.mkdir(exist_ok=True)
+        os.utime(path)   # its days in the trash are counted from now
     except OSError as error:
         raise UserError(f"{path}: cannot be deleted ({error.strerror})") from None
     return _move(path, _free(trash / path.name), "deleted")

@@ -140,7 +140,7 @@ def test_del_deletes_what_is_selected_and_ctrl_z_brings_it_back(panel: LibraryPa
     assert changes == [change]
     panel.on_changed(Changed(change, [Path("/runs/.trash/1.freezerun"), Path("/runs/.trash/2.freezerun")]))
     assert panel.undo_bar.isVisible()
-    assert panel.undo_label.text() == "Deleted 2 runs"
+    assert panel.undo_label.text() == "Deleted 2 runs: in the trash for 30 days"
     QTest.keyClick(panel.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert undone == [True]
     assert not panel.undo_bar.isVisible()
