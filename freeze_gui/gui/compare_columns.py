@@ -117,8 +117,9 @@ def _best_loss(facts: Facts) -> Cell:
     history = facts.recorder.history
     if history is None or not history.steps:
         return _MISSING
-    found = [loss for _, loss, _ in history.evaluations] or history.view().loss.tolist()
-    return _number(min((loss for loss in found if math.isfinite(loss)), default=None), "{:.4f}")
+    found = np.array([loss for _, loss, _ in history.evaluations] or history.view().loss)
+    finite = found[np.isfinite(found)]
+    return _number(float(finite.min()) if len(finite) else None, "{:.4f}")
 
 
 def _best_accuracy(facts: Facts) -> Cell:

@@ -84,7 +84,9 @@ class CompareOverlays(QWidget):
         self._fill_layer_box()
         self._choose_lines()
         stop = max((_last_step(recorder) for recorder in self._recorders), default=1)
+        live = any(recorder.ended is None for recorder in self._recorders)
         for plot in self.plots if which is None else self.plots[which : which + 1]:
+            plot.live = live
             if plot.follows_x:
                 plot.show_steps(0.0, float(stop))
             plot.refresh()

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 SHORT_PX = 620
 TITLE = "Layers × steps, one scale for all runs"
-MOST_AT_ONCE = 4
-"""Of more runs that go on, heatmaps and plots are drawn in turns, so that no frame is long."""
-
 _TILES, _DIFFERENCE = 0, 1
 
 
@@ -113,11 +110,11 @@ class CompareView(QWidget):
             return
         self.status.refresh(self.comparing, self.in_turns)
         self._filter_rows()
-        if not self.comparing or len(self.recorders) <= MOST_AT_ONCE:
+        if not self.comparing:
             self._refresh_content()
             self.overlays.refresh()
             return
-        self._turn = (self._turn + 1) % 4
+        self._turn = (self._turn + 1) % 4   # heatmaps and plots in turns, so that no frame is long
         if self._turn == 0:
             self._refresh_content()
         else:

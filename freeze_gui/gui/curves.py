@@ -16,6 +16,7 @@ from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import mix
 from freeze_gui.gui.plot_base import StepPlot, line_pen
+from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, Trace, traces
 
@@ -106,7 +107,6 @@ class LayerPlot(StepPlot):
         self.empty_text = EMPTY_TEXTS[metric]
         self.keep = 0.0
         self._scale: LogScale | None = None
-        self._drawn_for: object = None
         self.restyle()
         self._show_nothing()
 
@@ -122,12 +122,12 @@ class LayerPlot(StepPlot):
             self.lines.append(_Lines(self))
         for lines, one in zip(self.lines, self.series, strict=False):
             lines.style(one)
-        self._drawn_for = None
+        self.redraw.forget()
 
     def set_smoothing(self, keep: float) -> None:
         """Draw a causal mean with this weight of the past; 0 draws what was measured."""
         self.keep = keep
-        self._drawn_for = None
+        self.redraw.forget()
 
     def restyle(self) -> None:
         """Take the colours of the theme in use."""
@@ -140,24 +140,25 @@ class LayerPlot(StepPlot):
         self.leaks.setPen(line_pen(theme.plot_background))
         self.leaks.setBrush(theme.leaked)
         self.bad.setPen(line_pen(theme.leaked))
-        self._drawn_for = None
+        self.redraw.forget()
 
-    def refresh(self) -> None:
-        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+    def refresh(self) -> bool:
+        """Draw what has arrived since the last call, and return whether there was anything to draw."""
         if not self.isVisible():
-            return
-        rows = tuple(series.history.rows for series in self.series)
-        x_range = tuple(self.view_box.viewRange()[0])
+            return False
+        start, stop = self.view_box.viewRange()[0]
         width = max(int(self.view_box.width()), 50)
-        key = (rows, x_range, width, self.view_box.height(), self.keep, self.follows_y)
-        if key == self._drawn_for:
-            return
-        self._drawn_for = key
-        if not any(rows):
+        rows = [series.history.rows for series in self.series]
+        newest = [newest_column(series.history.newest_step, (start, stop), width) for series in self.series]
+        key = start, stop, width, self.view_box.height(), self.keep, self.follows_y
+        if not self.redraw.is_due(key, rows, newest, self.live):
+            return False
+        if any(rows):
+            self.show_message("")
+            self._draw((start, stop), width)
+        else:
             self._show_nothing()
-            return
-        self.show_message("")
-        self._draw((x_range[0], x_range[1]), width)
+        return True
 
     def _draw(self, x_range: tuple[float, float], width: int) -> None:
         lines = self._traces(x_range, width, self.keep)

@@ -25,6 +25,7 @@ from freeze_gui.gui.heatmap_legend import HeatmapLegend
 from freeze_gui.gui.heatmap_picture import HeatmapPicture
 from freeze_gui.gui.heatmap_pointer import RowPointer
 from freeze_gui.gui.readout import cell_text
+from freeze_gui.gui.redraw import Redraw, newest_column
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.runs.history import METRICS, History
 
@@ -61,6 +62,8 @@ class HeatmapView(QWidget):
         self.legend = HeatmapLegend(self)
         self.legend.hide()
         self.empty_text = EMPTY_TEXT
+        self.live = False   # whether more will come: then what would not be seen is drawn later
+        self.redraw = Redraw()
         self._compact = compact
         self._metric = METRICS[0]
         self._picture: HeatmapPicture | None = None
@@ -135,13 +138,18 @@ class HeatmapView(QWidget):
             self._cursor = step
             self.update()
 
-    def refresh(self) -> None:
-        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
-        if self._picture is None or not self.isVisible():
-            return
+    def refresh(self) -> bool:
+        """Draw what has arrived since the last call, and return whether there was anything to draw."""
+        if self._picture is None or self._history is None or not self.isVisible():
+            return False
+        place = self.plot_rect().getRect(), self.x_range()
+        newest = newest_column(self._history.newest_step, self.x_range(), self.width())
+        is_due = self.redraw.is_due(place, self._history.rows, newest, self.live)
+        if not is_due and self._picture.is_drawn_for(self._view_key()):
+            return False
         self._picture.codes.look()
-        if self._picture.pending or not self._picture.is_drawn_for(self._view_key()):
-            self._draw()
+        self._draw()
+        return True
 
     # ------------------------------------------------------------------------------------------------- geometry
 

@@ -31,11 +31,6 @@ class HeatmapPicture:
         self._drawn_for: object = None
         self._drawn_rows = 0
 
-    @property
-    def pending(self) -> bool:
-        """Whether rows have been seen that are not drawn."""
-        return self._drawn_rows < self.codes.rows
-
     def forget(self) -> None:
         """Draw everything again next time."""
         self._drawn_for = None

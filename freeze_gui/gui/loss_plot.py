@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from freeze_gui.gui.log_scale import smooth
 from freeze_gui.gui.palette import mix
 from freeze_gui.gui.plot_base import StepPlot, line_pen
+from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import reduced_line
 from freeze_gui.runs.history import Floats, History, HistoryView
@@ -74,7 +75,6 @@ class LossPlot(StepPlot):
         self.lines: list[_Lines] = []
         self.empty_text = "Loss and accuracy"
         self.keep = 0.0
-        self._drawn_for: object = None
         item = self.getPlotItem()
         item.getAxis("left").setWidth(44)
         item.showAxis("right")
@@ -101,28 +101,26 @@ class LossPlot(StepPlot):
     def set_smoothing(self, keep: float) -> None:
         """Draw a causal mean with this weight of the past; 0 draws what was measured."""
         self.keep = keep
-        self._drawn_for = None
+        self.redraw.forget()
 
     def restyle(self) -> None:
         """Take the colours of the theme in use."""
         super().restyle()
         self._style()
 
-    def refresh(self) -> None:
-        """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
+    def refresh(self) -> bool:
+        """Draw what has arrived since the last call, and return whether there was anything to draw."""
         if not self.isVisible():
-            return
-        counts = tuple(
-            (s.history.steps, len(s.history.evaluations)) if s.history is not None else (0, 0) for s in self.series
-        )
-        x_range, width = tuple(self.view_box.viewRange()[0]), max(int(self.view_box.width()), 50)
-        key = (counts, x_range, width, self.keep, self.follows_y)
-        if key == self._drawn_for:
-            return
-        self._drawn_for = key
+            return False
+        histories = [one.history for one in self.series if one.history is not None]
+        counts = [(history.steps, len(history.evaluations)) for history in histories]
+        (start, stop), width = self.view_box.viewRange()[0], max(int(self.view_box.width()), 50)
+        newest = [newest_column(history.newest_step, (start, stop), width) for history in histories]
+        if not self.redraw.is_due((start, stop, width, self.keep, self.follows_y), counts, newest, self.live):
+            return False
         if not any(steps or evaluations for steps, evaluations in counts):
             self._show_nothing()
-            return
+            return True
         self.show_message("")
         rated = any(s.history is not None and changing_rate(s.history.view()) is not None for s in self.series)
         self.set_title(TITLE_WITH_RATE if rated else TITLE)
@@ -130,6 +128,7 @@ class LossPlot(StepPlot):
         losses = np.concatenate(parts) if parts else np.zeros(0)
         if self.follows_y and np.isfinite(losses).any():
             self.view_box.setYRange(*loss_range(losses), padding=0)
+        return True
 
     def _draw(self, lines: _Lines, one: LossSeries, width: int) -> Floats:
         """Replace the data of one run's lines; return the losses shown."""
@@ -161,7 +160,7 @@ class LossPlot(StepPlot):
     def _style(self) -> None:
         for lines, one in zip(self.lines, self.series, strict=False):
             lines.style(one)
-        self._drawn_for = None
+        self.redraw.forget()
 
     def _show_nothing(self) -> None:
         for lines in self.lines:

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QPainte
 from PySide6.QtWidgets import QGraphicsSimpleTextItem, QLabel, QWidget
 
 from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
+from freeze_gui.gui.redraw import Redraw
 from freeze_gui.gui.theme import current_theme, theme_manager
 
 TITLE_PX = 18
@@ -61,6 +62,13 @@ class StepViewBox(pg.ViewBox):   # type: ignore[misc]
 class StepPlot(pg.PlotWidget):   # type: ignore[misc]
     """A plot over steps.
 
+    Attributes
+    ----------
+    follows_x, follows_y
+        Whether all steps and all values are shown, until a person chooses others.
+    live
+        Whether more will come: then what would not be seen is drawn later.
+
     Signals
     -------
     step_hovered(object)
@@ -84,6 +92,8 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.setFrameShape(self.Shape.NoFrame)
         self.title = title
         self.follows_x = self.follows_y = True
+        self.live = False
+        self.redraw = Redraw()
         item = self.getPlotItem()
         item.hideButtons()
         item.setMenuEnabled(False)   # pyqtgraph's menu offers exports that write nothing for some of the items

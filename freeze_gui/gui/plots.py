@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 MOST_SELECTED = 8
-TURNS_BELOW_S = 0.1   # refreshes that follow each other faster than this draw one plot each
 SMOOTHING = (("no smoothing", 0.0), ("EMA 0.6", 0.6), ("EMA 0.9", 0.9))
 
 
@@ -62,7 +60,7 @@ class RunPlots(QWidget):
         self._selected: tuple[str, ...] = ()
         self._colors: dict[str, int] = {}
         self._known_layers: tuple[str, ...] = ()
-        self._turn, self._refreshed_s, self._calm = 0, 0.0, False
+        self._turn, self._calm = 0, False   # calm: nothing has been asked for since all views were drawn
         self._build()
         self._connect()
 
@@ -99,23 +97,29 @@ class RunPlots(QWidget):
         history = self._recorder.history if self._recorder else None
         if history is not None and history.layers != self._known_layers:
             self._take_history()
-        self.heatmap.refresh()
-        start, stop = self._all_steps()
-        for plot in self._due():
-            if plot.follows_x:
-                plot.show_steps(start, stop)
-            plot.refresh()
-            plot.set_markers(history.markers if history else ())
-
-    def _due(self) -> tuple[StepPlot, ...]:
-        """Return the plots to draw now: painting curves costs most, so in quick succession they take turns."""
-        now, live = time.monotonic(), self._recorder is not None and self._recorder.ended is None
-        quick, self._refreshed_s = now - self._refreshed_s < TURNS_BELOW_S, now
-        if not (quick and live and self._calm):
+        live = self._recorder is not None and self._recorder.ended is None
+        views: tuple[HeatmapView | StepPlot, ...] = (self.heatmap, *self.plots)
+        if not (live and self._calm):   # what a person asked for is drawn at once, in every view
             self._calm = True
-            return self.plots
-        self._turn = (self._turn + 1) % len(self.plots)
-        return (self.plots[self._turn],)
+            for view in views:
+                self._refresh_view(view, live)
+            return
+        for _ in views:   # beside the training each frame draws one view: frames are short
+            self._turn = (self._turn + 1) % len(views)
+            if self._refresh_view(views[self._turn], live):
+                return
+
+    def _refresh_view(self, view: HeatmapView | StepPlot, live: bool) -> bool:
+        """Draw one view, if there is anything to draw."""
+        view.live = live
+        if isinstance(view, HeatmapView):
+            return view.refresh()
+        if view.follows_x:
+            view.show_steps(*self._all_steps())
+        drawn = view.refresh()
+        history = self._recorder.history if self._recorder else None
+        view.set_markers(history.markers if history else ())
+        return bool(drawn)
 
     @Slot()
     def reset_view(self) -> None:
@@ -279,7 +283,7 @@ class RunPlots(QWidget):
         for path in shown:   # a line keeps its colour while it is shown
             if path not in self._colors:
                 self._colors[path] = next(i for i in range(len(shown) + 1) if i not in self._colors.values())
-        self._calm = False   # what a person asked for is drawn at once, in every plot
+        self._calm = False
         history = self._recorder.history if self._recorder else None
         row_of = {path: row for row, path in enumerate(self._known_layers)}
         lines = [

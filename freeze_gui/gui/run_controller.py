@@ -7,27 +7,23 @@ per step: the window polls from one timer.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QThread, QTimer, Signal, Slot
 
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.gui.background import Job
+from freeze_gui.gui.frame_pace import TICK_MS, FramePace
 from freeze_gui.gui.library_keeper import RunKeeper
-from freeze_gui.runs.comparison import compare_events, comparison_summary
+from freeze_gui.gui.run_worker import RunWorker
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
-from freeze_gui.training.events import RunEnded, RunEvent
-from freeze_gui.training.trainer import Trainer
 
-TICK_MS = 33
-SLOWEST_TICK_MS = 250
-DRAWING_SHARE = 0.1
-"""Part of the time that drawing may take while a run is going on; dearer pictures are drawn less often."""
+_FRAME_PAINTED = QEvent.Type(QEvent.registerEventType())
+_AFTER_PAINTING = Qt.EventPriority.LowEventPriority.value - 1
+"""Qt posts what is to be painted with low priority."""
 
 
 class RunController(QObject):
@@ -76,13 +72,14 @@ class RunController(QObject):
         self.recorders: list[RunRecorder] = []
         self._pace: float | None = None
         self._thread: QThread | None = None
-        self._worker: _Worker | None = None
+        self._worker: RunWorker | None = None
         self.keeps_runs = True
         self._keeper: RunKeeper | None = None
         self._kept_count = 0
         self._said_error: str | None = None
         self._saving: dict[Job, RunKeeper] = {}
         self._comparing = self._closed = False
+        self._frames = FramePace()
         self._timer = QTimer(self)
         self._timer.setObjectName("tick")
         self._timer.timeout.connect(self._tick)
@@ -177,7 +174,7 @@ class RunController(QObject):
         self._thread = QThread(self)
         self._thread.setObjectName("freeze-gui training")
         self._keeper, self._kept_count, self._said_error = RunKeeper() if self.keeps_runs else None, 0, None
-        self._worker = _Worker(self.recorders, self.control, comparing, in_turns, self._keeper)
+        self._worker = RunWorker(self.recorders, self.control, comparing, in_turns, self._keeper)
         self._worker.moveToThread(self._thread)
         self._thread.started.connect(self._worker.work)
         self._worker.ended.connect(self._on_ended)
@@ -193,11 +190,15 @@ class RunController(QObject):
     @Slot()
     def _tick(self) -> None:
         """Let everyone draw; dear pictures are drawn less often, so that training keeps the machine."""
-        began = time.perf_counter()
+        self._frames.begin()
         self._look_at_keeper()
         self.ticked.emit()
-        cost_ms = (time.perf_counter() - began) * 1000
-        self._timer.setInterval(round(min(max(cost_ms / DRAWING_SHARE, TICK_MS), SLOWEST_TICK_MS)))
+        QCoreApplication.postEvent(self, QEvent(_FRAME_PAINTED), _AFTER_PAINTING)
+
+    def customEvent(self, event: QEvent) -> None:
+        """Set the time of the next frame, now that what it asked for is painted."""
+        if event.type() == _FRAME_PAINTED:
+            self._timer.setInterval(self._frames.end())
 
     @Slot()
     def _on_ended(self) -> None:
@@ -256,68 +257,6 @@ class RunController(QObject):
         if keeper.error is not None:   # said again: the word that the run has ended came after it
             self.said.emit(keeper.error)
         self.runs_saved.emit()
-
-
-class _Worker(QObject):
-    """Lives in the training thread and runs there from beginning to end.
-
-    Attributes
-    ----------
-    summary
-        Of the run or of the comparison, when it has ended: made here, for long runs of large models take a while.
-
-    Signals
-    -------
-    ended()
-        Every recorder has its `RunEnded`, and the summary is made.
-    """
-
-    ended = Signal()
-
-    def __init__(
-        self,
-        recorders: Sequence[RunRecorder],
-        control: RunControl,
-        comparing: bool,
-        in_turns: bool,
-        keeper: RunKeeper | None,
-    ) -> None:
-        super().__init__()   # no parent: it moves to another thread
-        self.summary: dict[str, Any] = {}
-        self._keeper = keeper
-        self._recorders, self._control = recorders, control
-        self._comparing, self._in_turns = comparing, in_turns
-
-    @Slot()
-    def work(self) -> None:
-        """Run everything."""
-        try:
-            for index, event in self._events():
-                self._take(self._recorders[index], event)
-        except (Exception, SystemExit) as error:   # a mistake of ours: the window says so and lives on
-            for recorder in self._recorders:
-                if recorder.ended is None:
-                    self._take(recorder, RunEnded("failed", f"{type(error).__name__}: {error}", 0))
-        finally:
-            try:
-                first = self._recorders[0]
-                if self._comparing:
-                    self.summary = comparison_summary(self._recorders, self._in_turns)
-                else:
-                    self.summary = first.summary()
-            finally:
-                self.ended.emit()
-
-    def _take(self, recorder: RunRecorder, event: RunEvent) -> None:
-        recorder.handle(event)
-        if self._keeper is not None:
-            self._keeper.handle(recorder, event)
-
-    def _events(self) -> Iterator[tuple[int, RunEvent]]:
-        configs = [recorder.config for recorder in self._recorders]
-        if len(configs) == 1:
-            return ((0, event) for event in Trainer(configs[0], self._control).events())
-        return compare_events(configs, self._control, self._in_turns)
 
 
 def leave_a_core_to_the_window() -> None:

@@ -100,6 +100,7 @@ class RunTile(QWidget):
         """Draw what has arrived since the last call."""
         if self._recorder is None:
             return
+        self.heatmap.live = self._recorder.ended is None
         self.heatmap.set_history(self._recorder.history)
         self.heatmap.refresh()
         self._show_words()

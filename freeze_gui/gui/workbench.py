@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -25,6 +25,11 @@ from freeze_gui.training.config import RunConfig
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
+
+
+class _Panel(Protocol):
+    def refresh(self) -> None: ...
+
 
 class Workbench(QObject):
     """Connects the panels of one window, the model desk and the run controller.
@@ -62,6 +67,7 @@ class Workbench(QObject):
         self.beside = SideBySide(window, self)
         self._run_when_open = False
         self._axes, self._in_turns, self._takes_turns = DEFAULT, False, False
+        self._turn = 0
         self._connect()
 
     @Slot()
@@ -132,11 +138,19 @@ class Workbench(QObject):
             recorder = self.controller.recorders[0]
             if recorder.started is not None:
                 self.desk.learn_epoch(recorder.config, recorder.started.epoch_steps)
-        views = (window.run_plots, window.compare_view, window.timeline_panel, window.layer_panel, window.verdict_panel)
-        window.state_panel.refresh()
-        for view in views:
+        if self.controller.is_running and not _is_seen(window):
+            return
+        pictures: tuple[_Panel, ...] = window.run_plots, window.compare_view
+        panels: tuple[_Panel, ...] = (
+            window.timeline_panel, window.layer_panel, window.verdict_panel, window.state_panel, window.runs_table
+        )   # fmt: skip
+        if self.controller.is_running:   # frames beside the training are short: of three, one is for a panel
+            self._turn += 1
+            at, rest = divmod(self._turn, 3)
+            panels = () if rest else (panels[at % len(panels)],)
+            pictures = pictures if rest else ()
+        for view in (*pictures, *panels):
             view.refresh()
-        window.runs_table.refresh()
 
     @Slot(int)
     def on_run_selected(self, row: int) -> None:
@@ -279,3 +293,9 @@ class Workbench(QObject):
             comparing=controller.is_comparing,
             loading=self.desk.is_loading,
         )
+
+
+def _is_seen(window: MainWindow) -> bool:
+    """Return whether anything of the window is on a screen: it may be minimized, or covered by others."""
+    handle = window.windowHandle()
+    return handle is not None and handle.isExposed() and not window.isMinimized()

@@ -144,6 +144,12 @@ class History:
         """Number of steps done."""
         return self._steps
 
+    @property
+    def newest_step(self) -> int:
+        """Number of the last step done, -1 before the first."""
+        steps = self._steps
+        return int(self._by_step.records["loss_step"][steps - 1]) if steps else -1
+
     def append(self, event: StepDone) -> None:
         """Add one step; called by the thread that runs the training only."""
         at = self._steps

@@ -132,6 +132,9 @@ def reduced(
     layers
         Which columns.
     """
+    if window.stop - window.start <= SIZES[1]:   # so few, such as the newest: not worth the search for bins
+        every = np.arange(window.start, window.stop)
+        return Bins(every, *_of_cells(*(values[window][:, layers] for values in _cells(rows, metric))))
     parts: list[tuple[NDArray[Any], ...]] = []
     taken, first = np.zeros(0, bool), 0   # bins of the level above, from number `first` on, that are chosen
     for size, level in zip(reversed(SIZES), reversed(levels), strict=True):
@@ -146,8 +149,7 @@ def reduced(
         taken, first = fits | above, begin
     alone = window.start + np.flatnonzero(~_inside(taken, first, np.arange(window.start, window.stop)))
     if len(alone) or not parts:
-        norms = _cut(rows["norms"][:, metric], alone, layers)
-        parts.append((alone, *_of_cells(norms, *(_cut(rows[name], alone, layers) for name in ("frozen", "leaked")))))
+        parts.append((alone, *_of_cells(*(_cut(values, alone, layers) for values in _cells(rows, metric)))))
     if len(parts) == 1:
         return Bins(*parts[0])
     order = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")
@@ -155,6 +157,11 @@ def reduced(
 
 
 _FIELDS = ("low", "high", "state", "marks")
+
+
+def _cells(rows: Records, metric: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the norms of one metric, and the flags frozen and leaked."""
+    return rows["norms"][:, metric], rows["frozen"], rows["leaked"]
 
 
 def _inside(taken: Flags, first: int, bins: NDArray[np.int64]) -> Flags:
