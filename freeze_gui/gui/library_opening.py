@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -67,7 +66,7 @@ class Opening:
                 continue   # deleted or moved since: nothing that a person did not do
             try:
                 run = FollowedRun(path)
-                find_claims(run.recorder)
+                find_claims(run)
             except UserError as error:
                 opened.errors.append(str(error))
             else:
@@ -90,7 +89,7 @@ class Refreshing:
                 break
             try:
                 done.changed = run.refresh() or done.changed
-                find_claims(run.recorder)
+                find_claims(run)
             except UserError as error:
                 done.lost.append(run)
                 done.errors.append(str(error))
@@ -106,14 +105,20 @@ class Refreshed:
     errors: list[str] = field(default_factory=list)
 
 
-def find_claims(recorder: RunRecorder) -> None:
-    """Make the summary of a run that has ended: forecast and claims are judged with it.
+def find_claims(run: FollowedRun) -> None:
+    """Make the summary of a run that has ended, as tables and exports will: forecast and claims are judged with it.
 
-    A file may hold a configuration that this version would refuse; then the run is shown without claims.
+    Raises
+    ------
+    UserError
+        When the records of its file do not fit together.
     """
+    recorder = run.recorder
     if recorder.ended is not None and not recorder.findings:
-        with contextlib.suppress(Exception):
+        try:
             recorder.summary()
+        except Exception as error:   # what a stranger's file says can be wrong in any way
+            raise UserError(f"{run.path}: this run's file is damaged and cannot be opened ({error})") from None
 
 
 def is_followed(recorder: RunRecorder) -> bool:

@@ -57,9 +57,9 @@ def scenario_of(config: RunConfig) -> Scenario | None:
     if config.model.source not in {source for source, _ in known}:
         return None
     try:
-        mine = essence(config)
+        mine = essence(load_config(config.to_dict()))   # a run's file may say what this version does not know
     except UserError:
-        return None   # a half-changed configuration whose layers are not in the model
+        return None   # or it is a half-changed configuration whose layers are not in the model
     return known.get((config.model.source, mine))
 
 

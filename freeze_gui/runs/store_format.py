@@ -132,6 +132,8 @@ def check_header(path: Path) -> bytes:
     UserError
         When it cannot be read, is no run, or comes from a newer version.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path}: is a pipe or a device, and no run of Freeze GUI")   # which would be waited for
     try:
         with path.open("rb") as file:
             header = file.read(100)

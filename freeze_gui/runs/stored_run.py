@@ -95,6 +95,8 @@ class FollowedRun:
         layers, parameters = len(started.layers), len(started.parameters)
         masks = [np.frombuffer(bits, np.uint8) > 0 for bits, in db.execute("SELECT bits FROM masks ORDER BY id")]
         tasks = [name for name, in db.execute("SELECT name FROM tasks ORDER BY id")]
+        if not all(name is None or isinstance(name, str) for name in tasks):
+            raise ValueError("the name of a task is no text")
         for chunk in read_chunks(db, self._chunk):
             steps, plans, evaluations = self._taken if chunk.id == self._chunk else (0, 0, 0)
             self._take_plans(chunk, plans, masks)

@@ -16,7 +16,7 @@ import pytest
 from freeze_gui.errors import UserError
 from freeze_gui.runs.execute import execute
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.runs.store import RunWriter, card_of, open_run, rename_run, set_notes
+from freeze_gui.runs.store import RunWriter, card_of, list_runs, open_run, rename_run, set_notes
 from freeze_gui.training.config import load_config
 from tests.support.events import differences, ended, events
 from tests.support.runs import network_config
@@ -217,6 +217,16 @@ def test_a_damaged_file_opens_whole_or_is_one_sentence(saved: Path) -> None:
     assert all(sentence.startswith(f"{saved}: ") and "\n" not in sentence for sentence in sentences)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+@pytest.mark.timeout(20)
+def test_a_pipe_that_is_named_like_a_run_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.freezerun")
+    (card,) = list_runs(tmp_path)
+    assert card.error == f"{tmp_path / 'pipe.freezerun'}: is a pipe or a device, and no run of Freeze GUI"
+    with pytest.raises(UserError, match="is a pipe"):
+        open_run(tmp_path / "pipe.freezerun")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -235,6 +245,7 @@ def test_a_damaged_file_opens_whole_or_is_one_sentence(saved: Path) -> None:
         "DELETE FROM masks",
         "UPDATE masks SET bits = x'01'",
         "DELETE FROM tasks",
+        "UPDATE tasks SET name = x'00'",
         "DROP TABLE chunks",
         "ALTER TABLE header RENAME COLUMN label TO name",
         "CREATE TRIGGER t AFTER UPDATE ON header BEGIN DELETE FROM chunks; END",
