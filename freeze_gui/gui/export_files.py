@@ -71,8 +71,11 @@ class RunExports(QObject):
 
     @Slot()
     def save_report(self) -> None:
-        """Ask where to write the report on the runs that stand side by side."""
-        runs = [run for run in self._window.compare_view.recorders if run.ended is not None]
+        """Ask where to write the report on the runs that stand side by side, or on a run on show that does not."""
+        beside, shown = self._window.compare_view.recorders, self._window.workbench.shown
+        comparing = bool(beside) and self._window.tabs.currentWidget() is self._window.compare_view
+        wanted = beside if comparing or shown is None or shown in beside else [shown]
+        runs = [run for run in wanted if run.ended is not None]
         if not runs:
             self._window.say(NO_REPORT)
             return

@@ -36,6 +36,7 @@ def test_a_run_is_taken_away_as_script_report_table_summary_and_configuration(
     report = tmp_path / "report.html"
     assert save_to(qtbot, window, exports.save_report, report) == f"{stem}-report.html"
     assert report.read_text().lower().startswith("<!doctype html>")
+    assert window.compare_view.recorders == []   # the run on show is reported though it stands beside no other
     table = tmp_path / "runs.csv"
     save_to(qtbot, window, exports.save_table, table)
     with table.open(newline="") as file:
