@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -89,11 +88,9 @@ class _Run:
         self.proof: Proof | None = recorder.ended.proof if recorder.ended is not None else None
         self.first_step = recorder.first_step
         self.steps = steps_finished(recorder)
-        self.evaluated = [step for step, *_ in recorder.history.evaluations] if recorder.history else []
-
-    @functools.cached_property
-    def start(self) -> str:
-        return digest_of_all(self.proof.start) if self.proof is not None else ""
+        self.evaluated = {step for step, *_ in recorder.history.evaluations} if recorder.history else set()
+        self.start = digest_of_all(self.proof.start) if self.proof is not None else ""
+        self.has_whole_start = self.proof is not None and "" not in self.proof.start.values()
 
 
 def steps_finished(recorder: RunRecorder) -> int:
@@ -125,7 +122,7 @@ def _start(one: _Run, other: _Run) -> Answer:
     between = (one.label, other.label)
     if one.proof is None or other.proof is None or one.first_step != other.first_step:
         return Answer(between=between, why=_no_digests(one, other) or _resumed(one, other))
-    if one.start == other.start and "" not in one.proof.start.values():
+    if one.start == other.start and one.has_whole_start:
         return Answer(True, between=between)
     ours, theirs = one.proof.start, other.proof.start
     if ours.keys() != theirs.keys() or any(ours[path] != theirs[path] for path in ours if ours[path] and theirs[path]):
@@ -157,7 +154,7 @@ def _batches(one: _Run, other: _Run) -> Answer:
 
 def _validation(one: _Run, other: _Run) -> Answer:
     between = (one.label, other.label)
-    both = sorted(set(one.evaluated) & set(other.evaluated))
+    both = sorted(one.evaluated & other.evaluated)
     if not both:
         return Answer()
     if one.proof is None or other.proof is None or not _are_whole(one, other):
