@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from freeze_gui.errors import UserError
 from freeze_gui.freezing.advice import ForecastWarning
 from freeze_gui.freezing.explain import EXPLANATIONS
 from freeze_gui.freezing.forecast import TensorForecast
-from freeze_gui.freezing.plan import resolve
+from freeze_gui.freezing.plan import FreezePlan, resolve
 from freeze_gui.gui.background import Job
 from freeze_gui.gui.verdict_text import cause_name
 from freeze_gui.models.layer_tree import LayerTree
@@ -18,12 +19,23 @@ from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.runs.words import counted
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.cost_forecast import CostForecast
+from freeze_gui.training.device import choose_device
+from freeze_gui.training.memory import (
+    DoesNotFit,
+    MemoryForecast,
+    bytes_text,
+    check_fits,
+    forecast_memory,
+    free_bytes,
+)
 from freeze_gui.training.run_forecast import forecast_run
 
 DELAY_MS = 250
 SOME_EPOCH = 100
 """Steps that an epoch is taken to have before a run has told."""
 MOST_LINES = 2
+_WORTH_SAYING = 0.01
+"""Share of the free memory from which on a run's need is said."""
 NOT_SURE = (
     "This cannot be forecast for sure: rounding decides, or it depends on layers that only some steps of the run go "
     "through. The verdict after the run will tell."
@@ -74,8 +86,26 @@ class Forecasting:
             *(warning.text for warning in found.warnings),
             *(doubt_sentence(cause, layers) for cause, layers in unsure),
         ]
-        cost = cost_text(found.cost, self.config.optimizer.name)
+        memory, refusal = self._memory(plan, found.cost)
+        if refusal:
+            lines.insert(0, refusal)
+        parts = (cost_text(found.cost, self.config.optimizer.name), memory)
+        cost = " · ".join(part for part in parts if part)
         return ForecastText(cost, shortened(lines), causes, unsure, found.warnings)
+
+    def _memory(self, plan: FreezePlan, cost: CostForecast | None) -> tuple[str, str]:
+        """Return what the run needs of what is free, and why it will not be begun; empty where it will."""
+        try:
+            device = choose_device(self.config.train.device)
+        except UserError:   # no such device here: Run says so
+            return "", ""
+        memory = forecast_memory(self.config, self.loaded, plan, device, cost)
+        said = memory_text(memory, free_bytes(device), str(device))
+        try:
+            check_fits(memory, device)
+        except DoesNotFit as error:
+            return said, str(error)
+        return said, ""
 
 
 class Forecaster(QObject):
@@ -195,14 +225,11 @@ def cost_text(cost: CostForecast | None, optimizer: str) -> str:
     return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
-def bytes_text(count: int) -> str:
-    """Return a number of bytes in few digits."""
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+def memory_text(memory: MemoryForecast, free: int | None, device: str) -> str:
+    """Return what a run holds of what is free, empty where it is too little to matter."""
+    if free is None or memory.total < _WORTH_SAYING * free:
+        return ""
+    return f"needs {bytes_text(memory.total)} of {bytes_text(free)} free on {device}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _change(cost: CostForecast, what: str) -> str:

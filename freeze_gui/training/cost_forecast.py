@@ -84,12 +84,24 @@ def forecast_cost(
         None where the step cannot be taken on the meta device: an unknown input, a forward that needs values, a freeze
         that leaves nothing to train.
     """
+    free = forecast_step(loaded, frozenset(), method, optimizer, batch_size, calls)
+    frozen = forecast_step(loaded, modules, method, optimizer, batch_size, calls) if modules and free else free
+    return CostForecast(frozen, free) if frozen and free else None
+
+
+def forecast_step(
+    loaded: LoadedModel,
+    modules: frozenset[str],
+    method: str,
+    optimizer: OptimizerSettings,
+    batch_size: int,
+    calls: Sequence[Call] = (),
+) -> StepCost | None:
+    """Forecast one step, as in `forecast_cost`."""
     if loaded.input_shape is None and not loaded.tasks and not calls:
         return None
     try:
-        free = _step_cost(loaded, frozenset(), method, optimizer, batch_size, calls)
-        frozen = _step_cost(loaded, modules, method, optimizer, batch_size, calls) if modules else free
-        return CostForecast(frozen, free)
+        return _step_cost(loaded, modules, method, optimizer, batch_size, calls)
     except Exception:   # a person's forward may raise anything without values; no forecast is an honest answer
         return None
 

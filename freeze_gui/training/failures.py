@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from freeze_gui.errors import UserError
+from freeze_gui.training.memory import DoesNotFit
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 _TORCH = str(Path(torch.__file__).resolve().parent)
@@ -15,6 +16,8 @@ _TORCH = str(Path(torch.__file__).resolve().parent)
 
 def describe_failure(error: BaseException, device: str) -> tuple[str, str]:
     """Return the status of a run that `error` ended, and the text that says what happened and what to do."""
+    if isinstance(error, DoesNotFit):
+        return "out_of_memory", str(error)
     if isinstance(error, UserError):
         return "failed", str(error)
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):

@@ -8,13 +8,20 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from freeze_gui.data.sources import LoadedData, load_data, peek_num_classes
-from freeze_gui.models.sources import LoadedModel, load_model
+from freeze_gui.freezing.plan import resolve
+from freeze_gui.models.layer_tree import build_tree
+from freeze_gui.models.sources import LoadedModel, load_model, open_model
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
+from freeze_gui.training.device import choose_device
 from freeze_gui.training.events import Progress
+from freeze_gui.training.memory import check_fits, forecast_memory, free_bytes
 
 _PATIENCE_S = 0.2
 """How long a stop waits for a loader that says nothing."""
+
+_LARGE = 0.02
+"""Models whose weights take more of the free memory are looked at before they are loaded."""
 
 Report = Callable[[str, int, int | None], None]
 
@@ -81,6 +88,7 @@ def _load(config: RunConfig, report: Report) -> Loaded:
     if classes is None and source is not None:
         classes = peek_num_classes(source)
     report(f"loading {config.model.source}", 0, None)
+    _check_memory(config, classes)
     model = load_model(
         config.model.source,
         num_classes=classes,
@@ -99,3 +107,19 @@ def _load(config: RunConfig, report: Report) -> Loaded:
         progress=report,
     )
     return Loaded(model, data, loss)
+
+
+def _check_memory(config: RunConfig, classes: int | None) -> None:
+    """Refuse a large model that cannot fit before its weights are allocated; others are looked at as the run starts.
+
+    Only torchvision's models can be opened twice without running a person's code twice.
+    """
+    if not config.model.source.startswith("torchvision:"):
+        return
+    structure = open_model(config.model.source, num_classes=classes)
+    device = choose_device(config.train.device)
+    free = free_bytes(device)
+    weights = sum(p.numel() * p.element_size() for p in structure.module.parameters())
+    if free is not None and weights > _LARGE * free:
+        plan = resolve(config.freeze, build_tree(structure.module), epoch_steps=1)   # what lasts knows no epochs
+        check_fits(forecast_memory(config, structure, plan, device), device)

@@ -31,6 +31,7 @@ from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied
 from freeze_gui.training.evidence import Evidence
 from freeze_gui.training.failures import nothing_to_train
 from freeze_gui.training.loading import Loaded
+from freeze_gui.training.memory import check_fits, forecast_memory
 from freeze_gui.training.optimizers import make_optimizer
 from freeze_gui.training.precision import Precision
 from freeze_gui.training.randomness import random_state, restore_random
@@ -82,21 +83,32 @@ class Loop:
         self._evidence = Evidence(self._model, self._tree.layers)
 
     def started(self) -> RunStarted:
-        """Return the record of the start."""
+        """Return the record of the start.
+
+        Raises
+        ------
+        DoesNotFit
+            When the first steps would need more memory than there is.
+        """
         modules = dict(self._model.named_modules())
         layers = tuple(
             LayerRecord(path, type(modules[path]).__name__, sum(p.numel() for p in modules[path].parameters(False)))
             for path in self._tree.layers
         )
+        forecast = forecast_run(
+            self._config, self._loaded.model, self.freezer.plan, self._total_steps, data=self._loaded.data
+        )
+        memory = forecast_memory(
+            self._config, self._loaded.model, self.freezer.plan, self._device, forecast.cost
+        )
+        check_fits(memory, self._device, in_use=memory.measuring)
         return RunStarted(
             layers,
             self._total_steps,
             str(self._device),
             self._epoch_steps,
             environment(self._device),
-            forecast_run(
-                self._config, self._loaded.model, self.freezer.plan, self._total_steps, data=self._loaded.data
-            ),
+            forecast,
             self._states.names,
         )
 

@@ -29,6 +29,9 @@ _TRUSTED = (1e-12, 1e15)
 
 GRADIENT, UPDATE, DELTA = range(3)
 
+COPIES = 3
+"""Copies of all parameters that measuring keeps: at the start, before the step, after it."""
+
 Floats = NDArray[np.float64]
 
 
@@ -55,7 +58,8 @@ class Telemetry:
         starts = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
         self._row_ranges = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
         total = int(starts[-1])
-        self._start, self._previous, self._now = (torch.zeros(total, ROW, dtype=dtype, device=device) for _ in range(3))
+        copies = (torch.zeros(total, ROW, dtype=dtype, device=device) for _ in range(COPIES))
+        self._start, self._previous, self._now = copies
         self._chunks = _chunks(self._row_ranges, sizes, _CHUNK_ROWS.get(device.type, 65536))
         self._scratch = torch.empty(
             max((chunk.stop - chunk.start for chunk in self._chunks), default=0), ROW, dtype=dtype, device=device

@@ -6,6 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.freezing.forecast import TensorForecast
+from freeze_gui.gui import forecaster
 from freeze_gui.gui.forecaster import (
     NOT_SURE,
     Forecaster,
@@ -19,6 +20,7 @@ from freeze_gui.gui.forecaster import (
 from freeze_gui.gui.verdict_text import cause_name
 from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.sources import open_model
+from freeze_gui.training import memory
 from freeze_gui.training.config import load_config
 
 
@@ -102,3 +104,13 @@ def test_only_the_last_of_several_wishes_is_told(qtbot: QtBot) -> None:
     qtbot.wait(400)
     assert [[warning.kind for warning in text.warnings] for text in told] == [["never_in_effect"]]
     forecaster.close()
+
+
+def test_a_run_that_does_not_fit_is_said_before_it_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (forecaster, memory):
+        monkeypatch.setattr(module, "free_bytes", lambda device: 1_000_000)
+    loaded = open_model("builtin:digits-cnn")
+    config = load_config({"model": {"source": "builtin:digits-cnn"}, "train": {"device": "cpu", "steps": 5}})
+    text = forecaster.Forecasting(loaded, build_tree(loaded.module), config)()
+    assert "of 1 MB free on cpu".replace(" ", "\N{NO-BREAK SPACE}") in text.cost
+    assert text.leaks[0].startswith("This run needs")

@@ -1,0 +1,137 @@
+"""What a run will hold in memory, what the machine has free, and a refusal before anything is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from freeze_gui.errors import UserError
+from freeze_gui.freezing.plan import FreezePlan
+from freeze_gui.models.loaded import LoadedModel
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.cost_forecast import CostForecast, StepCost, forecast_step
+from freeze_gui.training.telemetry import COPIES
+
+_MEMINFO = Path("/proc/meminfo")
+
+
+class DoesNotFit(UserError):
+    """A run needs more memory than there is."""
+
+
+@dataclass(frozen=True)
+class MemoryForecast:
+    """Bytes that a run holds at once, at the step that holds most.
+
+    Attributes
+    ----------
+    weights
+        Parameters and buffers.
+    measuring, holding
+        Copies of them to measure by; of those that are ever frozen to prove by, and the cache of a method that has one.
+    step
+        Gradients, optimizer state and activations; None where no step could be tried.
+    allocated
+        How much of the weights is on the run's device already.
+    """
+
+    weights: int
+    measuring: int
+    holding: int
+    step: StepCost | None
+    allocated: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it; without what is not known."""
+        beside = self.weights + self.measuring + self.holding
+        if self.step is None:
+            return beside
+        return beside + self.step.gradient_bytes + self.step.optimizer_state_bytes + self.step.saved_activation_bytes
+
+    def parts(self) -> str:
+        """Return what it is made of, in words."""
+        parts = [("weights", self.weights)]
+        if self.step is not None:
+            parts += [
+                ("gradients", self.step.gradient_bytes),
+                ("optimizer state", self.step.optimizer_state_bytes),
+                ("activations", self.step.saved_activation_bytes),
+            ]
+        parts.append(("copies to measure and prove by", self.measuring + self.holding))
+        return ", ".join(f"{name} {bytes_text(size)}" for name, size in parts if size)
+
+
+def forecast_memory(
+    config: RunConfig,
+    loaded: LoadedModel,
+    plan: FreezePlan,
+    device: torch.device,
+    cost: CostForecast | None = None,
+) -> MemoryForecast:
+    """Forecast what a run holds at most, on a model that may be on the meta device.
+
+    `cost` saves a trial where it is known, and speaks of what is frozen from the first step to the last.
+    """
+    lasting = frozenset[str]().union(*(p.modules for p in plan.phases if p.start == 0 and p.stop is None))
+    if cost is None or (lasting and any(p.start or p.stop is not None for p in plan.phases)) or plan.tasks:
+        step = forecast_step(loaded, lasting, plan.method, config.optimizer, config.data.batch_size)
+    else:
+        step = cost.frozen if lasting else cost.free
+    tensors = [*loaded.module.parameters(), *loaded.module.buffers()]
+    parameters = _bytes(loaded.module.parameters())
+    ever = frozenset[str]().union(*(p.modules for p in plan.phases), *(modules for _, modules in plan.tasks))
+    frozen = _bytes(t for path in ever for t in loaded.module.get_submodule(path).parameters(recurse=False))
+    holding = frozen * (2 if plan.method == "restore" else 1)
+    there = _bytes(t for t in tensors if t.device == device)
+    return MemoryForecast(_bytes(tensors), COPIES * parameters, holding, step, there)
+
+
+def check_fits(forecast: MemoryForecast, device: torch.device, in_use: int = 0) -> None:
+    """Refuse a run that cannot fit; `in_use` of what it needs is allocated beside the weights that are there.
+
+    Raises
+    ------
+    DoesNotFit
+        With what is needed, what is there, and what to do.
+    """
+    free = free_bytes(device)
+    needed = forecast.total - forecast.allocated - in_use
+    if free is not None and needed > free:
+        raise DoesNotFit(
+            f"This run needs {bytes_text(needed)} of memory, and {device} has {bytes_text(free)} free "
+            f"({forecast.parts()}): choose a smaller batch, freeze more layers with requires_grad, take an optimizer "
+            "that keeps less, such as SGD, or a smaller model"
+        )
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the memory that can still be had on a device; None where the system does not say."""
+    if device.type == "cuda":
+        reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + reserved
+    if device.type != "cpu":
+        return None
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+    except OSError:   # not Linux
+        return None
+    kilobytes = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return next((int(count) * 1024 for count in kilobytes), None)
+
+
+def bytes_text(count: int) -> str:
+    """Return a number of bytes in few digits."""
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _bytes(tensors: Iterable[torch.Tensor]) -> int:
+    return sum({id(tensor): tensor.numel() * tensor.element_size() for tensor in tensors}.values())

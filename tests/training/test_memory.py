@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from freeze_gui.freezing.plan import FreezePlan, Phase
+from freeze_gui.models.loaded import LoadedModel
+from freeze_gui.training import loading, loop, memory
+from freeze_gui.training.config import RunConfig, load_config
+from freeze_gui.training.events import RunEnded
+from freeze_gui.training.memory import DoesNotFit, MemoryForecast, check_fits, forecast_memory, free_bytes
+from freeze_gui.training.telemetry import COPIES
+from freeze_gui.training.trainer import Trainer
+from tests.support.runs import network_config
+
+CPU = torch.device("cpu")
+FIRST, SECOND = 4 * (7 * 5 + 5), 4 * (5 * 3 + 3)   # bytes of the weights of two layers in float32
+
+
+def two_layers(device: str = "meta") -> LoadedModel:
+    module = nn.Sequential(nn.Linear(7, 5), nn.Linear(5, 3)).to(device)
+    return LoadedModel(module, "file:x.py:f", None, (7,), "mse", "random", ())
+
+
+def config(**optimizer: Any) -> RunConfig:
+    return load_config({"model": {"source": "builtin:digits-cnn"}, "data": {"batch_size": 2}, "optimizer": optimizer})
+
+
+def plan(*phases: Phase, method: str = "requires_grad") -> FreezePlan:
+    return FreezePlan(phases, method=method)
+
+
+def test_an_adam_run_holds_weights_gradients_two_moments_a_count_and_the_copies() -> None:
+    found = forecast_memory(config(name="Adam"), two_layers(), plan(), CPU)
+    weights = FIRST + SECOND
+    assert (found.weights, found.measuring, found.holding) == (weights, COPIES * weights, 0)
+    assert found.step is not None
+    assert found.step.gradient_bytes == weights
+    assert found.step.optimizer_state_bytes == 2 * weights + 4 * 4   # a count for each of four tensors
+    activations = 2 * (7 + 5) * 4   # each layer saves its input
+    assert found.step.saved_activation_bytes == activations
+    assert found.total == (1 + COPIES + 1 + 2) * weights + 16 + activations
+
+
+def test_what_is_frozen_throughout_needs_no_gradient_but_a_copy_to_prove_by() -> None:
+    found = forecast_memory(config(name="SGD"), two_layers(), plan(Phase(frozenset({"0"}))), CPU)
+    assert found.step is not None
+    assert (found.step.gradient_bytes, found.holding) == (SECOND, FIRST)
+    restored = plan(Phase(frozenset({"0"})), method="restore")
+    assert forecast_memory(config(name="SGD"), two_layers(), restored, CPU).holding == 2 * FIRST
+
+
+def test_what_thaws_later_counts_as_training() -> None:
+    found = forecast_memory(config(name="SGD"), two_layers(), plan(Phase(frozenset({"0"}), 0, 5)), CPU)
+    assert found.step is not None
+    assert (found.step.gradient_bytes, found.holding) == (FIRST + SECOND, FIRST)
+
+
+def test_weights_that_are_on_the_device_are_not_needed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 900)
+    found = forecast_memory(config(name="SGD"), two_layers("cpu"), plan(), CPU)
+    assert found.allocated == FIRST + SECOND
+    check_fits(MemoryForecast(1000, 0, 0, None, 100), CPU)
+    check_fits(MemoryForecast(1000, 0, 0, None, 50), CPU, in_use=50)
+    with pytest.raises(DoesNotFit, match="needs 950 B of memory, and cpu has 900 B free"):
+        check_fits(MemoryForecast(1000, 0, 0, None, 50), CPU)
+
+
+def test_where_the_system_does_not_say_what_is_free_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_MEMINFO", Path("/nowhere/meminfo"))
+    assert free_bytes(CPU) is None
+    check_fits(MemoryForecast(10**18, 0, 0, None), CPU)
+
+
+def test_free_memory_is_read_in_kilobytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "meminfo"
+    file.write_text("MemTotal:       24000000 kB\nMemAvailable:   20000000 kB\n")
+    monkeypatch.setattr(memory, "_MEMINFO", file)
+    assert free_bytes(CPU) == 20_000_000 * 1024
+
+
+def test_a_large_model_is_refused_before_its_weights_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (memory, loading):
+        monkeypatch.setattr(module, "free_bytes", lambda device: 50_000_000)
+    monkeypatch.setattr(loading, "load_model", lambda *args, **named: pytest.fail("it was loaded"))
+    content = {"model": {"source": "torchvision:resnet18"}, "train": {"steps": 1, "device": "cpu"}}
+    end = list(Trainer(load_config(content)).events())[-1]
+    assert isinstance(end, RunEnded)
+    assert (end.status, end.steps) == ("out_of_memory", 0)
+    assert end.error is not None
+    # 11,689,512 parameters of 4 bytes
+    assert "cpu has 50 MB free (weights 47 MB, gradients 47 MB, optimizer state 94 MB" in end.error
+    assert "choose a smaller batch" in end.error
+
+
+def test_a_run_that_its_batch_makes_too_large_is_refused_before_its_first_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 100)
+    monkeypatch.setattr(loop.Loop, "step", lambda *args: pytest.fail("a step was taken"))
+    end = list(Trainer(load_config(network_config("requires_grad", {"name": "Adam"}))).events())[-1]
+    assert isinstance(end, RunEnded)
+    assert (end.status, end.steps) == ("out_of_memory", 0)
