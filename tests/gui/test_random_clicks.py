@@ -4,116 +4,27 @@ import random
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QModelIndex, QPoint, Qt
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.main_window import MainWindow
+from tests.gui import random_actions as do
 from tests.gui.conftest import RUN_MS, run_and_wait
 
 ACTIONS = 500
-LEFT = Qt.MouseButton.LeftButton
-MODIFIERS = (
-    Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier,
-)  # fmt: skip
-KEYS = (
-    Qt.Key.Key_Space, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return,
-    Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_A, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Backspace,
-)  # fmt: skip
-
-
-def _row(window: MainWindow, choice: random.Random) -> QModelIndex:
-    tree = window.layer_panel.model.tree
-    assert tree is not None
-    node = choice.choice(tree.nodes)
-    return window.layer_panel.rows.mapFromSource(window.layer_panel.model.index_of(node))
-
-
-def _tick(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    index = _row(window, choice)
-    state = choice.choice([0, 2])
-    if index.isValid():
-        window.layer_panel.rows.setData(index, state, Qt.ItemDataRole.CheckStateRole)
-
-
-def _click_tree(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    view = window.layer_panel.tree_view.viewport()
-    at = QPoint(choice.randrange(max(view.width(), 1)), choice.randrange(max(view.height(), 1)))
-    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=at)
-
-
-def _press_key(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    targets: list[QWidget] = [window.layer_panel.tree_view, window.layer_panel.find_bar.edit, window.runs_table]
-    targets += [window.run_plots.heatmap, window.run_panel.form.steps_edit]
-    QTest.keyClick(choice.choice(targets), choice.choice(KEYS))
-
-
-def _type_find(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    texts = ["", "conv", "conv !bn", '"head"', "!", '"', "nothing", "3x"]
-    window.layer_panel.find_bar.edit.setText(choice.choice(texts))
-
-
-def _choose(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    form = window.run_panel.form
-    boxes: list[QComboBox] = [form.method_box, form.norm_box, form.optimizer_box, form.zero_grad_box, form.pace_box]
-    boxes += [window.run_plots.metric_box, window.run_plots.smoothing_box]
-    box = choice.choice(boxes)
-    if box.isEnabled():
-        box.setCurrentIndex(choice.randrange(box.count()))
-
-
-def _press_button(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    panel = window.run_panel
-    button = choice.choice(
-        [panel.run_button, panel.pause_button, panel.step_button, panel.stop_button, panel.compare_button]
-    )
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    for dialog in window.findChildren(QDialog):
-        if dialog.isVisible():
-            if choice.random() < 0.5:
-                dialog.accept()
-            else:
-                dialog.reject()
-
-
-def _change_ticks(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    actions = window.layer_panel.actions_
-    menu_actions = [action for action in actions.menu.actions() if action.menu() is None and action.isEnabled()]
-    choice.choice(menu_actions).trigger()
-
-
-def _choose_view(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    window.tabs.setCurrentIndex(choice.randrange(3))
-    heatmap = window.run_plots.heatmap
-    QTest.mouseClick(heatmap, Qt.MouseButton.LeftButton, pos=QPoint(choice.randrange(400), choice.randrange(150)))
-
-
-def _edit_timeline(qtbot: QtBot, window: MainWindow, choice: random.Random) -> None:
-    view, panel = window.timeline_panel.view, window.timeline_panel
-    window.show_timeline_tab()
-    if choice.random() < 0.3:
-        QTest.mouseClick(choice.choice([panel.add_button, panel.remove_button, *panel.preset_buttons]), LEFT)
-    elif choice.random() < 0.4:
-        QTest.keyClick(view, choice.choice((*KEYS, Qt.Key.Key_Delete)), choice.choice(MODIFIERS))
-    else:
-        start, stop = (QPoint(choice.randrange(max(view.width(), 1)), choice.randrange(150)) for _ in range(2))
-        QTest.mousePress(view, LEFT, pos=start)
-        QTest.mouseMove(view, stop)
-        QTest.mouseRelease(view, LEFT, pos=stop)
 
 
 @pytest.mark.timeout(120)
 def test_five_hundred_random_clicks_and_keys_leave_a_usable_window(qtbot: QtBot, window: MainWindow) -> None:
     choice = random.Random(20261121)
-    actions: list[Callable[[QtBot, MainWindow, random.Random], None]] = [
-        _tick, _tick, _click_tree, _click_tree, _press_key, _press_key, _type_find, _choose, _press_button,
-        _change_ticks, _choose_view, _edit_timeline,
+    actions: list[Callable[[MainWindow, random.Random], None]] = [
+        do.tick, do.tick, do.click_tree, do.click_tree, do.press_key, do.press_key, do.type_find, do.choose,
+        do.press_button, do.change_ticks, do.choose_view, do.edit_timeline,
     ]  # fmt: skip
     window.run_panel.form.steps_edit.setValue(100)
     window.run_panel.run_button.click()
     for count in range(ACTIONS):
-        choice.choice(actions)(qtbot, window, choice)
+        choice.choice(actions)(window, choice)
         for popup in (QApplication.activePopupWidget(),):
             if isinstance(popup, QMenu | QWidget):
                 popup.close()
