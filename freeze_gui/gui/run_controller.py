@@ -224,13 +224,14 @@ class RunController(QObject):
         self._save_the_rest()
 
     def _look_at_keeper(self) -> None:
-        """Pass on which files were begun, and once what is wrong with them."""
-        if self._keeper is None:
-            return
-        for recorder, path in self._keeper.kept[self._kept_count :]:
-            self._kept_count += 1
-            self.run_kept.emit(recorder, path)
-        error = self._keeper.error
+        """Pass on which files were begun, and once what is wrong with a disk."""
+        errors = [recorder.history.error for recorder in self.recorders if recorder.history is not None]
+        if self._keeper is not None:
+            for recorder, path in self._keeper.kept[self._kept_count :]:
+                self._kept_count += 1
+                self.run_kept.emit(recorder, path)
+            errors.append(self._keeper.error)
+        error = next(filter(None, errors), None)
         if error is not None and error != self._said_error:
             self._said_error = error
             self.said.emit(error)

@@ -14,6 +14,9 @@ from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import RunEnded, RunEvent
 from freeze_gui.training.trainer import Trainer
 
+_MOST_NORMS = 300_000
+"""In the summary that the window holds; a file that a person saves has them all."""
+
 
 class RunWorker(QObject):
     """Lives in the training thread and runs there from beginning to end.
@@ -59,9 +62,9 @@ class RunWorker(QObject):
             try:
                 first = self._recorders[0]
                 if self._comparing:
-                    self.summary = comparison_summary(self._recorders, self._in_turns)
+                    self.summary = comparison_summary(self._recorders, self._in_turns, _MOST_NORMS)
                 else:
-                    self.summary = first.summary()
+                    self.summary = first.summary(_MOST_NORMS)
             finally:
                 self.ended.emit()
 

@@ -54,8 +54,10 @@ def compare_events(
                 yield index, event
 
 
-def comparison_summary(recorders: Sequence[RunRecorder], interleaved: bool = False) -> dict[str, Any]:
-    """Return the comparison ready for JSON.
+def comparison_summary(
+    recorders: Sequence[RunRecorder], interleaved: bool = False, most_norms: int | None = None
+) -> dict[str, Any]:
+    """Return the comparison ready for JSON, with at most so many norms a run.
 
     It holds the configuration of the first run that freezes something by a method; whether all began with the same bits
     and saw the same batches, each two of them in the steps and evaluations that both had, for all together, for each
@@ -76,7 +78,8 @@ def comparison_summary(recorders: Sequence[RunRecorder], interleaved: bool = Fal
         "equal_groups": groups,
         "interleaved": interleaved,
         "runs": [
-            {"label": run.label, "method": run.config.freeze.method, "summary": run.summary()} for run in recorders
+            {"label": run.label, "method": run.config.freeze.method, "summary": run.summary(most_norms)}
+            for run in recorders
         ],
     }
 

@@ -71,10 +71,10 @@ class GrowingRecords:
         else:
             self._grow_file(count)
 
-    def give_back(self, count: int) -> None:
-        """Let the system take the memory of the first `count` records, once they are many."""
+    def give_back(self, count: int, *, at_once: bool = False) -> None:
+        """Let the system take the memory of the first `count` records, once they are many or at once."""
         written = count * self.records.itemsize
-        if self._map is None or written - self._given_back < _KEEP_MAPPED_BYTES:
+        if self._map is None or (written - self._given_back < _KEEP_MAPPED_BYTES and not at_once):
             return
         self._given_back = written
         if hasattr(mmap, "MADV_DONTNEED"):   # not on Windows, which trims by itself

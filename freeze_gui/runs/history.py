@@ -209,6 +209,10 @@ class History:
             optimizer_state=_NO_STATES if self._by_read is None else self._by_read.records["state"][:reads],
         )
 
+    def give_back(self) -> None:
+        """Let the system have the memory of what was read from a file; it is read again when it is needed."""
+        self._by_row.give_back(self._rows, at_once=True)
+
     @contextlib.contextmanager
     def _as_long_as_there_is_room(self) -> Iterator[None]:
         try:

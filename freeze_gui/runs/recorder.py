@@ -121,8 +121,8 @@ class RunRecorder:
             self.optimizer_state = block.optimizer_state[-1].astype(np.float64)
         self.history.extend(block)
 
-    def summary(self) -> dict[str, Any]:
-        """Return the run's summary as specified for JSON.
+    def summary(self, most_norms: int | None = None) -> dict[str, Any]:
+        """Return the run's summary as specified for JSON, with at most so many norms; None is all of them.
 
         Raises
         ------
@@ -131,7 +131,9 @@ class RunRecorder:
         """
         if self.ended is None:
             raise RuntimeError("a run that has not ended has no summary")
-        summary = summarise(self)
+        summary = summarise(self, most_norms)
+        if self.history is not None:
+            self.history.give_back()
         self.findings = {key: summary[key] for key in _FINDINGS if key in summary}
         return summary
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from freeze_gui.freezing.verdict import TensorVerdict
 from freeze_gui.runs.claims import judge, scenario_of
 from freeze_gui.runs.forecast_summary import forecast_summary
+from freeze_gui.runs.history import METRICS
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.digests import digest_of_all
 from freeze_gui.training.events import NO_GRADIENT, RunEnded
@@ -25,14 +26,18 @@ _WARM_UP = 3
 """First steps left out of the step time: they allocate and tune."""
 
 
-def summarise(recorder: RunRecorder) -> dict[str, Any]:
+def summarise(recorder: RunRecorder, most_norms: int | None = None) -> dict[str, Any]:
     """Return the summary of a run that has ended.
 
-    Numbers are as they were measured: NaN and infinity stay floats here and become null where JSON is written.
+    Numbers are as they were measured: NaN and infinity stay floats here and become null where JSON is written. Where
+    there are more than `most_norms` norms, every n-th measured step is in it, ``norms_every`` says n, and
+    ``measured_steps`` which they are; None takes them all.
     """
     ended = recorder.ended
     assert ended is not None
     view = recorder.history.view() if recorder.history is not None else None
+    count = len(METRICS) * len(recorder.layers) * (len(view.step) if view else 0)
+    every = 1 if most_norms is None else max(-(-count // most_norms), 1)
     evaluations = recorder.history.evaluations if recorder.history is not None else []
     summary = {
         "format": FORMAT,
@@ -43,10 +48,10 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         "steps": ended.steps,
         "loss": view.loss.tolist() if view else [],
         "learning_rate": view.learning_rate.tolist() if view else [],
-        "measured_steps": view.step.tolist() if view else [],
+        "measured_steps": view.step[::every].tolist() if view else [],
         "evaluations": [{"step": step, "loss": loss, "accuracy": accuracy} for step, loss, accuracy in evaluations],
         "trainable_parameters": [asdict(count) for count in recorder.trainable],
-        "layers": _layers(recorder, ended),
+        "layers": _layers(recorder, ended, every),
         "tensors": [_tensor(verdict) for verdict in ended.tensors],
         "effective_weights": [_tensor(verdict) for verdict in ended.effective_weights],
         "norm_layers": [asdict(report) for report in ended.norm_reports],
@@ -65,6 +70,8 @@ def summarise(recorder: RunRecorder) -> dict[str, Any]:
         ] if ended.proof else [],
         "evaluations_out_of_reach": (ended.proof.evaluations_out_of_reach or None) if ended.proof else None,
     }
+    if every > 1:
+        summary["norms_every"] = every
     return summary | _claims(recorder.config, ended, summary)
 
 
@@ -84,10 +91,12 @@ def _claims(config: RunConfig, ended: RunEnded, summary: dict[str, Any]) -> dict
     return {"scenario": scenario.name, "claims": [asdict(result) for result in judge(scenario, summary)]}
 
 
-def _layers(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
+def _layers(recorder: RunRecorder, ended: RunEnded, every: int) -> list[dict[str, Any]]:
     if recorder.history is None:
         return []
     view = recorder.history.view()
+    # once through a file that may be large, and not once a layer
+    norms = {name: np.ascontiguousarray(view.metric(name)[::every].T) for name in METRICS}   # (layers, rows)
     judged = (*ended.tensors, *ended.effective_weights)
     moved = {layer for tensor in judged if tensor.moved for layer in tensor.layers}
     rows = []
@@ -100,9 +109,9 @@ def _layers(recorder: RunRecorder, ended: RunEnded) -> list[dict[str, Any]]:
                 "parameters": layer.parameters,
                 "frozen_steps": [list(window) for window in windows],
                 "verdict": layer_verdict(bool(windows), layer.path in moved),
-                "grad_norm": _null_where_missing(view.grad_norm[:, index]),
-                "update_norm": view.update_norm[:, index].tolist(),
-                "weight_delta": view.weight_delta[:, index].tolist(),
+                "grad_norm": _null_where_missing(norms["grad_norm"][index]),
+                "update_norm": norms["update_norm"][index].tolist(),
+                "weight_delta": norms["weight_delta"][index].tolist(),
                 "end_hash": ended.proof.end.get(layer.path) if ended.proof else None,
             }
         )

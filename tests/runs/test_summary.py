@@ -13,6 +13,7 @@ from freeze_gui.training.config import load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import RunEvent, StepDone
 from freeze_gui.training.trainer import Trainer
+from tests.gui.recorded_runs import add_steps, end_run, started_run
 from tests.support.runs import network_config, run_watched
 
 FRONT = {"layers": ["first", "norm"]}
@@ -172,3 +173,17 @@ def test_a_run_that_never_began_has_no_forecast() -> None:
     assert summary["status"] == "failed"
     assert summary["forecast"] is None
     assert summary["thaws"] == summary["norm_layers"] == summary["optimizer_state"] == []
+
+
+def test_a_summary_may_hold_every_nth_measured_step_and_says_so() -> None:
+    run = started_run(total_steps=100)
+    for step in range(100):
+        add_steps(run, 1, (step, step + 0.25, step + 0.5, step + 0.75))
+    end_run(run)
+    whole, some = run.summary(), run.summary(most_norms=4 * 3 * 30)
+    assert "norms_every" not in whole and len(whole["measured_steps"]) == 100
+    assert some["norms_every"] == 4 and some["measured_steps"] == list(range(0, 100, 4))
+    assert len(some["loss"]) == 100
+    for at, layer in enumerate(some["layers"]):
+        assert layer["weight_delta"] == [step + at / 4 for step in range(0, 100, 4)]
+        assert layer["weight_delta"] == whole["layers"][at]["weight_delta"][::4]

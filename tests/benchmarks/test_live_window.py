@@ -1,0 +1,157 @@
+"""What the live window costs a run of 161 layers: 4 runs open, 10,000 steps of history, drawing on and off in turns."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QCoreApplication, Qt, QTimer
+from pytestqt.qtbot import QtBot
+
+from freeze_gui.gui import run_controller
+from freeze_gui.gui.app import create_window
+from freeze_gui.gui.frame_pace import FramePace
+from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.runs.step_block import StepBlock
+from freeze_gui.training.config import load_config
+from freeze_gui.training.events import Evaluated, PlanApplied, RunEvent, RunStarted, StepDone
+from tests.benchmarks.measuring import Table, interleaved, ratio
+from tests.gui.recorded_runs import end_run, started_run
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
+
+LAYERS, BEFORE, SLICE_MS, ROUNDS = 161, 10_000, 2_000, 5
+NETWORK = """
+import torch
+def build():
+    blocks = [torch.nn.Sequential(torch.nn.Linear(16, 16), torch.nn.Tanh()) for _ in range(160)]
+    return torch.nn.Sequential(*blocks, torch.nn.Linear(16, 5))
+def batches():
+    return [(torch.randn(16, 16), torch.randint(0, 5, (16,))) for _ in range(8)]
+"""
+
+
+def past(layers: int) -> StepBlock:
+    """Return ten thousand steps of random norms."""
+    generator, numbers = np.random.default_rng(0), np.arange(BEFORE, dtype=float)
+    return StepBlock(
+        np.arange(BEFORE), 1 / (1 + numbers), 0 * numbers + 0.01, 0 * numbers + 0.001, 0 * numbers + 0.1,
+        [None] * BEFORE, np.tile(np.arange(layers) < layers // 2, (BEFORE, 1)), np.zeros((BEFORE, layers), bool),
+        np.ones(BEFORE, bool), generator.lognormal(-3, 1.5, (BEFORE, 3, layers)).astype(np.float32),
+        np.zeros(0, np.int64), np.zeros((0, 0, 3), np.float32),
+    )  # fmt: skip
+
+
+class LongRun(RunRecorder):
+    """A run that has a past when it begins."""
+
+    def handle(self, event: RunEvent) -> None:
+        if isinstance(event, StepDone | PlanApplied | Evaluated):
+            event = dataclasses.replace(event, step=event.step + BEFORE)
+        super().handle(event)
+        if isinstance(event, RunStarted):
+            self.extend(past(len(event.layers)))
+
+
+@contextlib.contextmanager
+def running_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[MainWindow]:
+    """Open the window with three runs that have ended, and start a fourth."""
+    monkeypatch.setattr(run_controller, "RunRecorder", LongRun)
+    source = folder / "net.py"
+    source.write_text(NETWORK)
+    config: dict[str, Any] = {
+        "model": {"source": f"file:{source}:build"}, "data": {"source": f"file:{source}:batches"},
+        "freeze": {"layers": ["[0:80]"]}, "optimizer": {"name": "SGD", "lr": 0.01},
+        "train": {"steps": 20_000, "device": "cpu", "measure_every": 1, "eval_every": 10**9, "threads": 1},
+    }  # fmt: skip
+    window = create_window(folder / "settings.ini")
+    qtbot.addWidget(window)
+    window.resize(1440, 900)
+    window.show()
+    qtbot.waitUntil(lambda: not window.workbench.desk.is_loading, timeout=60_000)
+    layers = [f"{at}.0" for at in range(LAYERS - 1)] + [str(LAYERS - 1)]
+    for number in range(3):
+        run = started_run(f"run {number}", BEFORE, layers)
+        run.extend(past(LAYERS))
+        end_run(run)
+        window.workbench.runs.append(run)
+    window.controller.keeps_runs = False
+    window.controller.start(load_config(config), "live")
+    qtbot.waitUntil(lambda: steps_of(window) > BEFORE + 5, timeout=60_000)
+    try:
+        yield window
+    finally:
+        window.close()
+
+
+def steps_of(window: MainWindow) -> int:
+    history = window.controller.recorders[0].history
+    return history.steps if history is not None else 0
+
+
+@pytest.mark.parametrize("tab", ["one run", "runs side by side"])
+def test_a_live_window_beside_its_training(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, report: Callable[[Table], None], tab: str
+) -> None:
+    frames: list[float] = []
+    end = FramePace.end
+
+    def timed(pace: FramePace) -> int:
+        frames.append((time.thread_time() - pace._began_s) * 1000)
+        return end(pace)
+
+    monkeypatch.setattr(FramePace, "end", timed)
+    with running_window(qtbot, monkeypatch, tmp_path) as window:
+        if tab != "one run":
+            window.show_compare_tab()
+        qtbot.wait(2_000)
+        frames.clear()   # the first picture is drawn whole
+        timer = window.controller.findChild(QTimer, "tick")
+        assert timer is not None
+
+        def slice_of(live: bool) -> tuple[float, float, list[float], int]:
+            """Return steps and processor seconds of the window a second, the heart's beats in ms, and the frames."""
+            timer.start() if live else timer.stop()
+            beats: list[float] = []
+            heart = QTimer()
+            heart.setTimerType(Qt.TimerType.PreciseTimer)
+            heart.timeout.connect(lambda: beats.append(time.perf_counter()))
+            heart.start(5)
+            first, used, began, count = steps_of(window), time.thread_time(), time.perf_counter(), len(frames)
+            qtbot.wait(SLICE_MS)
+            taken = time.perf_counter() - began
+            heart.stop()
+            QCoreApplication.processEvents()
+            late = np.diff(beats) * 1000
+            done = steps_of(window) - first
+            return done / taken, (time.thread_time() - used) / taken, late.tolist(), len(frames) - count
+
+        found = interleaved({"live": lambda: slice_of(True), "still": lambda: slice_of(False)}, ROUNDS)
+    live, still = found["live"], found["still"]
+    beats, calm = (np.concatenate([part[2] for part in parts]) for parts in (live, still))
+    drawing = np.median([part[1] for part in live]) - np.median([part[1] for part in still])
+    rate = np.median([part[3] for part in live]) / (SLICE_MS / 1000)
+    report(Table(
+        f"Live window, {tab}: {LAYERS} layers, 4 runs, {BEFORE:,} steps of history",
+        ("", "median", "p99", "most"),
+        (
+            ("processor time of a frame with its painting, ms", *percentiles(np.array(frames))),
+            ("5 ms heartbeat while drawing, ms", *percentiles(beats)),
+            ("5 ms heartbeat without drawing, ms", *percentiles(calm)),
+            ("steps a second, drawing : not drawing", ratio([p[0] for p in live], [p[0] for p in still]), "", ""),
+            ("drawing's share of a core", f"{drawing:.1%}", "", ""),
+            ("frames a second", f"{rate:.1f}", "", ""),
+        ),
+        "Drawing is switched on and off in turns during one run; wall times mean little on a machine that others use.",
+    ))  # fmt: skip
+
+
+def percentiles(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[str, str, str]:
+    return tuple(f"{value:.1f}" for value in np.percentile(values, [50, 99, 100]))   # type: ignore[return-value]
