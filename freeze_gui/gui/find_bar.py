@@ -146,7 +146,7 @@ class FindBar(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Move through the matches with Up and Down in the find box; Escape empties it."""
-        if watched is self.edit and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and watched is self.edit:
             if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
                 self._go_to_match(+1 if event.key() == Qt.Key.Key_Down else -1)
                 return True

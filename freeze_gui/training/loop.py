@@ -271,10 +271,11 @@ class Loop:
         if mask is self._applied:
             return None
         self._applied = mask
+        modules = dict(self._model.named_modules())   # get_submodule stumbles over names with dots
         frozen = {
             id(p)
             for path in self.freezer.frozen
-            for p in self._model.get_submodule(path)._parameters.values()
+            for p in modules[path]._parameters.values()
             if p is not None
         }
         trainable = sum(p.numel() for p in self._model.parameters() if id(p) in self._trainable - frozen)

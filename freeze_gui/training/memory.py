@@ -83,8 +83,9 @@ def forecast_memory(
         step = cost.frozen if lasting else cost.free
     tensors = [*loaded.module.parameters(), *loaded.module.buffers()]
     parameters = _bytes(loaded.module.parameters())
-    ever = frozenset[str]().union(*(p.modules for p in plan.phases), *(modules for _, modules in plan.tasks))
-    frozen = _bytes(t for path in ever for t in loaded.module.get_submodule(path).parameters(recurse=False))
+    ever = frozenset[str]().union(*(p.modules for p in plan.phases), *(task for _, task in plan.tasks))
+    modules = dict(loaded.module.named_modules())   # get_submodule stumbles over names with dots
+    frozen = _bytes(t for path in ever for t in modules[path].parameters(recurse=False))
     holding = frozen * (2 if plan.method == "restore" else 1)
     there = _bytes(t for t in tensors if t.device == device)
     return MemoryForecast(_bytes(tensors), COPIES * parameters, holding, step, there)
