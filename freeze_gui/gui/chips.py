@@ -24,6 +24,17 @@ def widest_name(widths: Sequence[int], room: int) -> int:
     return max(widths, default=0)
 
 
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Return the end of each dotted path, as many parts of it as tell it from the others."""
+    parts = [path.split(".") for path in paths]
+    names = []
+    for at, mine in enumerate(parts):
+        others = [other for place, other in enumerate(parts) if place != at]
+        count = next((n for n in range(1, len(mine)) if all(mine[-n:] != other[-n:] for other in others)), len(mine))
+        names.append(".".join(mine[-count:]) or "(model)")
+    return names
+
+
 def color_dot(color: str, size: int = 12, pinned: bool = False) -> QIcon:
     """Return a round spot of `color`; a pinned one has a hole."""
     pixmap = QPixmap(2 * size, 2 * size)
@@ -103,15 +114,19 @@ class ChipStrip(QWidget):
 
     def _fill(self) -> None:
         metrics = self.fontMetrics()
-        names = [path or "(model)" for path, _, _ in self._shown]
-        room = self.width() - self.note.sizeHint().width() - 8 - _AROUND_NAME * len(names)
-        most = widest_name([metrics.horizontalAdvance(name) + 1 for name in names], room)
+        paths = [path for path, _, _ in self._shown]
+        room = self.width() - self.note.sizeHint().width() - 8 - _AROUND_NAME * len(paths)
+        for names in ([path or "(model)" for path in paths], short_names(paths)):
+            widths = [metrics.horizontalAdvance(name) + 1 for name in names]
+            if sum(widths) <= room:
+                break   # whole paths have room
+        most = widest_name(widths, room)
         for at, button in enumerate(self._buttons):
             button.setVisible(at < len(self._shown))
             if at >= len(self._shown):
                 continue
             path, color, pinned = self._shown[at]
-            button.setText(metrics.elidedText(names[at], Qt.TextElideMode.ElideMiddle, max(most, 24)))
+            button.setText(metrics.elidedText(names[at], Qt.TextElideMode.ElideLeft, max(most, 24)))
             button.setIcon(color_dot(color, pinned=pinned))
             button.setChecked(pinned)
             button.setProperty("path", path)

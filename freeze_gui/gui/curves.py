@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import mix
-from freeze_gui.gui.plot_base import StepPlot, line_pen
+from freeze_gui.gui.plot_base import LABEL_PX, StepPlot, line_pen
 from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, Trace, traces
@@ -37,19 +37,27 @@ class LogAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
     def __init__(self) -> None:
         super().__init__("left")
         self.scale_shown = LogScale()
+        self._strips_joined = False   # in a low plot one word stands for both strips
         self.setWidth(44)
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """Return ticks with words, then those without."""
         scale = self.scale_shown
         worded, between = scale.ticks(minVal, maxVal, max(int(size // 28), 2))
-        below = scale.zero_y + 12 * (maxVal - minVal) / max(size, 1.0)   # no number into the word of the strip
-        worded = [y for y in worded if y <= scale.zero_y + 1e-9 or y >= below]
+        line = LABEL_PX * (maxVal - minVal) / max(size, 1.0)
+        worded = [y for y in worded if y <= scale.zero_y + 1e-9 or y >= scale.zero_y + line]   # no number into a word
+        self._strips_joined = scale.has_none and scale.zero_y - scale.none_y < line
+        if self._strips_joined:
+            worded = [y for y in worded if abs(y - scale.zero_y) > 1e-9]
         return [(1.0, worded), (0.1, between)]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """Return the words; none for ticks between powers of ten."""
-        return [self.scale_shown.value_text(y) if spacing == 1.0 else "" for y in values]
+        return [self._word(y) if spacing == 1.0 else "" for y in values]
+
+    def _word(self, y: float) -> str:
+        joined = self._strips_joined and abs(y - self.scale_shown.none_y) < 1e-9
+        return "0/none" if joined else self.scale_shown.value_text(y)
 
 
 class _Lines:

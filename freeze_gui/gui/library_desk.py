@@ -220,6 +220,11 @@ class LibraryDesk(QObject):
                     recorder.label = telling_label(str(change.value), recorder.config, others)
             self._window.workbench.on_ticked()
 
+    @Slot(str)
+    def on_rename_refused(self, label: str) -> None:
+        """Say why the label stays."""
+        self._window.say(f"A label needs at least one letter or digit: the run is “{label}” as before")
+
     @Slot()
     def reveal(self) -> None:
         """Show the folder of the kept runs in the system's file manager."""
@@ -283,6 +288,7 @@ class LibraryDesk(QObject):
         self.shelf.changed.connect(library.on_changed)
         self.shelf.changed.connect(self.on_changed)
         self.shelf.said.connect(window.say)
+        library.model.rename_refused.connect(self.on_rename_refused)
         library.refresh_wanted.connect(self.shelf.refresh)
         library.pictures_wanted.connect(self.shelf.picture)
         library.change_wanted.connect(self.shelf.change)

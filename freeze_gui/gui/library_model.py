@@ -30,9 +30,12 @@ class LibraryModel(QAbstractListModel):
     -------
     rename_wanted(object, str)
         The run of this path is to have another label.
+    rename_refused(str)
+        The run of this label was to have none.
     """
 
     rename_wanted = Signal(object, str)
+    rename_refused = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -100,9 +103,12 @@ class LibraryModel(QAbstractListModel):
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Pass on another label; the row shows it when it is in the file."""
         label = str(value).strip()
-        if role != Qt.ItemDataRole.EditRole or not index.isValid() or not label:
+        if role != Qt.ItemDataRole.EditRole or not index.isValid():
             return False
         card = self.cards[index.row()]
+        if not label:
+            self.rename_refused.emit(card.label)
+            return False
         if label != card.label:
             self.rename_wanted.emit(card.path, label)
         return True

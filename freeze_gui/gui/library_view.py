@@ -69,8 +69,8 @@ class LibraryView(QListView):
                 model.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.Select)
 
     def rename(self) -> None:
-        """Edit the label of the current row."""
-        if self.currentIndex().isValid():
+        """Edit the label of the current row, unless it is edited already."""
+        if self.currentIndex().isValid() and not self.is_editing():
             self.edit(self.currentIndex())
 
     def is_editing(self) -> bool:
@@ -99,7 +99,8 @@ class LibraryView(QListView):
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.delete_wanted.emit()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self._on_double_clicked(self.currentIndex())
+            if not self.is_editing():   # else it ends the editing, and comes here from the field
+                self._on_double_clicked(self.currentIndex())
         elif event.key() == Qt.Key.Key_F2:   # on macOS the view itself would take Return
             self.rename()
         else:

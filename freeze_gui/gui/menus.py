@@ -16,6 +16,7 @@ from freeze_gui.gui.form_choices import PACES, builtin_choices
 from freeze_gui.gui.help import about, keyboard_sheet
 from freeze_gui.gui.settings import THEMES
 from freeze_gui.runs.store import SUFFIX
+from freeze_gui.training.config import load_config
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
@@ -91,6 +92,7 @@ class Menus(QObject):
             self._idle_actions.append(action)
         menu.addSeparator()
         self._idle_actions.append(self._add(menu, "Choose a model by name", "Ctrl+L", self.focus_model))
+        self._idle_actions.append(self._add(menu, "Default settings", "", self.take_defaults))
         self._idle_actions.append(self._add(menu, "Open a Python file…", "Ctrl+Shift+M", self.files.open_model))
         self._idle_actions.append(self._add(menu, "Load weights from a file…", "", self.files.open_weights))
 
@@ -142,6 +144,17 @@ class Menus(QObject):
         action = self.sender()
         if isinstance(action, QAction):
             self._window.workbench.desk.show_model(str(action.data()))
+
+    @Slot()
+    def take_defaults(self) -> None:
+        """Put every setting back to its default, and the ticks to those of the model that is open."""
+        window, desk = self._window, self._window.workbench.desk
+        if desk.opened is None:
+            return
+        source = desk.opened.loaded.source
+        window.run_panel.form.show_values(load_config({"model": {"source": source}}).to_dict())
+        window.run_panel.form.set_data_source("")
+        desk.show_model(source)
 
     @Slot()
     def on_pace(self) -> None:

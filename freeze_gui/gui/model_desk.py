@@ -136,8 +136,9 @@ class ModelDesk(QObject):
         tree_panel.set_tree(opened.tree, timeline)
         self.refresh_plan()
         self.model_opened.emit()
+        stays = "; all other settings stay (Model › Default settings resets them)" if before and not wanted else ""
         self.said.emit(f"{opened.loaded.source}: {len(opened.tree.layers)} layers, "
-                       f"{opened.tree.root.parameters:,} parameters")
+                       f"{opened.tree.root.parameters:,} parameters{stays}")
 
     @Slot(str)
     def on_open_failed(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,11 @@ def line_pen(color: str, dash: Sequence[float] | None = None) -> QPen:
     return pen
 
 
+LABEL_PX = 13
+"""Height that a number of a side axis takes."""
+_MOST_NUMBERS = 8
+
+
 class StepAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
     """Whole numbers of steps."""
 
@@ -36,6 +42,17 @@ class StepAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """Write 12,000 as such, and nothing before the first step."""
         return [f"{round(value):,}" if value >= 0 else "" for value in values]
+
+
+class ValueAxis(pg.AxisItem):   # type: ignore[misc]
+    """Numbers up a side, no more than have room one above the other."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
+        """Return the least of 1, 2 and 5 times a power of ten at which numbers stand clear of each other."""
+        apart_px = max(LABEL_PX + 2, size / _MOST_NUMBERS)
+        least = apart_px * abs(maxVal - minVal) / max(size, 1.0)
+        power = 10.0 ** math.floor(math.log10(least))
+        return [(next(times * power for times in (1, 2, 5, 10) if times * power >= least), 0.0)]
 
 
 class StepViewBox(pg.ViewBox):   # type: ignore[misc]
@@ -85,7 +102,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
 
     def __init__(self, name: str, title: str, left: pg.AxisItem | None = None, parent: QWidget | None = None) -> None:
         self.view_box = StepViewBox(enableMenu=False)
-        axes = {"bottom": StepAxis("bottom"), **({"left": left} if left is not None else {})}
+        axes = {"bottom": StepAxis("bottom"), "left": left or ValueAxis("left"), "right": ValueAxis("right")}
         super().__init__(parent, viewBox=self.view_box, axisItems=axes, background=None)
         self.setObjectName(name)
         self.setAccessibleName(title)

@@ -16,7 +16,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.main_window import MainWindow
@@ -196,6 +196,28 @@ def test_renaming_in_the_library_renames_the_open_run(qtbot: QtBot, window: Main
     qtbot.waitUntil(lambda: window.workbench.runs[0].label == "the good one")
     assert card_of(path).label == "the good one"
     qtbot.waitUntil(lambda: window.library.model.cards[0].label == "the good one")
+
+
+def test_a_label_is_never_empty_and_the_status_bar_says_why_it_stays(
+    qtbot: QtBot, window: MainWindow, runs_in_a_folder_of_the_test: Path
+) -> None:
+    save(runs_in_a_folder_of_the_test / "old.freezerun")
+    open_library(qtbot, window, 1)
+    library = window.library
+    library.view.setCurrentIndex(library.model.index(0))
+    library.details.rename_button.click()
+    library.view.rename()   # while it is being edited: no second field, and no warning of Qt's
+    edit = library.findChild(QLineEdit, "libraryLabelEdit")
+    assert edit is not None
+    QTest.qWait(50)   # the field is there, and has the keyboard
+    edit.setText("  ")
+    said: list[str] = []
+    library.model.rename_refused.connect(lambda label: said.append(window.status_label.text()))
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bool(said), timeout=5000)
+    assert "“a saved run” as before" in said[0]
+    assert window.workbench.runs == []   # Enter has ended the editing, and opened nothing
+    assert library.model.cards[0].label == "a saved run"
 
 
 def test_deleting_in_the_library_can_be_undone(qtbot: QtBot, window: MainWindow) -> None:

@@ -22,6 +22,7 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.layer_cells import DELTA, SPARK_ROLE, STATE
 from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.training.config import load_config
 from tests.gui.conftest import RUN_MS, run_and_wait, start_slowly, tree_index
 from tests.gui.exporting import save_config
 
@@ -305,3 +306,36 @@ def test_garbage_is_collected_by_the_window_alone_while_it_is_open(make_window: 
     window.close()
     assert gc.isenabled()
     gc.disable()   # as the tests around it want it
+
+
+def test_another_model_keeps_the_settings_of_the_form_and_says_so_and_the_menu_puts_them_back(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    form, desk = window.run_panel.form, window.workbench.desk
+    desk.show_config(load_config({
+        "model": {"source": "builtin:digits-cnn"}, "optimizer": {"name": "SGD", "lr": 0.3},
+        "train": {"steps": 7, "clip_grad_norm": 1.0}, "freeze": {"method": "grad_zero", "layers": ["stem"]},
+    }))
+    qtbot.waitUntil(lambda: not desk.is_loading, timeout=RUN_MS)
+    with qtbot.waitSignal(desk.model_opened, timeout=RUN_MS):
+        form.model_box.setCurrentIndex(form.model_box.findData("builtin:five-linear"))
+    assert "all other settings stay" in window.status_label.text()
+    config = desk.config()
+    assert (config.optimizer.name, config.train.steps, config.train.clip_grad_norm) == ("SGD", 7, 1.0)
+    with qtbot.waitSignal(desk.model_opened, timeout=RUN_MS):
+        window.menus.take_defaults()
+    plain = load_config({"model": {"source": "builtin:five-linear"}})
+    config = desk.config()
+    assert (config.optimizer, config.train) == (plain.optimizer, plain.train)
+    assert (config.model.source, config.freeze.method) == ("builtin:five-linear", "requires_grad")
+
+
+def test_an_error_of_many_lines_asks_for_no_more_height_than_a_small_screen_has(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    run_and_wait(qtbot, window, steps=5)
+    window.resize(1280, 720)
+    window.run_panel.show_error("a long sentence about a file that is not where it should be; " * 20)
+    QTest.qWait(50)   # the layout settles
+    assert (window.width(), window.height()) == (1280, 720)
+    assert window.run_panel.error_label.toolTip() == window.run_panel.error_label.text()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -8,8 +10,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from freeze_gui.gui.chips import widest_name
+from freeze_gui.gui.chips import short_names, widest_name
+from freeze_gui.gui.curves import LogAxis
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
+from freeze_gui.gui.plot_base import ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.traces import trace
@@ -321,3 +325,35 @@ def test_the_read_out_tells_the_learning_rate_of_the_step() -> None:
     for cursor, words in ((0.5, "0.1"), (1.2, "0.025")):
         line = next(row for row in readout_html(run.history, [], cursor).split("<tr>") if "learning rate" in row)
         assert f">{words}&nbsp;" in line
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["stem.conv", "blocks.0.conv", "blocks.1.conv", "head"], ["stem.conv", "0.conv", "1.conv", "head"]),
+        (["a.b.conv", "c.b.conv", "c.b.norm"], ["a.b.conv", "c.b.conv", "norm"]),
+        (["conv", "b.conv"], ["conv", "b.conv"]),   # the first has no more parts
+        ([""], ["(model)"]),
+    ],
+)
+def test_a_short_name_is_the_end_of_a_path_that_tells_it_from_the_others(paths: list[str], names: list[str]) -> None:
+    assert short_names(paths) == names
+
+
+@pytest.mark.parametrize("height_px", [30, 45, 70, 120, 400])
+def test_numbers_up_a_side_never_overlap(qtbot: QtBot, height_px: int) -> None:
+    axis = ValueAxis("right")
+    ticks = sorted(y for _, values in axis.tickValues(0.0, 1.04, height_px) for y in values)
+    assert len(ticks) >= 2
+    assert min(b - a for a, b in pairwise(ticks)) / 1.04 * height_px >= 12
+
+
+def test_one_word_stands_for_both_strips_where_they_are_too_near_for_two(qtbot: QtBot) -> None:
+    axis = LogAxis()
+    axis.scale_shown = LogScale(-3.0, 1.0, has_none=True)
+    span = axis.scale_shown.high - axis.scale_shown.low
+    for height_px, words in ((40, {"0/none"}), (400, {"0", "none"})):
+        worded, _ = axis.tickValues(axis.scale_shown.low, axis.scale_shown.high, height_px)
+        below = [y for y in worded[1] if y < axis.scale_shown.floor]
+        assert set(axis.tickStrings(below, 1.0, 1.0)) == words
+        assert len(below) == 1 or (max(below) - min(below)) / span * height_px >= 12
