@@ -112,6 +112,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.live = False
         self.redraw = Redraw()
         item = self.getPlotItem()
+        item.hideAxis("right")   # it is there for whoever needs it
         item.hideButtons()
         item.setMenuEnabled(False)   # pyqtgraph's menu offers exports that write nothing for some of the items
         item.layout.setContentsMargins(0, TITLE_PX, 12, 0)

@@ -163,6 +163,7 @@ class RunPanel(QWidget):
         self.error_label.setWordWrap(True)
         self.error_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.error_label.setMaximumHeight(_MOST_ERROR_LINES * self.error_label.fontMetrics().lineSpacing() + 2)
+        self.error_label.setMinimumHeight(1)   # the plots give way to it, not the edge of the screen
         self.error_label.hide()
 
     def _lay_out(self) -> None:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 ROW_PX = 25
-LEAST_ROWS = 2
+LEAST_ROWS = 3
 _BAR_PX = 3
 
 
