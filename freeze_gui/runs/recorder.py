@@ -81,7 +81,7 @@ class RunRecorder:
         self.findings: Mapping[str, Any] = {}
         self._frozen_windows: dict[int, list[tuple[int, int]]] = {}
         self._last_flags: NDArray[np.bool_] | None = None
-        self._frozen_layers: list[int] = []
+        self._open_windows: tuple[frozenset[int], int, int] = (frozenset(), 0, 0)   # layers, [from, to)
 
     @property
     def layers(self) -> tuple[LayerRecord, ...]:
@@ -112,6 +112,7 @@ class RunRecorder:
         if self.history is None or not len(block.step):
             return
         self.leaked += block.leaked.sum(axis=0)
+        self._close_windows()
         for layer, start, stop in block.frozen_windows():
             self._add_window(layer, start, stop)
         if not self.tasks:
@@ -139,7 +140,13 @@ class RunRecorder:
 
     def frozen_windows(self, layer: int) -> list[tuple[int, int]]:
         """Return the [from, to) windows in which the layer was frozen."""
-        return self._frozen_windows.get(layer, [])
+        layers, start, stop = self._open_windows
+        windows = list(self._frozen_windows.get(layer, ()))
+        if layer not in layers:
+            return windows
+        if windows and windows[-1][1] >= start:   # goes on, or was closed since `layers` was read
+            start = windows.pop()[0]
+        return [*windows, (start, stop)]
 
     def _start(self, event: RunStarted) -> None:
         self.frozen = np.zeros(len(event.layers), bool)
@@ -174,10 +181,18 @@ class RunRecorder:
 
     def _extend_windows(self, event: StepDone) -> None:
         """Note which layers were frozen at this step; the flags array is shared between steps with the same plan."""
-        if event.frozen is not self._last_flags:
-            self._last_flags, self._frozen_layers = event.frozen, np.flatnonzero(event.frozen).tolist()
-        for layer in self._frozen_layers:
-            self._add_window(layer, event.step, event.step + 1)
+        layers, start, stop = self._open_windows
+        if event.frozen is not self._last_flags or event.step != stop:
+            self._close_windows()
+            self._last_flags, start = event.frozen, event.step
+            layers = frozenset(np.flatnonzero(event.frozen).tolist())
+        self._open_windows = layers, start, event.step + 1   # one change: other threads read it
+
+    def _close_windows(self) -> None:
+        layers, start, stop = self._open_windows
+        for layer in layers:
+            self._add_window(layer, start, stop)
+        self._open_windows, self._last_flags = (frozenset(), 0, 0), None
 
     def _add_window(self, layer: int, start: int, stop: int) -> None:
         windows = self._frozen_windows.setdefault(layer, [])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from freeze_gui.training.events import (
     RunStarted,
     StepDone,
 )
+from tests.gui.recorded_runs import started_run
 
 CONFIG = load_config({"model": {"source": "builtin:digits-cnn"}, "freeze": {"method": "grad_zero"}})
 NEITHER, FIRST, BOTH = (np.array(flags) for flags in ([False, False], [True, False], [True, True]))
@@ -152,3 +154,17 @@ def test_steps_of_tasks_are_no_moments_of_freezing_but_a_phase_beside_them_is() 
     recorder = execute(config)
     assert recorder.history is not None
     assert [step for step, _ in recorder.history.markers] == [4, 7]
+
+
+def test_windows_are_those_of_the_flags_at_each_step_while_the_run_goes_on() -> None:
+    run, plans = started_run(), np.random.default_rng(0).random((60, 4)) < 0.5
+    frozen, norms = np.repeat(plans, 3, axis=0), np.ones(4)
+    each = list(plans)   # arrays that the three steps of a plan share
+    for step in range(len(frozen)):
+        flags = each[step // 3]
+        run.handle(StepDone(step, 1.0, None, norms, norms, norms, flags, (), 0.01, 0.001, 0.1))
+        for layer in range(4):
+            windows = run.frozen_windows(layer)
+            at = [number for start, stop in windows for number in range(start, stop)]
+            assert all(one[1] < other[0] for one, other in pairwise(windows))   # neighbours are one window
+            assert at == np.flatnonzero(frozen[: step + 1, layer]).tolist()
