@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freeze_gui import __version__
-from freeze_gui.errors import UserError
+from freeze_gui.errors import NotWrittenError, UserError
 from freeze_gui.terminal import have_a_home, open_streams, put, put_document, stdout_kept_clean, stopped_by_signal, tell
 
 # torch, Qt and rich are imported where they are used: --version and --help answer at once
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.command(options))
     except UserError as error:
         tell(f"freeze-gui: {error}")
-        return MISTAKE
+        return FAILED if isinstance(error, NotWrittenError) else MISTAKE
     except KeyboardInterrupt:
         tell("freeze-gui: interrupted")
         return 128 + signal.SIGINT

@@ -8,3 +8,7 @@ class UserError(Exception):
 
     It is shown as it is, in the window or on stderr, and never with a traceback.
     """
+
+
+class NotWrittenError(UserError):
+    """A result that was there could not be written: no mistake in what was asked for, but the disk or the system."""

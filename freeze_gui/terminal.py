@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from freeze_gui.errors import UserError
+from freeze_gui.errors import NotWrittenError
 
 if TYPE_CHECKING:
     from freeze_gui.training.control import RunControl
@@ -50,7 +50,7 @@ def put(text: str) -> None:
 
     Raises
     ------
-    UserError
+    NotWrittenError
         When stdout takes no more, such as a file on a full disk.
     """
     with _to_stdout():
@@ -63,7 +63,7 @@ def put_document(text: str) -> None:
 
     Raises
     ------
-    UserError
+    NotWrittenError
         As `put`.
     """
     with _to_stdout():
@@ -124,4 +124,4 @@ def _to_stdout() -> Iterator[None]:
         with contextlib.suppress(OSError, ValueError):   # or the end of the program tries once more, and complains
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise UserError(f"stdout: cannot be written ({error.strerror})") from None
+            raise NotWrittenError(f"stdout: cannot be written ({error.strerror})") from None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from freeze_gui.errors import UserError
+from freeze_gui.errors import NotWrittenError
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    UserError
+    NotWrittenError
         When it cannot be written.
     """
     try:
@@ -40,7 +40,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             Path(name).unlink(missing_ok=True)
             raise
     except (OSError, RuntimeError) as error:   # torch.save hides a full disk behind a RuntimeError
-        raise UserError(f"{path}: cannot be written ({_reason(error)})") from None
+        raise NotWrittenError(f"{path}: cannot be written ({_reason(error)})") from None
 
 
 def is_special(path: Path) -> bool:

@@ -158,6 +158,15 @@ def test_a_result_that_does_not_fit_on_the_disk_keeps_no_other_back(runs: Path, 
 
 
 @needs_full
+def test_a_script_that_does_not_fit_behind_stdout_is_no_mistake_of_a_person(folder: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "freeze_gui", "script", "10-names"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "freeze-gui: stdout: cannot be written (No space left on device)"
+
+
+@needs_full
 def test_a_full_disk_behind_stdout_is_one_sentence_and_the_files_are_there(runs: Path) -> None:
     with open("/dev/full", "wb") as full:
         command = [sys.executable, "-m", "freeze_gui", "run", "run.toml", "--json", "s.json"]

@@ -38,7 +38,7 @@ def is_going_on(card: RunCard) -> bool:
 def facts(card: RunCard) -> str:
     """Return model, method and steps in one line; of a file that cannot be read, why."""
     if card.error is not None:
-        return card.error
+        return card.error.removeprefix(f"{card.path}: ")   # the row says which file it is
     steps = f"{card.steps:,} step{'s' * (card.steps != 1)}"
     return " · ".join(part for part in (card.model.removeprefix("builtin:"), card.method, steps) if part)
 

@@ -182,7 +182,7 @@ def reason(error: Exception) -> str:
         ("disk is full", "the disk is full"),
         ("readonly", "the file or its folder is read-only"),
         ("unable to open", "the file or its folder is read-only"),
-        ("disk I/O", "the disk reports an error"),
+        ("disk I/O", "the disk is full or reports an error"),
         ("locked", "another program is writing it"),
     ):
         if said in text:

@@ -50,7 +50,7 @@ def test_only_a_run_that_somebody_writes_is_going_on() -> None:
 
 def test_the_second_line_says_model_method_and_steps_or_why_a_file_cannot_be_read() -> None:
     assert facts(CARD) == "digits-cnn · grad_zero · 1,200 steps"
-    assert facts(RunCard(CARD.path, "a", "unreadable", error="a.freezerun: is empty")) == "a.freezerun: is empty"
+    assert facts(RunCard(CARD.path, "a", "unreadable", error=f"{CARD.path}: is empty")) == "is empty"
 
 
 def test_the_nearer_a_day_the_shorter_its_name() -> None:
