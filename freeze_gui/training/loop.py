@@ -14,7 +14,9 @@ from freeze_gui.data.sources import Batch
 from freeze_gui.freezing.freezer import Freezer
 from freeze_gui.freezing.plan import resolve
 from freeze_gui.models.layer_tree import LayerTree, build_tree
+from freeze_gui.training.applied import AppliedPlan
 from freeze_gui.training.batches import Batches, epoch_steps, forward, loss_of
+from freeze_gui.training.budget import Budget
 from freeze_gui.training.checkpoint import (
     Checkpoint,
     all_tensors,
@@ -39,8 +41,10 @@ from freeze_gui.training.rates import param_groups, rate_factors
 from freeze_gui.training.run_forecast import forecast_run
 from freeze_gui.training.schedule import Schedule, check_data_suit
 from freeze_gui.training.state_norms import StateNorms
-from freeze_gui.training.stopwatch import Stopwatch
+from freeze_gui.training.stopwatch import Part, Stopwatch
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
+
+Norms = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | tuple[None, None, None]
 
 _COUNTED_PLANS = 3
 """Activations are counted at the first step of so many plans; a plan that changes at every step would slow the run."""
@@ -66,16 +70,15 @@ class Loop:
         check_data_suit(settings.scheduler, bool(loaded.data.validation), self._total_steps)
         self._precision = Precision(train.amp, device)
         plan = resolve(config.freeze, self._tree, self._epoch_steps)
-        self._trainable = {id(p) for p in self._model.parameters() if p.requires_grad}
         self.freezer = Freezer(self._model, optimizer, plan, train.clip_grad_norm is not None)
+        self._applied = AppliedPlan(self._model, self.freezer, self._tree.layers)
         modules = dict(self._model.named_modules())
         self._telemetry = Telemetry([modules[path] for path in self._tree.layers])
+        self._budget = Budget(train.measure_every)
         self._states = StateNorms(self._model)
-        self._stopwatch = Stopwatch(device)
+        self._watch = Stopwatch(device)
+        self._watching, self._measuring = Part(self._watch), Part(self._watch)
         self._row_of = {path: row for row, path in enumerate(self._tree.layers)}
-        self._masks: dict[frozenset[str], NDArray[np.bool_]] = {}
-        self._applied: NDArray[np.bool_] | None = None
-        self._beside_tasks: frozenset[str] | None = None   # what the phases alone froze in the step before
         self._measured_step = -1
         self._activations = SavedActivations(self._model)
         self._plans_counted = 0
@@ -115,49 +118,39 @@ class Loop:
     def step(self, step: int, group: tuple[Batch, ...]) -> tuple[PlanApplied | None, StepDone]:
         """Take one optimizer step."""
         self._evidence.begin()   # once a run is no part of a step
-        watch = self._stopwatch
-        began = watch.mark()
-        self._evidence.add(group)
-        hashed = watch.mark()
-        freezer, train = self.freezer, self._config.train
-        freezer.begin_step(step, group[0].task)
-        self.schedule.apply(freezer.optimizer)
-        rate = self.schedule.rate
-        applied = self._plan_applied(step)
-        measured = step % (train.measure_every or 1) == 0
-        if measured and self._measured_step != step - 1:
-            self._telemetry.remember_weights()
-        self._zero_grad()
-        freezer.before_forward()
-        loss = self._backward(group, step, applied is not None)
-        freezer.after_backward(step)
-        self._precision.unscale(freezer.optimizer)
-        if train.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
-        watching = watch.mark()
-        freezer.before_step(step)
-        watched = watch.mark()
-        self._precision.step(freezer.optimizer)
-        self.schedule.step()
-        measuring = watch.mark()
-        leaked = freezer.after_step(step)
-        norms, loss_value = self._measure(measured, step, loss)
-        with_state = measured and bool(freezer.plan.tasks)
-        state = self._states.measure(freezer.optimizer) if with_state else None
-        done = watch.mark()
-        return applied, StepDone(
-            step,
-            loss_value,
-            group[0].task,
-            None if norms is None else norms[GRADIENT],
-            None if norms is None else norms[UPDATE],
-            None if norms is None else norms[DELTA],
-            self._mask(freezer.frozen),
-            tuple(self._row_of[path] for path in leaked),
-            watch.seconds(began, done),
-            sum(watch.seconds(*part) for part in ((began, hashed), (watching, watched), (measuring, done))),
-            rate,
-            state,
+        freezer, train, whole = self.freezer, self._config.train, Part(self._watch)
+        with whole:
+            with self._watching:
+                self._evidence.add(group)
+            freezer.begin_step(step, group[0].task)
+            self.schedule.apply(freezer.optimizer)
+            rate = self.schedule.rate
+            change, frozen = self._applied.change(step), self._applied.mask
+            is_measured = self._is_measured(step, change)
+            self._zero_grad()
+            freezer.before_forward()
+            loss = self._backward(group, step, change is not None)
+            freezer.after_backward(step)
+            self._precision.unscale(freezer.optimizer)
+            if train.clip_grad_norm is not None:
+                nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
+            with self._watching:
+                freezer.before_step(step)
+            self._precision.step(freezer.optimizer)
+            self.schedule.step()
+            with self._watching:
+                leaked = tuple(self._row_of[path] for path in freezer.after_step(step))
+                self._telemetry.saw(frozen, leaked)
+            with self._measuring:
+                (gradient, update, delta), loss_value = self._measure(is_measured, step, loss)
+                with_state = is_measured and bool(freezer.plan.tasks)
+                state = self._states.measure(freezer.optimizer) if with_state else None
+        in_all, measuring = whole.seconds(), self._measuring.seconds()
+        overhead = measuring + self._watching.seconds()
+        self._budget.took(measuring if is_measured else None, in_all - overhead)
+        task = group[0].task
+        return change, StepDone(
+            step, loss_value, task, gradient, update, delta, frozen, leaked, in_all, overhead, rate, state
         )
 
     def evaluation(self, step: int, control: RunControl) -> Iterator[Evaluated]:
@@ -253,36 +246,20 @@ class Loop:
             total = total + loss.detach()
         return total
 
-    def _measure(
-        self, measured: bool, step: int, loss: Tensor
-    ) -> tuple[NDArray[np.float64] | None, float]:
-        if not measured:
-            return None, float(loss)
+    def _is_measured(self, step: int, change: PlanApplied | None) -> bool:
+        """Tell whether the step that begins is measured, and if so see to it that its update can be."""
+        changes = change is not None and not change.by_task
+        is_measured = self._budget.is_due(step, changes or step == self._total_steps - 1)
+        if is_measured and self._measured_step != step - 1:
+            with self._measuring:
+                self._telemetry.remember_weights()
+        return is_measured
+
+    def _measure(self, is_measured: bool, step: int, loss: Tensor) -> tuple[Norms, float]:
+        """Return the norms of gradient, update and distance, in the order of `StepDone`, and the loss."""
+        if not is_measured:
+            return (None, None, None), float(loss)
         self._measured_step = step
         norms, extra = self._telemetry.measure(loss.view(1))
         self._gradient_bytes = gradient_bytes(self._model)
-        return norms, float(extra[0])
-
-    def _plan_applied(self, step: int) -> PlanApplied | None:
-        """Return the record of a change of what is frozen; the first step has one always."""
-        mask = self._mask(self.freezer.frozen)
-        beside_tasks, before = self.freezer.plan.frozen_at(step), self._beside_tasks
-        self._beside_tasks = beside_tasks
-        if mask is self._applied:
-            return None
-        self._applied = mask
-        modules = dict(self._model.named_modules())   # get_submodule stumbles over names with dots
-        frozen = {
-            id(p)
-            for path in self.freezer.frozen
-            for p in modules[path]._parameters.values()
-            if p is not None
-        }
-        trainable = sum(p.numel() for p in self._model.parameters() if id(p) in self._trainable - frozen)
-        return PlanApplied(step, mask, trainable, by_task=beside_tasks == before)
-
-    def _mask(self, frozen: frozenset[str]) -> NDArray[np.bool_]:
-        """Return one flag a layer; the same array for the same set."""
-        if frozen not in self._masks:
-            self._masks[frozen] = np.array([path in frozen for path in self._tree.layers], dtype=bool)
-        return self._masks[frozen]
+        return (norms[GRADIENT], norms[UPDATE], norms[DELTA]), float(extra[0])

@@ -35,3 +35,23 @@ class Stopwatch:
         assert isinstance(begin, float)
         assert isinstance(end, float)
         return end - begin
+
+
+class Part:
+    """A part of every step, which may come in several pieces: ``with part: …``."""
+
+    def __init__(self, watch: Stopwatch) -> None:
+        self._watch = watch
+        self._pieces: list[tuple[Mark, Mark]] = []
+
+    def __enter__(self) -> None:
+        self._began = self._watch.mark()
+
+    def __exit__(self, *error: object) -> None:
+        self._pieces.append((self._began, self._watch.mark()))
+
+    def seconds(self) -> float:
+        """Return the time of all pieces since this was asked last."""
+        total = sum(self._watch.seconds(*piece) for piece in self._pieces)
+        self._pieces.clear()
+        return total

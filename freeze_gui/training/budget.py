@@ -1,0 +1,59 @@
+"""Which steps are measured, so that measuring takes no more than its share of the time."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+
+SHARE = 0.02
+"""Part of the time of the training that measuring may take."""
+
+FIRST = 100
+"""So many steps are measured in any case: most happens there, and a short run is seen whole."""
+
+_MOST = 1024
+_NEEDED = 8
+
+
+class Budget:
+    """Chooses the steps to measure.
+
+    Between two of them lies a power of two, and each is a multiple of it: runs that are compared are measured at the
+    same steps, those of the one that is measured less often.
+
+    Parameters
+    ----------
+    fixed
+        Steps between two measurements where a person has said so, else None.
+
+    Attributes
+    ----------
+    every
+        Steps between two measurements as it is now.
+    """
+
+    def __init__(self, fixed: int | None) -> None:
+        self.every = fixed or 1
+        self._is_fixed = fixed is not None
+        self._measuring: deque[float] = deque(maxlen=2 * _NEEDED)
+        self._training: deque[float] = deque(maxlen=4 * _NEEDED)
+
+    def is_due(self, step: int, of_note: bool) -> bool:
+        """Tell whether a step is measured; `of_note` is one at which something changes, or the last."""
+        if self._is_fixed:
+            return step % self.every == 0
+        return of_note or step < FIRST or step % self.every == 0
+
+    def took(self, measuring_s: float | None, training_s: float) -> None:
+        """Note what a step took: its measuring, None where it was not measured, and all the rest."""
+        self._training.append(training_s)
+        if measuring_s is None or self._is_fixed:
+            return
+        self._measuring.append(measuring_s)
+        if len(self._measuring) < _NEEDED:
+            return
+        share = statistics.median(self._measuring) / max(statistics.median(self._training), 1e-9)
+        needed = share / SHARE
+        if needed > self.every or needed < 0.35 * self.every:   # not to and fro between two
+            self.every = min(_MOST, 2 ** max(0, math.ceil(math.log2(max(needed, 1e-9)))))

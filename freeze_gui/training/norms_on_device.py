@@ -1,0 +1,91 @@
+"""Sums of squares of gradients, updates and distances on a GPU, by a few grouped calls and one small transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+_GROUP = 32 * 1024 * 1024
+"""Numbers that are subtracted by one call: what it takes beside the copies is 128 MB, or the largest parameter."""
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class NormsOnDevice:
+    """Keeps the weights at the start and at the step before, and adds up squares, in float64.
+
+    Parameters
+    ----------
+    parameters
+        All on one device, which has float64.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self._parameters = list(parameters)
+        self._sizes = [p.numel() for p in parameters]
+        self._start = [_real(p).clone() for p in parameters]
+        self._previous = [_real(p).clone() for p in parameters]
+        self._squares = np.zeros((3, len(parameters)))
+
+    def remember(self) -> None:
+        """Take the weights now as those before the next step."""
+        if self._previous:
+            torch._foreach_copy_(self._previous, [_real(p) for p in self._parameters])
+
+    @torch.no_grad()
+    def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
+        """Return sums of squares, shape (3, parameters), of gradients, updates and distances; remember the weights.
+
+        Parameters
+        ----------
+        still
+            Parameters, shape (parameters,), that have not moved since the call before: their weights are not read.
+        extra
+            A few numbers, which come in the same transfer.
+        """
+        found: list[torch.Tensor] = []
+        places: list[tuple[int, int]] = []
+
+        def add_up(row: int, parameters: Sequence[int], values: Sequence[torch.Tensor]) -> None:
+            found.extend(torch._foreach_norm(list(values), 2, dtype=torch.float64) if parameters else [])
+            places.extend((row, at) for at in parameters)
+
+        grads = {at: _real(p.grad) for at, p in enumerate(self._parameters) if p.grad is not None}
+        add_up(0, list(grads), list(grads.values()))
+        for group in self._groups(np.flatnonzero(~still).tolist()):
+            now = [_real(self._parameters[at]) for at in group]
+            for row, since in ((1, self._previous), (2, self._start)):
+                add_up(row, group, torch._foreach_sub(now, [since[at] for at in group]))
+            torch._foreach_copy_([self._previous[at] for at in group], now)
+        packed = torch.cat([torch.stack(found), extra.double()] if found else [extra.double()]).cpu().numpy()
+        self._squares[:2] = 0.0   # the distance of what holds still stays as it was
+        if places:
+            self._squares[tuple(zip(*places, strict=True))] = packed[: len(found)] ** 2
+        return self._squares.copy(), packed[len(found) :]
+
+    def _groups(self, parameters: Sequence[int]) -> list[list[int]]:
+        """Cut a list of parameters into groups of about `_GROUP` numbers."""
+        groups: list[list[int]] = []
+        size = _GROUP
+        for at in parameters:
+            if size + self._sizes[at] > _GROUP:
+                groups.append([])
+                size = 0
+            groups[-1].append(at)
+            size += self._sizes[at]
+        return groups
+
+
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    """Return `tensor` as real and dense numbers, half ones as float32: their differences need more digits."""
+    tensor = tensor.detach()
+    if tensor.is_sparse:
+        tensor = tensor.to_dense()
+    if tensor.is_complex():
+        return torch.view_as_real(tensor.resolve_conj())
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
