@@ -65,12 +65,12 @@ class Freezer:
 
     def before_forward(self) -> None:
         """Note the gradients that are there before this step's first backward."""
-        self._marks = gradient_marks(self._context.model.parameters())
+        self._marks = gradient_marks(self._context.all_parameters())
         self._effects.before_forward()
 
     def after_backward(self, step: int) -> None:
         """Freeze what freezes at this moment, and let the method see the gradients."""
-        self._fresh = freshly_written(self._context.model.parameters(), self._marks)
+        self._fresh = freshly_written(self._context.all_parameters(), self._marks)
         self._freeze_pending(step)
         self._method.after_backward()
         self._effects.after_backward(self._marks, self._fresh)

@@ -16,6 +16,10 @@ from freeze_gui.errors import UserError
 from freeze_gui.training.randomness import random_state, restore_random
 
 
+_NO_CLASS = -(2**62)
+"""Torch passes over class -100 without a word; here every class outside of the output is a mistake in the data."""
+
+
 def steps_of_epoch(data: LoadedData, epoch: int, accumulate: int) -> Iterator[tuple[Batch, ...]]:
     """Yield the micro-batches of each optimizer step; the last, incomplete group of an epoch is a step too."""
     group: list[Batch] = []
@@ -158,13 +162,15 @@ def loss_of(name: str, output: Tensor, targets: Any, device: torch.device) -> Te
         wanted = wanted.long()
         classes = output.shape[1] if output.dim() > 1 else output.shape[0]
         if device.type != "cpu":
-            return F.cross_entropy(output, wanted)   # a range check would wait for the device
-        lowest, highest = (int(wanted.min()), int(wanted.max())) if wanted.numel() else (0, 0)
-        if not 0 <= lowest <= highest < classes:
+            return F.cross_entropy(output, wanted)   # asking for the reason would wait for the device
+        try:
+            return F.cross_entropy(output, wanted, ignore_index=_NO_CLASS)
+        except IndexError:
+            lowest, highest = int(wanted.min()), int(wanted.max())
             raise UserError(
                 f"The data hold class {lowest if lowest < 0 else highest}, and the model's output has {classes} "
                 f"classes (0 to {classes - 1}); set model.num_classes"
-            )
+            ) from None
     return F.cross_entropy(output, wanted)
 
 
@@ -178,4 +184,6 @@ def hits(output: Tensor, targets: Any, device: torch.device) -> tuple[int, int] 
 
 def to_device(inputs: Any, device: torch.device) -> Any:
     """Move every tensor inside `inputs`."""
+    if isinstance(inputs, Tensor):
+        return inputs.to(device)
     return tree_map(lambda value: value.to(device) if isinstance(value, Tensor) else value, inputs)

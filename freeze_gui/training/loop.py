@@ -234,17 +234,18 @@ class Loop:
         """Run forward and backward of all micro-batches; return their mean loss, a scalar on the device."""
         counting = new_plan and self._plans_counted < _COUNTED_PLANS
         self._plans_counted += counting
-        total = torch.zeros((), device=self._device)
+        losses = []
         for batch in group:
             listening = self._activations.counting() if counting else nullcontext()
             with torch.enable_grad(), self._precision.forward(), listening:
                 output = forward(self._model, batch, self._device)
-                loss = loss_of(self._loaded.loss, output, batch.targets, self._device) / len(group)
+                loss = loss_of(self._loaded.loss, output, batch.targets, self._device)
+                loss = loss / len(group) if len(group) > 1 else loss
             if not loss.requires_grad:
                 raise nothing_to_train(step)
             self._precision.scaled(loss).backward()   # type: ignore[no-untyped-call]
-            total = total + loss.detach()
-        return total
+            losses.append(loss.detach())
+        return sum(losses[1:], losses[0])
 
     def _is_measured(self, step: int, change: PlanApplied | None) -> bool:
         """Tell whether the step that begins is measured, and if so see to it that its update can be."""
