@@ -126,7 +126,8 @@ class Loop:
             self.schedule.apply(freezer.optimizer)
             rate = self.schedule.rate
             change, frozen = self._applied.change(step), self._applied.mask
-            is_measured = self._is_measured(step, change)
+            of_note = step == self._total_steps - 1 or (change is not None and not change.by_task)
+            is_measured = self._is_measured(step, of_note)
             self._zero_grad()
             freezer.before_forward()
             loss = self._backward(group, step, change is not None)
@@ -145,6 +146,8 @@ class Loop:
                 (gradient, update, delta), loss_value = self._measure(is_measured, step, loss)
                 with_state = is_measured and bool(freezer.plan.tasks)
                 state = self._states.measure(freezer.optimizer) if with_state else None
+        if of_note:
+            self._gradient_bytes = gradient_bytes(self._model)
         in_all, measuring = whole.seconds(), self._measuring.seconds()
         overhead = measuring + self._watching.seconds()
         self._budget.took(measuring if is_measured else None, in_all - overhead)
@@ -247,10 +250,9 @@ class Loop:
             losses.append(loss.detach())
         return sum(losses[1:], losses[0])
 
-    def _is_measured(self, step: int, change: PlanApplied | None) -> bool:
+    def _is_measured(self, step: int, of_note: bool) -> bool:
         """Tell whether the step that begins is measured, and if so see to it that its update can be."""
-        changes = change is not None and not change.by_task
-        is_measured = self._budget.is_due(step, changes or step == self._total_steps - 1)
+        is_measured = self._budget.is_due(step, of_note)
         if is_measured and self._measured_step != step - 1:
             with self._measuring:
                 self._telemetry.remember_weights()
@@ -262,5 +264,4 @@ class Loop:
             return (None, None, None), float(loss)
         self._measured_step = step
         norms, extra = self._telemetry.measure(loss.view(1))
-        self._gradient_bytes = gradient_bytes(self._model)
         return (norms[GRADIENT], norms[UPDATE], norms[DELTA]), float(extra[0])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -36,11 +35,9 @@ class Precision:
             raise UserError(f"train.amp = 'fp16': {device.type} has no gradient scaler; must be none or bf16 there")
         self._scaler = torch.amp.GradScaler(device.type) if mode == "fp16" else None
 
-    @contextmanager
-    def forward(self) -> Iterator[None]:
+    def forward(self) -> AbstractContextManager[object]:
         """Run a forward and its loss in the number format."""
-        with torch.autocast(self._device_type, self._dtype, enabled=self._dtype is not None):
-            yield
+        return nullcontext() if self._dtype is None else torch.autocast(self._device_type, self._dtype)
 
     def scaled(self, loss: Tensor) -> Tensor:
         """Return the loss that backward starts from."""

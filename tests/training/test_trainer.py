@@ -235,14 +235,37 @@ def test_clipping_bounds_the_norm_over_all_parameters() -> None:
     np.testing.assert_allclose(np.sqrt((grads**2).sum(axis=0)), 1e-3, rtol=1e-3)
 
 
-def test_measuring_every_third_step_gives_the_norms_of_those_steps() -> None:
-    every = run_watched(network_config("requires_grad", {"name": "Adam"}))[2].summary()
-    third = run_watched(network_config("requires_grad", {"name": "Adam"}, measure_every=3))[2].summary()
-    assert third["measured_steps"] == list(range(0, 20, 3))
-    assert third["loss"] == every["loss"]
-    for ours, all_of_them in zip(third["layers"], every["layers"], strict=True):
-        for metric in ("grad_norm", "update_norm", "weight_delta"):
-            assert ours[metric] == all_of_them[metric][::3]
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("method", ["requires_grad", "grad_zero", "restore", "exclude"])
+def test_updates_of_measured_steps_are_the_distances_between_the_weights_that_were_seen(method: str, every: int) -> None:
+    optimizer = {"name": "SGD", "lr": 0.05, "momentum": 0.9}   # grad_zero leaks by it after step 5
+    window = {"from_step": 5, "to_step": 14}
+    states, _, recorder = run_watched(network_config(method, optimizer, window, measure_every=every))
+    summary = recorder.summary()
+    measured = summary["measured_steps"]
+    assert measured == list(range(0, 20, every))
+    for row in summary["layers"]:
+        own = [name for name in states[0] if name.rpartition(".")[0] == row["path"] and "running" not in name]
+        weights = [torch.cat([state[name].double().flatten() for name in own if "num" not in name]) for state in states]
+        truth = [float((weights[step] - weights[step - 1]).norm()) for step in measured if step > 0]
+        np.testing.assert_allclose(row["update_norm"][measured[0] == 0 :], truth, rtol=1e-5)
+        first = row["weight_delta"][0]   # ‖w₁ − w₀‖: the distances from w₁ are within it of those from w₀
+        for step, delta in zip(measured, row["weight_delta"], strict=True):
+            assert abs(delta - float((weights[step] - weights[0]).norm())) <= first * (1 + 1e-5)
+
+
+def test_a_run_without_an_interval_is_measured_at_the_steps_of_note_and_its_verdict_at_all() -> None:
+    config = network_config("grad_zero", {"name": "SGD", "lr": 0.05, "momentum": 0.9}, {"from_step": 301}, steps=420)
+    del config["train"]["measure_every"]
+    summary = run_watched(config)[2].summary()
+    measured = summary["measured_steps"]
+    assert measured[:100] == list(range(100))
+    assert len(measured) < 420   # a step of so small a network is as long as its measuring
+    assert {301, 419} <= set(measured)
+    assert all(step % 2 == 0 for step in measured[100:] if step not in (301, 419))
+    moved = next(tensor for tensor in summary["tensors"] if tensor["name"] == "first.weight")
+    assert (moved["first_moved_step"], moved["causes"][0]["cause"]) == (301, "momentum")
+    assert moved["moved_steps"] == moved["causes"][0]["steps"] > 2
 
 
 def test_evaluation_comes_every_so_many_steps_and_at_the_end() -> None:

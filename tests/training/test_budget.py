@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from freeze_gui.training.budget import FIRST, SHARE, Budget
+
+
+def measured_of(budget: Budget, steps: int, measuring_s: float, training_s: float) -> list[int]:
+    found = []
+    for step in range(steps):
+        due = budget.is_due(step, False)
+        budget.took(measuring_s if due else None, training_s)
+        found += [step] * due
+    return found
+
+
+def test_measuring_that_costs_little_takes_place_at_every_step() -> None:
+    assert measured_of(Budget(None), 300, 0.00019, 0.01) == list(range(300))
+
+
+def test_measuring_that_costs_much_takes_its_share_and_no_more() -> None:
+    found = measured_of(Budget(None), 10_000, 0.0003, 0.001)   # 30 %: every 16th step is 1.9 %
+    assert found[:FIRST] == list(range(FIRST))
+    later = found[FIRST:]
+    assert len(later) * 0.0003 <= SHARE * 0.001 * (10_000 - FIRST)
+    assert {step % 16 for step in later} == {0}
+    assert len(later) == len(range(112, 10_000, 16))
+
+
+def test_steps_of_note_are_measured_in_any_case() -> None:
+    budget = Budget(None)
+    measured_of(budget, 500, 0.01, 0.001)
+    assert budget.every > 1
+    assert budget.is_due(501, True)
+    assert not budget.is_due(501, False)
+
+
+def test_a_cost_near_the_limit_does_not_swing_to_and_fro() -> None:
+    budget, seen = Budget(None), []
+    for step in range(2000):
+        due = budget.is_due(step, False)
+        # the copy of the weights before the step is not needed where every step is measured
+        budget.took((0.00021 if budget.every == 1 else 0.00027) if due else None, 0.01)
+        seen.append(budget.every)
+    assert sum(a != b for a, b in zip(seen, seen[1:], strict=False)) == 1
+
+
+def test_what_becomes_cheaper_is_measured_more_often_again() -> None:
+    budget = Budget(None)
+    measured_of(budget, 2000, 0.001, 0.001)
+    seldom = budget.every
+    measured_of(budget, 20_000, 0.00001, 0.001)
+    assert seldom == 64
+    assert budget.every == 1
+
+
+def test_an_interval_that_a_person_chose_is_kept() -> None:
+    assert measured_of(Budget(7), 30, 1.0, 0.001) == [0, 7, 14, 21, 28]
+    assert not Budget(7).is_due(3, True)

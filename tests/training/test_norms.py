@@ -1,0 +1,122 @@
+"""Both ways of adding up squares, on the CPU, against float64; the one for devices runs everywhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from freeze_gui.training.norms_on_device import NormsOnDevice
+from freeze_gui.training.norms_on_host import NormsOnHost
+
+ENGINES: list[Any] = [NormsOnHost, NormsOnDevice]
+SHAPES = [(1,), (256,), (3, 5, 3, 3), (700, 300), (512, 257), (1100, 256), (64, 64, 9, 9)]
+NOTHING = torch.zeros(0)
+
+
+def wide(tensor: torch.Tensor) -> torch.Tensor:
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).detach().double()
+
+
+def squares64(*pairs: tuple[torch.Tensor, torch.Tensor | float]) -> list[float]:
+    return [float((wide(a) - (wide(b) if isinstance(b, torch.Tensor) else b)).square().sum()) for a, b in pairs]
+
+
+def parameters(dtype: torch.dtype = torch.float32) -> list[nn.Parameter]:
+    torch.manual_seed(3)
+    found = [nn.Parameter(torch.randn(shape, dtype=dtype)) for shape in SHAPES]
+    found[-1].data = found[-1].data.contiguous(memory_format=torch.channels_last)
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sums_of_squares_are_those_of_float64(engine: Any, dtype: torch.dtype) -> None:
+    own = parameters(dtype)
+    start = [p.detach().clone() for p in own]
+    norms = engine(own)
+    for step in range(3):
+        before = [p.detach().clone() for p in own]
+        for at, p in enumerate(own):
+            p.grad = None if at == step else torch.randn_like(p)
+            p.data += 0.01 * torch.randn_like(p)
+        found, extra = norms.squares(np.zeros(len(own), bool), torch.tensor([0.25, 7.0]))
+        grads = [0.0 if p.grad is None else squares64((p.grad, 0.0))[0] for p in own]
+        np.testing.assert_allclose(found[0], grads, 2e-6)
+        np.testing.assert_allclose(found[1], squares64(*zip(own, before, strict=True)), 2e-6)
+        np.testing.assert_allclose(found[2], squares64(*zip(own, start, strict=True)), 2e-6)
+        assert extra.tolist() == [0.25, 7.0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_holds_still_has_no_update_and_keeps_its_distance(engine: Any) -> None:
+    own = parameters()
+    norms = engine(own)
+    moving = np.zeros(len(own), bool)
+    for p in own:
+        p.data += 0.1
+    distance = norms.squares(moving, NOTHING)[0][2]
+    still = ~moving
+    still[3] = False
+    own[3].data += 0.1
+    found, _ = norms.squares(still, NOTHING)
+    assert found[1].nonzero()[0].tolist() == [3]
+    assert np.delete(found[2], 3).tolist() == np.delete(distance, 3).tolist()
+    own[4].data += 0.1   # and when it moves again, from where it stood
+    own[0].data += 0.1
+    found, _ = norms.squares(moving, NOTHING)
+    np.testing.assert_allclose(found[1, [0, 4]], [0.01 * own[0].numel(), 0.01 * own[4].numel()], 1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_steps_between_are_no_part_of_the_update(engine: Any) -> None:
+    own = parameters()
+    norms = engine(own)
+    for p in own:
+        p.data += 1.0
+    norms.remember()
+    for p in own:
+        p.data += 2.0
+    found, _ = norms.squares(np.zeros(len(own), bool), NOTHING)
+    np.testing.assert_allclose(found[1], [4.0 * p.numel() for p in own], 1e-5)
+    np.testing.assert_allclose(found[2], [9.0 * p.numel() for p in own], 1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size", [7, 300 * 256])
+@pytest.mark.parametrize("value", [1e-38, 1e-30, 1e30])
+def test_squares_beyond_float32_are_not_lost(engine: Any, size: int, value: float) -> None:
+    own = [nn.Parameter(torch.zeros(size))]
+    norms = engine(own)
+    own[0].grad = torch.full((size,), value)
+    own[0].data.fill_(value)
+    found, _ = norms.squares(np.zeros(1, bool), NOTHING)
+    truth = math.sqrt(size) * float(torch.tensor(value).double())
+    np.testing.assert_allclose(np.sqrt(found[:, 0]), truth, 1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_parameter_whose_memory_is_another_is_read_where_it_is_now(engine: Any) -> None:
+    own = parameters()
+    norms = engine(own)
+    still = np.zeros(len(own), bool)
+    norms.squares(still, NOTHING)
+    for p in own:
+        p.data = (p.data + 1.0).contiguous()
+    found, _ = norms.squares(still, NOTHING)
+    np.testing.assert_allclose(found[1], [float(p.numel()) for p in own], 1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nan_and_infinity_are_said(engine: Any) -> None:
+    own = [nn.Parameter(torch.zeros(300 * 256)), nn.Parameter(torch.zeros(3))]
+    norms = engine(own)
+    own[0].grad, own[1].grad = torch.zeros(300 * 256), torch.zeros(3)
+    own[0].grad[12345], own[1].grad[1] = float("nan"), float("inf")
+    found, _ = norms.squares(np.zeros(2, bool), NOTHING)
+    assert math.isnan(found[0, 0])
+    assert found[0, 1] == math.inf
