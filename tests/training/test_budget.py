@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from freeze_gui.training.budget import FIRST, SHARE, Budget
 
 
@@ -40,7 +42,7 @@ def test_a_cost_near_the_limit_does_not_swing_to_and_fro() -> None:
         # the copy of the weights before the step is not needed where every step is measured
         budget.took((0.00021 if budget.every == 1 else 0.00027) if due else None, 0.01)
         seen.append(budget.every)
-    assert sum(a != b for a, b in zip(seen, seen[1:], strict=False)) == 1
+    assert sum(a != b for a, b in itertools.pairwise(seen)) == 1
 
 
 def test_what_becomes_cheaper_is_measured_more_often_again() -> None:

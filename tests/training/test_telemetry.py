@@ -129,3 +129,41 @@ def test_other_number_formats_are_measured_too(dtype: torch.dtype) -> None:
 def test_what_rides_along_comes_back() -> None:
     _, extra = Telemetry([nn.Linear(2, 2)]).measure(torch.tensor([0.25, 7.0]))
     assert extra.tolist() == [0.25, 7.0]
+
+
+def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_may_have_moved() -> None:
+    layers = [nn.Linear(256, 100, bias=False) for _ in range(3)]   # so large that what holds still is not read
+    telemetry = Telemetry(layers)
+    frozen, free = np.array([True, True, False]), np.zeros(3, bool)
+
+    def move(*moving: int) -> None:
+        with torch.no_grad():
+            for row in moving:
+                layers[row].weight += 0.5
+
+    def step(mask: np.ndarray, leaked: tuple[int, ...]) -> None:
+        telemetry.saw(mask, leaked)
+
+    length = 0.5 * math.sqrt(25600)
+    step(frozen, ())
+    measured(telemetry)
+    move(2)
+    step(frozen, ())
+    np.testing.assert_allclose(measured(telemetry)[UPDATE], [0, 0, length], rtol=1e-6)
+    move(0)                     # leaks in a measured step
+    step(frozen, (0,))
+    np.testing.assert_allclose(measured(telemetry)[UPDATE], [length, 0, 0], rtol=1e-6)
+    step(frozen, ())
+    measured(telemetry)
+    move(0, 1)                  # leaks in a step between, holds still in the next
+    step(frozen, (0,))
+    telemetry.remember_weights()
+    step(frozen, ())
+    norms = measured(telemetry)
+    np.testing.assert_allclose(norms[UPDATE], 0)
+    np.testing.assert_allclose(norms[DELTA], [2 * length, 0, length], rtol=1e-6)   # 1 moved past the watch
+    move(0, 1)                  # thawed
+    step(free, ())
+    norms = measured(telemetry)
+    np.testing.assert_allclose(norms[UPDATE], [length, length, 0], rtol=1e-6)
+    np.testing.assert_allclose(norms[DELTA], [3 * length, 2 * length, length], rtol=1e-6)

@@ -237,7 +237,7 @@ def test_clipping_bounds_the_norm_over_all_parameters() -> None:
 
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("method", ["requires_grad", "grad_zero", "restore", "exclude"])
-def test_updates_of_measured_steps_are_the_distances_between_the_weights_that_were_seen(method: str, every: int) -> None:
+def test_updates_are_the_distances_between_the_weights_that_were_seen(method: str, every: int) -> None:
     optimizer = {"name": "SGD", "lr": 0.05, "momentum": 0.9}   # grad_zero leaks by it after step 5
     window = {"from_step": 5, "to_step": 14}
     states, _, recorder = run_watched(network_config(method, optimizer, window, measure_every=every))
