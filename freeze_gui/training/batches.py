@@ -15,7 +15,6 @@ from freeze_gui.data.sources import Batch, LoadedData
 from freeze_gui.errors import UserError
 from freeze_gui.training.randomness import random_state, restore_random
 
-
 _NO_CLASS = -(2**62)
 """Torch passes over class -100 without a word; here every class outside of the output is a mistake in the data."""
 
