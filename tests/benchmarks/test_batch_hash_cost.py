@@ -1,7 +1,4 @@
-"""What hashing every batch costs: the time that the loop spends on it, and a step with it against one without.
-
-Run by hand: ``python -m pytest -m benchmark tests/benchmarks -s``. Nothing is asserted: it prints a table.
-"""
+"""What hashing every batch costs: the time that the loop spends on it, and a step with it against one without."""
 
 from __future__ import annotations
 
@@ -18,35 +15,33 @@ from freeze_gui.training.batch_hash import BatchHash
 from freeze_gui.training.config import load_config
 from freeze_gui.training.events import StepDone
 from freeze_gui.training.trainer import Trainer
+from tests.benchmarks.measuring import Table, interleaved, ratio, spread, taken_s
 
 pytestmark = pytest.mark.benchmark
 
 
-@pytest.mark.parametrize(("shape", "batches", "step_s"), [((32, 1, 8, 8), 2000, 0.0), ((16, 3, 224, 224), 30, 0.1)])
-def test_time_that_the_loop_spends(shape: tuple[int, ...], batches: int, step_s: float) -> None:
+def test_hashing_of_every_batch(report: Callable[[Table], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [_time_of_the_loop((32, 1, 8, 8), 2000, 0.0), _time_of_the_loop((16, 3, 224, 224), 30, 0.1)]
+    with_hash, without = _stepper(), _stepper()
+
+    def bare() -> float:
+        with monkeypatch.context() as patch:
+            patch.setattr(BatchHash, "add", lambda self, group: None)
+            return without()
+
+    found = interleaved({"with": with_hash, "without": bare}, 9)
+    note = f"A step of digits-cnn with it, against one without: {ratio(found['with'], found['without'])}."
+    report(Table("Hashing every batch", ["MB a batch", "µs of the loop"], rows, note))
+
+
+def _time_of_the_loop(shape: tuple[int, ...], batches: int, step_s: float) -> list[str]:
     group = (Batch(torch.randn(*shape), torch.arange(shape[0])),)
     found, times_us = BatchHash(), []
     for _ in range(batches):
-        began = time.perf_counter()
-        found.add(group)
-        times_us.append((time.perf_counter() - began) * 1e6)
+        times_us.append(taken_s(lambda: found.add(group)) * 1e6)
         time.sleep(step_s)   # a step, during which the thread hashes
     found.close()
-    quartiles = statistics.quantiles(times_us)
-    size = group[0].inputs.nbytes / 1e6
-    print(f"\n{size:.2f} MB a batch: {quartiles[1]:.0f} µs ({quartiles[0]:.0f}–{quartiles[2]:.0f})")
-
-
-def test_a_step_with_and_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_hash, without = _stepper(), _stepper()
-    ratios = []
-    for _ in range(9):
-        a = with_hash()
-        with monkeypatch.context() as patch:
-            patch.setattr(BatchHash, "add", lambda self, group: None)
-            b = without()
-        ratios.append(a / b)
-    print(f"\ndigits-cnn: {statistics.median(ratios):.3f}× ({min(ratios):.3f}–{max(ratios):.3f})")
+    return [f"{group[0].inputs.nbytes / 1e6:.2f}", spread(times_us, "{:.0f}")]
 
 
 def _stepper() -> Callable[[], float]:

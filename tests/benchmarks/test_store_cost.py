@@ -1,22 +1,21 @@
-"""What saving a run costs it, and how long a saved run takes to open.
-
-Run by hand: ``python -m pytest -m benchmark tests/benchmarks -s``. Nothing is asserted: it prints a table.
-"""
+"""What saving a run costs it, and how long a saved run takes to open."""
 
 from __future__ import annotations
 
+import itertools
 import shutil
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from freeze_gui.runs.execute import execute
 from freeze_gui.runs.store import RunWriter, list_runs, open_run
 from freeze_gui.training.config import load_config
+from tests.benchmarks.measuring import Table, interleaved, ratio, spread, taken_s
 from tests.support.events import ended, events
 
 pytestmark = pytest.mark.benchmark
@@ -26,20 +25,23 @@ LAYERS, STEPS = 161, 2000
 
 
 @pytest.mark.timeout(600)
-def test_cost_of_saving_a_run_of_short_steps(tmp_path: Path) -> None:
-    execute(CONFIG)   # warms up
-    ratios, step_ms = [], []
-    for round_ in range(7):
-        bare = _run_s(None)
-        saved = _run_s(RunWriter(tmp_path / f"{round_}.freezerun", CONFIG))
-        ratios.append(saved / bare)
-        step_ms.append(bare * 1000)
-    ratio, spread = statistics.median(ratios), f"{min(ratios):.3f}–{max(ratios):.3f}"
-    print(f"\ndigits-cnn: {statistics.median(step_ms):.2f} ms a step, saved {ratio:.3f}× ({spread})")
+def test_cost_of_saving_a_run_of_short_steps(tmp_path: Path, report: Callable[[Table], None]) -> None:
+    numbers = itertools.count()
+    saved = interleaved(
+        {
+            "bare": lambda: _run_s(None),
+            "saved": lambda: _run_s(RunWriter(tmp_path / f"{next(numbers)}.freezerun", CONFIG)),
+        },
+        7,
+    )
+    row = ["digits-cnn", spread(np.array(saved["bare"]) * 1000, "{:.2f}"), ratio(saved["saved"], saved["bare"])]
+    report(Table("Saving a run as it goes", ["network", "ms a step, not saved", "saved ×"], [row]))
 
 
 @pytest.mark.timeout(600)
-def test_time_to_commit_open_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_to_commit_open_and_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Callable[[Table], None]
+) -> None:
     flushes: list[tuple[int, float, float]] = []
     flush = RunWriter._flush
 
@@ -55,12 +57,14 @@ def test_time_to_commit_open_and_list(tmp_path: Path, monkeypatch: pytest.Monkey
     count, wall_s, cpu_s = max(flushes)
     for number in range(199):
         shutil.copy(writer.path, tmp_path / f"{number}.freezerun")
-    print(
-        f"\n{STEPS:,} steps × {LAYERS} layers: {writer.path.stat().st_size / STEPS:,.0f} bytes a step, "
-        f"{count:,} events committed at once in {wall_s * 1000:.0f} ms ({cpu_s / count * 1e6:.1f} µs of CPU each), "
-        f"opened in {_median_ms(lambda: open_run(writer.path))}, "
-        f"200 of them listed in {_median_ms(lambda: list_runs(tmp_path))}"
-    )
+    rows = [
+        ["bytes a step", f"{writer.path.stat().st_size / STEPS:,.0f}"],
+        [f"ms to commit {count:,} events", f"{wall_s * 1000:.0f}"],
+        ["µs of a processor for each of them", f"{cpu_s / count * 1e6:.1f}"],
+        ["ms to open it", _ms(lambda: open_run(writer.path))],
+        ["ms to list 200 of them", _ms(lambda: list_runs(tmp_path))],
+    ]
+    report(Table(f"A saved run of {STEPS:,} steps and {LAYERS} layers", ["", ""], rows))
 
 
 def _run_s(writer: RunWriter | None) -> float:
@@ -71,10 +75,5 @@ def _run_s(writer: RunWriter | None) -> float:
     return float(history.view().step_s.mean())
 
 
-def _median_ms(action: Callable[[], object]) -> str:
-    times = []
-    for _ in range(9):
-        began = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - began)
-    return f"{statistics.median(times) * 1000:.1f} ms"
+def _ms(action: Callable[[], object]) -> str:
+    return spread([taken_s(action) * 1000 for _ in range(9)])
