@@ -6,7 +6,7 @@ import random
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialog, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QMenu, QWidget
 
 from freeze_gui.gui.main_window import MainWindow
 
@@ -18,6 +18,9 @@ KEYS = (
     Qt.Key.Key_Space, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Return,
     Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_A, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Backspace,
 )  # fmt: skip
+
+LEAVES = {"Quit", "Close"}
+"""Actions and buttons that end the window."""
 
 
 def row(window: MainWindow, choice: random.Random) -> QModelIndex:
@@ -75,9 +78,20 @@ def press_button(window: MainWindow, choice: random.Random) -> None:
 
 
 def change_ticks(window: MainWindow, choice: random.Random) -> None:
-    actions = window.layer_panel.actions_
-    menu_actions = [action for action in actions.menu.actions() if action.menu() is None and action.isEnabled()]
-    choice.choice(menu_actions).trigger()
+    choose_in(window.layer_panel.actions_.menu, choice)
+
+
+def choose_in(menu: QMenu, choice: random.Random) -> None:
+    """Choose one of the actions of a menu, not of those in it.
+
+    Which have a menu is asked of the menus: QAction.menu() destroys the one that it returns (PySide6 6.10.3).
+    """
+    menu.aboutToShow.emit()   # some are filled then
+    inner = [submenu.menuAction() for submenu in menu.findChildren(QMenu)]
+    possible = [action for action in menu.actions() if action.isEnabled() and not action.isSeparator()]
+    possible = [action for action in possible if action not in inner and action.text().replace("&", "") not in LEAVES]
+    if possible:
+        choice.choice(possible).trigger()
 
 
 def choose_view(window: MainWindow, choice: random.Random) -> None:

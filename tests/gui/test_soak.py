@@ -36,8 +36,6 @@ from tests.gui.conftest import RUN_MS, run_and_wait
 LONG_S = float(os.environ.get("FREEZE_GUI_SOAK_S", "600"))
 SHORT_S = 15.0
 SEED = 20261121
-LEAVES = {"Quit", "Close"}
-"""Actions and buttons that end the window."""
 MODELS = ("builtin:digits-cnn", "builtin:two-task", "builtin:five-linear", "builtin:encoder-head")
 BEAT_MS = 5
 
@@ -88,28 +86,18 @@ def press_anything(window: MainWindow, choice: random.Random) -> None:
     button = choice.choice(buttons)
     menu = button.menu() if isinstance(button, QToolButton | QPushButton) else None
     if menu is not None:   # a click would wait for the menu
-        choose_in(menu, choice)
+        do.choose_in(menu, choice)
     else:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def can_be_pressed(button: QAbstractButton) -> bool:
-    return button.isVisible() and button.isEnabled() and button.text().replace("&", "") not in LEAVES
+    return button.isVisible() and button.isEnabled() and button.text().replace("&", "") not in do.LEAVES
 
 
 def use_a_menu(window: MainWindow, choice: random.Random) -> None:
     """Choose what can be chosen in some menu of the window."""
-    choose_in(choice.choice(window.findChildren(QMenu)), choice)
-
-
-def choose_in(menu: QMenu, choice: random.Random) -> None:
-    """Choose one of the actions of a menu, not of those in it: QAction.menu() would take them from their window."""
-    menu.aboutToShow.emit()   # some are filled then
-    inner = [submenu.menuAction() for submenu in menu.findChildren(QMenu)]
-    possible = [action for action in menu.actions() if action.isEnabled() and not action.isSeparator()]
-    possible = [action for action in possible if action not in inner and action.text().replace("&", "") not in LEAVES]
-    if possible:
-        choice.choice(possible).trigger()
+    do.choose_in(choice.choice(window.findChildren(QMenu)), choice)
 
 
 def resize(window: MainWindow, choice: random.Random) -> None:
