@@ -22,6 +22,7 @@ from freeze_gui.gui.layer_panel import LayerPanel
 from freeze_gui.gui.library_desk import LibraryDesk
 from freeze_gui.gui.library_panel import LibraryPanel
 from freeze_gui.gui.library_trash import LibraryTrash
+from freeze_gui.gui.measuring_label import MeasuringLabel
 from freeze_gui.gui.menus import Menus
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
@@ -253,6 +254,8 @@ class MainWindow(QMainWindow):
         self.status_label.setProperty("muted", True)
         self.status_label.setContentsMargins(8, 0, 8, 2)
         self.statusBar().addWidget(self.status_label, 1)
+        self.measuring_label = MeasuringLabel(self)
+        self.statusBar().addPermanentWidget(self.measuring_label)
         self.statusBar().setSizeGripEnabled(False)
 
     def _restore_layout(self) -> None:

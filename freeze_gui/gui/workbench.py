@@ -142,7 +142,8 @@ class Workbench(QObject):
             return
         pictures: tuple[_Panel, ...] = window.run_plots, window.compare_view
         panels: tuple[_Panel, ...] = (
-            window.timeline_panel, window.layer_panel, window.verdict_panel, window.state_panel, window.runs_table
+            window.timeline_panel, window.layer_panel, window.verdict_panel, window.state_panel, window.runs_table,
+            window.measuring_label,
         )   # fmt: skip
         if self.controller.is_running:   # frames beside the training are short: of three, one is for a panel
             self._turn += 1
@@ -164,6 +165,7 @@ class Workbench(QObject):
         self._window.run_plots.set_run(recorder, self._number_of(recorder) if recorder else 0)
         self._window.verdict_panel.set_run(recorder)
         self._window.state_panel.set_run(recorder)
+        self._window.measuring_label.set_run(recorder)
         self._window.layer_panel.set_recorder(recorder)
         self._window.timeline_panel.set_run(recorder)
 
