@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import importlib
 import importlib.util
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from freeze_gui.gui.theme import apply_theme, icon, style_sheet
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
 
+_SWITCH_S = 0.001
+"""How long another thread may compute in Python while the window's waits; Python's own 5 ms are felt at every event."""
 _BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
 
 
@@ -47,6 +50,7 @@ class Startup(QObject):
 
     def run(self) -> int:
         """Show the shell, import, open the window, and return when it is closed."""
+        sys.setswitchinterval(_SWITCH_S)
         self.shell.show()
         self._imports.start()
         code = self.app.exec()
@@ -118,15 +122,20 @@ class Imports(QThread):
 
 
 def open_big_libraries() -> None:
-    """Open torch's large libraries by ctypes, which lets the window breathe meanwhile; an import does not."""
+    """Open torch's large libraries before its import, which finds them open: the window breathes meanwhile.
+
+    An import keeps the interpreter's lock while the system loads a library, 0.2 s for the largest, and so does
+    ``ctypes.CDLL``. A call of the system's own ``dlopen`` through ctypes lets go of it.
+    """
     found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None:
+    if found is None or found.origin is None or sys.platform == "win32":   # torch is imported before Qt there
         return
+    dlopen = ctypes.CDLL(None).dlopen
+    dlopen.argtypes, dlopen.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
     for name in _BIG_LIBRARIES:
         path = Path(found.origin).parent / "lib" / name
         if path.exists():
-            with contextlib.suppress(OSError):   # the import itself says what is wrong
-                ctypes.CDLL(str(path))
+            dlopen(os.fsencode(path), os.RTLD_NOW)   # where it fails, the import itself says what is wrong
 
 
 class Shell(QWidget):

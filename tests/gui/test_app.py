@@ -62,6 +62,24 @@ assert built == [False], built   # closed once, when there was nothing more to b
 sys.exit(code)
 """
 
+OPENS_LIBRARIES = """
+import sys, threading, time
+from pathlib import Path
+from freeze_gui.gui.startup import open_big_libraries
+
+beats, over = [], threading.Event()
+def beat():
+    while not over.wait(0.001):
+        beats.append(time.perf_counter())
+thread = threading.Thread(target=beat)
+thread.start()
+open_big_libraries()
+over.set()
+thread.join()
+gaps = [b - a for a, b in zip(beats, beats[1:])]
+print("libtorch_cpu" in Path("/proc/self/maps").read_text(), "torch" in sys.modules, max(gaps) / sum(gaps))
+"""
+
 
 def test_without_a_display_one_line_names_the_commands(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -98,6 +116,18 @@ def test_the_program_starts_and_ends_with_0_when_a_person_closes(script: str, tm
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr
     assert (tmp_path / "freeze-gui" / "freeze-gui.ini").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what is open")
+def test_the_largest_library_of_torch_is_opened_without_keeping_the_interpreter() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", OPENS_LIBRARIES],
+        capture_output=True, text=True, timeout=80, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    opened, imported, longest = done.stdout.split()
+    assert (opened, imported) == ("True", "False")
+    assert float(longest) < 1 / 3   # of the whole time; half of it goes to one library, and all of that if it is kept
 
 
 def test_an_error_of_ours_is_logged_and_shown_once(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
