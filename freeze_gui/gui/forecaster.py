@@ -24,9 +24,9 @@ from freeze_gui.training.memory import (
     DoesNotFit,
     MemoryForecast,
     bytes_text,
-    check_fits,
     forecast_memory,
     free_bytes,
+    has_room_for_updates,
 )
 from freeze_gui.training.run_forecast import forecast_run
 
@@ -102,7 +102,8 @@ class Forecasting:
         memory = forecast_memory(self.config, self.loaded, plan, device, cost)
         said = memory_text(memory, free_bytes(device), str(device))
         try:
-            check_fits(memory, device)
+            if not has_room_for_updates(memory, device):
+                said += ", so the update of each step will not be measured"
         except DoesNotFit as error:
             return said, str(error)
         return said, ""

@@ -37,7 +37,8 @@ class MeasuringLabel(QLabel):
             self.setToolTip("")
             return
         share, every = share_of_recent(view), recent_interval(view)
-        self.setText(f"measuring {share:.1%} · {how_often(every)}")
+        without = " · no updates, memory is short" if lacks_updates(view) else ""
+        self.setText(f"measuring {share:.1%} · {how_often(every)}{without}")
         self.setToolTip(
             f"Of the time of the last {min(_RECENT_STEPS, len(view.step_s)):,} steps, {share:.1%} went into this "
             f"program's own work: norms of all layers at {how_often(every)}, the check of frozen layers, bit by bit, "
@@ -56,6 +57,13 @@ def recent_interval(view: HistoryView) -> int:
     """Return the steps between two measurements, as it is now."""
     steps = np.asarray(view.step[-_RECENT_ROWS:])
     return int(np.diff(steps).max()) if len(steps) > 1 else 1
+
+
+def lacks_updates(view: HistoryView) -> bool:
+    """Tell whether updates were not measured although weights were; in a run that diverged both are NaN."""
+    if not len(view.step):
+        return False
+    return bool((np.isnan(view.update_norm[-1]) & np.isfinite(view.weight_delta[-1])).any())
 
 
 def how_often(every: int) -> str:

@@ -33,7 +33,7 @@ from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied
 from freeze_gui.training.evidence import Evidence
 from freeze_gui.training.failures import nothing_to_train
 from freeze_gui.training.loading import Loaded
-from freeze_gui.training.memory import check_fits, forecast_memory
+from freeze_gui.training.memory import forecast_memory, has_room_for_updates
 from freeze_gui.training.optimizers import make_optimizer
 from freeze_gui.training.precision import Precision
 from freeze_gui.training.randomness import random_state, restore_random
@@ -51,7 +51,13 @@ _COUNTED_PLANS = 3
 
 
 class Loop:
-    """Model, optimizer, freezer and measures of one run, on their device."""
+    """Model, optimizer, freezer and measures of one run, on their device.
+
+    Attributes
+    ----------
+    measures_updates
+        Whether there is memory for the copy that the update of each step is measured by; known when the run starts.
+    """
 
     def __init__(self, config: RunConfig, loaded: Loaded, device: torch.device) -> None:
         self._config, self._loaded, self._device = config, loaded, device
@@ -72,8 +78,8 @@ class Loop:
         plan = resolve(config.freeze, self._tree, self._epoch_steps)
         self.freezer = Freezer(self._model, optimizer, plan, train.clip_grad_norm is not None)
         self._applied = AppliedPlan(self._model, self.freezer, self._tree.layers)
-        modules = dict(self._model.named_modules())
-        self._telemetry = Telemetry([modules[path] for path in self._tree.layers])
+        self.measures_updates = True
+        self._telemetry: Telemetry   # made at the start, when it is known what memory there is
         self._budget = Budget(train.measure_every)
         self._states = StateNorms(self._model)
         self._watch = Stopwatch(device)
@@ -104,7 +110,8 @@ class Loop:
         memory = forecast_memory(
             self._config, self._loaded.model, self.freezer.plan, self._device, forecast.cost
         )
-        check_fits(memory, self._device, in_use=memory.measuring)
+        self.measures_updates = has_room_for_updates(memory, self._device)
+        self._telemetry = Telemetry([modules[path] for path in self._tree.layers], self.measures_updates)
         return RunStarted(
             layers,
             self._total_steps,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -52,6 +52,10 @@ class MemoryForecast:
             return beside
         return beside + self.step.gradient_bytes + self.step.optimizer_state_bytes + self.step.saved_activation_bytes
 
+    def without_updates(self) -> MemoryForecast:
+        """Return the forecast of a run that does not measure the update of each step."""
+        return replace(self, measuring=self.measuring * (COPIES - 1) // COPIES)
+
     def parts(self) -> str:
         """Return what it is made of, in words."""
         parts = [("weights", self.weights)]
@@ -91,22 +95,26 @@ def forecast_memory(
     return MemoryForecast(_bytes(tensors), COPIES * parameters, holding, step, there)
 
 
-def check_fits(forecast: MemoryForecast, device: torch.device, in_use: int = 0) -> None:
-    """Refuse a run that cannot fit; `in_use` of what it needs is allocated beside the weights that are there.
+def has_room_for_updates(forecast: MemoryForecast, device: torch.device) -> bool:
+    """Tell whether a run fits with the copy that the update of each step is measured by; where not, it gives way.
 
     Raises
     ------
     DoesNotFit
-        With what is needed, what is there, and what to do.
+        When the run does not fit without it either: what is needed, what is there, and what to do.
     """
     free = free_bytes(device)
-    needed = forecast.total - forecast.allocated - in_use
-    if free is not None and needed > free:
+    if free is None or forecast.total - forecast.allocated <= free:
+        return True
+    least = forecast.without_updates()
+    needed = least.total - least.allocated
+    if needed > free:
         raise DoesNotFit(
             f"This run needs {bytes_text(needed)} of memory, and {device} has {bytes_text(free)} free "
-            f"({forecast.parts()}): choose a smaller batch, freeze more layers with requires_grad, take an optimizer "
+            f"({least.parts()}): choose a smaller batch, freeze more layers with requires_grad, take an optimizer "
             "that keeps less, such as SGD, or a smaller model"
         )
+    return False
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -23,13 +23,15 @@ class NormsOnDevice:
     ----------
     parameters
         All on one device, which has float64.
+    with_updates
+        Whether to keep the weights of the step before as well; without them updates are NaN.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], with_updates: bool = True) -> None:
         self._parameters = list(parameters)
         self._sizes = [p.numel() for p in parameters]
         self._start = [_real(p).clone() for p in parameters]
-        self._previous = [_real(p).clone() for p in parameters]
+        self._previous = [start.clone() for start in self._start] if with_updates else None
         self._squares = np.zeros((3, len(parameters)))
 
     def remember(self) -> None:
@@ -59,13 +61,17 @@ class NormsOnDevice:
         add_up(0, list(grads), list(grads.values()))
         for group in self._groups(np.flatnonzero(~still).tolist()):
             now = [_real(self._parameters[at]) for at in group]
-            for row, since in ((1, self._previous), (2, self._start)):
-                add_up(row, group, torch._foreach_sub(now, [since[at] for at in group]))
-            torch._foreach_copy_([self._previous[at] for at in group], now)
+            add_up(2, group, torch._foreach_sub(now, [self._start[at] for at in group]))
+            if self._previous is not None:
+                previous = [self._previous[at] for at in group]
+                add_up(1, group, torch._foreach_sub(now, previous))
+                torch._foreach_copy_(previous, now)
         packed = torch.cat([torch.stack(found), extra.double()] if found else [extra.double()]).cpu().numpy()
         self._squares[:2] = 0.0   # the distance of what holds still stays as it was
         if places:
             self._squares[tuple(zip(*places, strict=True))] = packed[: len(found)] ** 2
+        if self._previous is None:
+            self._squares[1, ~still] = np.nan
         return self._squares.copy(), packed[len(found) :]
 
     def _groups(self, parameters: Sequence[int]) -> list[list[int]]:

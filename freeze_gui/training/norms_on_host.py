@@ -36,9 +36,11 @@ class NormsOnHost:
     ----------
     parameters
         On any device; what is not on the CPU is copied there, chunk by chunk.
+    with_updates
+        Whether to keep the weights of the step before as well; without them updates are NaN.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], with_updates: bool = True) -> None:
         self._parameters = list(parameters)
         wide = any(p.dtype in (torch.float64, torch.complex128) for p in parameters)
         self._dtype = torch.float64 if wide else torch.float32
@@ -57,19 +59,14 @@ class NormsOnHost:
         self._chunk = torch.empty(_CHUNK, ROW, dtype=self._dtype)
         self._scratch: Rows = torch.empty(_CHUNK, ROW, dtype=self._dtype).numpy()
         self._in_place: dict[int, tuple[int, Source]] = {}   # parameter → address, and its rows there
-        self._previous: Rows = torch.zeros(self._rows, ROW, dtype=self._dtype).numpy()
-        self.remember()
-        self._start = self._previous.copy()
+        self._start: Rows = torch.zeros(self._rows, ROW, dtype=self._dtype).numpy()
+        self._copy_to(self._start)
+        self._previous = self._start.copy() if with_updates else None
 
-    @torch.no_grad()
     def remember(self) -> None:
         """Take the weights now as those before the next step."""
-        for piece in self._large:
-            source = self._weights(piece)
-            for at, end in chunks(piece.start, piece.stop, _CHUNK):
-                self._previous[at:end] = self._read(source, at - piece.start, end - piece.start)
-        self._gather(range(len(self._small)), self._parameters)
-        self._previous[self._behind :] = self._gathered
+        if self._previous is not None:
+            self._copy_to(self._previous)
 
     @torch.no_grad()
     def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
@@ -90,7 +87,18 @@ class NormsOnHost:
             by_piece = np.add.reduceat(self._squares, self._starts, axis=1)
             for row in range(3):
                 found[row] = np.bincount(self._piece_parameter, by_piece[row], len(self._parameters))
+        if self._previous is None:
+            found[1, ~still] = np.nan
         return found, extra.double().numpy(force=True)
+
+    @torch.no_grad()
+    def _copy_to(self, copies: Rows) -> None:
+        for piece in self._large:
+            source = self._weights(piece)
+            for at, end in chunks(piece.start, piece.stop, _CHUNK):
+                copies[at:end] = self._read(source, at - piece.start, end - piece.start)
+        self._gather(range(len(self._small)), self._parameters)
+        copies[self._behind :] = self._gathered
 
     def _look_at_gradients(self) -> None:
         out = self._squares[0]
@@ -125,10 +133,12 @@ class NormsOnHost:
     def _compare(self, now: Rows, at: int, end: int) -> None:
         """Add up what lies between `now` and the copies, and make it the copy of the step before."""
         scratch = self._scratch[: end - at]
-        for row, since in ((1, self._previous[at:end]), (2, self._start[at:end])):
-            np.subtract(now, since, out=scratch)
-            self._add_up(scratch, self._squares[row, at:end])
-        self._previous[at:end] = now
+        np.subtract(now, self._start[at:end], out=scratch)
+        self._add_up(scratch, self._squares[2, at:end])
+        if self._previous is not None:
+            np.subtract(now, self._previous[at:end], out=scratch)
+            self._add_up(scratch, self._squares[1, at:end])
+            self._previous[at:end] = now
 
     def _add_up(self, rows: Rows, out: Floats) -> None:
         """Write the sum of squares of each row, shape (n, 256), to `out`, shape (n,)."""

@@ -24,7 +24,7 @@ from freeze_gui.training.norms_on_host import NormsOnHost
 GRADIENT, UPDATE, DELTA = range(3)
 
 COPIES = 2
-"""Copies of all parameters that measuring keeps: at the start, and before the step."""
+"""Copies of all parameters that measuring keeps: at the start, and before the step; the second only for updates."""
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -51,12 +51,16 @@ class Telemetry:
     ----------
     layers
         The layers of the run in row order; a layer's own parameters count, tied ones in each of their layers.
+    with_updates
+        Whether to measure updates, which takes a copy of all parameters; without it they are NaN, but 0 where a frozen
+        layer holds still.
     """
 
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
+    def __init__(self, layers: Sequence[nn.Module], with_updates: bool = True) -> None:
         self._parameters, pairs = _own_parameters(layers)
         device = self._parameters[0].device if self._parameters else torch.device("cpu")
-        self._norms: Norms = NormsOnDevice(self._parameters) if device.type == "cuda" else NormsOnHost(self._parameters)
+        engine = NormsOnDevice if device.type == "cuda" else NormsOnHost
+        self._norms: Norms = engine(self._parameters, with_updates)
         # pairs come layer by layer: each layer that has parameters is one range of them
         self._parameter_of = np.array([parameter for parameter, _ in pairs], dtype=np.int64)
         self._layer_of = np.array([layer for _, layer in pairs], dtype=np.int64)

@@ -83,7 +83,10 @@ class Trainer:
     def _train(self, loop: Loop) -> Generator[RunEvent, None, str | None]:
         """Take all steps; return why the run diverged, if it did."""
         yield Progress("forecasting what will happen")
-        yield loop.started()
+        started = loop.started()
+        if not loop.measures_updates:
+            yield Progress("memory is short: the update of each step is not measured")
+        yield started
         if self._resume is not None:
             loop.resume(self._resume)
             self._steps, self._evaluated = self._resume.step, self._resume.evaluated

@@ -40,6 +40,17 @@ def test_the_share_is_that_of_the_recent_steps_and_the_interval_that_of_now(qtbo
     assert "every 8th step" in label.text()
 
 
+def test_updates_that_gave_way_are_named_and_those_of_a_diverged_run_are_not(qtbot: QtBot) -> None:
+    label, run, one, nothing = MeasuringLabel(), run_measured_at(3, {0, 1, 2}), np.ones(2), np.full(2, np.nan)
+    qtbot.addWidget(label)
+    run.handle(StepDone(3, 1.0, None, one, nothing, one, np.zeros(2, bool), (), 0.01, 0.001, 0.1))
+    label.set_run(run)
+    assert label.text().endswith("every step · no updates, memory is short")
+    run.handle(StepDone(4, 1.0, None, nothing, nothing, nothing, np.zeros(2, bool), (), 0.01, 0.001, 0.1))
+    label.refresh()
+    assert label.text().endswith("every step")
+
+
 def test_nothing_is_said_before_the_first_step(qtbot: QtBot) -> None:
     label = MeasuringLabel()
     qtbot.addWidget(label)

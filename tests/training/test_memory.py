@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,11 +12,11 @@ from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.training import loading, loop, memory
 from freeze_gui.training.config import RunConfig, load_config
-from freeze_gui.training.events import RunEnded
-from freeze_gui.training.memory import DoesNotFit, MemoryForecast, check_fits, forecast_memory, free_bytes
+from freeze_gui.training.events import Progress, RunEnded
+from freeze_gui.training.memory import DoesNotFit, MemoryForecast, forecast_memory, free_bytes, has_room_for_updates
 from freeze_gui.training.telemetry import COPIES
 from freeze_gui.training.trainer import Trainer
-from tests.support.runs import network_config
+from tests.support.runs import network_config, run_watched
 
 CPU = torch.device("cpu")
 FIRST, SECOND = 4 * (7 * 5 + 5), 4 * (5 * 3 + 3)   # bytes of the weights of two layers in float32
@@ -64,16 +65,35 @@ def test_weights_that_are_on_the_device_are_not_needed_again(monkeypatch: pytest
     monkeypatch.setattr(memory, "free_bytes", lambda device: 900)
     found = forecast_memory(config(name="SGD"), two_layers("cpu"), plan(), CPU)
     assert found.allocated == FIRST + SECOND
-    check_fits(MemoryForecast(1000, 0, 0, None, 100), CPU)
-    check_fits(MemoryForecast(1000, 0, 0, None, 50), CPU, in_use=50)
+    assert has_room_for_updates(MemoryForecast(1000, 0, 0, None, 100), CPU)
     with pytest.raises(DoesNotFit, match="needs 950 B of memory, and cpu has 900 B free"):
-        check_fits(MemoryForecast(1000, 0, 0, None, 50), CPU)
+        has_room_for_updates(MemoryForecast(1000, 0, 0, None, 50), CPU)
+
+
+def test_the_copy_that_updates_are_measured_by_gives_way_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, roomy in ((10_000, True), (10_000 - 1, False), (8_000, False)):
+        monkeypatch.setattr(memory, "free_bytes", lambda device, free=free: free)
+        assert has_room_for_updates(MemoryForecast(6000, 4000, 0, None), CPU) is roomy
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 7_999)
+    with pytest.raises(DoesNotFit, match=r"needs 8 kB of memory.*weights 6 kB, copies to measure and prove by 2 kB"):
+        has_room_for_updates(MemoryForecast(6000, 4000, 0, None), CPU)
+
+
+def test_a_run_without_room_for_updates_says_so_and_measures_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "has_room_for_updates", lambda *args: False)
+    _, events, recorder = run_watched(network_config("requires_grad", {"name": "Adam"}))
+    assert any(isinstance(event, Progress) and "memory is short" in event.text for event in events)
+    first, head = recorder.summary()["layers"][0], recorder.summary()["layers"][-1]
+    assert first["verdict"] == "held"
+    assert (np.isnan(first["update_norm"][0]), set(first["update_norm"][1:])) == (True, {0.0})   # known to be still
+    assert np.isnan(head["update_norm"]).all()
+    assert np.isfinite(head["weight_delta"]).all()
 
 
 def test_where_the_system_does_not_say_what_is_free_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_MEMINFO", Path("/nowhere/meminfo"))
     assert free_bytes(CPU) is None
-    check_fits(MemoryForecast(10**18, 0, 0, None), CPU)
+    assert has_room_for_updates(MemoryForecast(10**18, 0, 0, None), CPU)
 
 
 def test_free_memory_is_read_in_kilobytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

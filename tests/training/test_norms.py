@@ -120,3 +120,19 @@ def test_nan_and_infinity_are_said(engine: Any) -> None:
     found, _ = norms.squares(np.zeros(2, bool), NOTHING)
     assert math.isnan(found[0, 0])
     assert found[0, 1] == math.inf
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_without_a_copy_of_the_step_before_updates_are_unknown_but_of_what_holds_still(engine: Any) -> None:
+    own = parameters()
+    norms = engine(own, with_updates=False)
+    still = np.zeros(len(own), bool)
+    norms.squares(still, NOTHING)
+    still[4] = True
+    for at, p in enumerate(own):
+        p.data += 0.0 if at == 4 else 2.0
+    norms.remember()
+    found, _ = norms.squares(still, NOTHING)
+    assert np.isnan(found[1]).tolist() == [at != 4 for at in range(len(own))]
+    assert found[1, 4] == 0.0
+    np.testing.assert_allclose(found[2], [0.0 if at == 4 else 4.0 * p.numel() for at, p in enumerate(own)], 1e-5)
