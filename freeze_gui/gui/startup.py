@@ -80,9 +80,13 @@ class Startup(QObject):
     def _build(self) -> None:
         """Build a part of the window, let the events come that wait, and go on with the next part."""
         assert self._in_the_making is not None
-        if self._in_the_making.build_next():
-            QTimer.singleShot(0, self._build)
-        else:
+        more = self._in_the_making.build_next()
+        QTimer.singleShot(0, self._build if more else self._show)
+
+    @Slot()
+    def _show(self) -> None:
+        assert self._in_the_making is not None
+        if self.shell.isVisible():   # or a person closed it meanwhile
             self.show_window(self._in_the_making)
 
     def show_window(self, window: MainWindow) -> None:
