@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from freeze_gui.gui.run_verdict import WARM_UP, Verdict, last_evaluation, step_ms_median, verdict_of
+from freeze_gui.gui.run_verdict import WARM_UP, Verdict, last_evaluation, training_ms, verdict_of
 from freeze_gui.training.events import Cost
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Cell = tuple[str, float | str]   # words, and what they are sorted by
 _MISSING: Cell = ("", -math.inf)
+_STEP_TIP = (
+    "Median time of a step without this program's own measuring, the first three left out. Between runs that did not "
+    "take turns, small differences may be those of the machine"
+)
 
 
 @dataclass(frozen=True)
@@ -129,14 +133,15 @@ def _best_accuracy(facts: Facts) -> Cell:
 
 
 def _step_time(facts: Facts) -> Cell:
-    return _number(step_ms_median(facts.recorder), "{:.2f}")
+    times = training_ms(facts.recorder)
+    return _number(None if times is None else float(np.median(times)), "{:.2f}")
 
 
 def _spread(facts: Facts) -> Cell:
-    history = facts.recorder.history
-    if history is None or history.steps <= WARM_UP + 1:
+    times = training_ms(facts.recorder)
+    if times is None or len(times) < 2:
         return _MISSING
-    low, high = np.percentile(history.view().step_s[WARM_UP:], (25, 75)) * 1000
+    low, high = np.percentile(times, (25, 75))
     return f"{low:.2f}–{high:.2f}", float(high - low)
 
 
@@ -197,11 +202,11 @@ COLUMNS: tuple[Column, ...] = (
            "0.0000", shown=False),
     Column("accuracy", "Acc.", "Accuracy at the last evaluation", _accuracy, "0.000"),
     Column("best_accuracy", "Best acc.", "The highest of all evaluations", _best_accuracy, "0.000", shown=False),
-    Column("step_ms", "ms / step", "Median time of a step, the first three left out", _step_time, "000.00",
+    Column("step_ms", "ms / step", _STEP_TIP, _step_time, "000.00",
            has_bar=True),
     Column("spread", "Spread, ms", "From the first to the third quartile of the times of steps", _spread,
            "00.00–00.00", shown=False),
-    Column("overhead", "Measuring", "Part of the time of a step that this program's own measuring takes", _overhead,
+    Column("overhead", "Measuring", "What this program's own measuring took, as a part of all the time", _overhead,
            "00.0%", shown=False),
     Column("memory", "Memory", "What a step keeps beside the weights: gradients, optimizer state and saved activations",
            _memory, "000.0 MB", has_bar=True),

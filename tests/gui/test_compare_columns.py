@@ -37,6 +37,12 @@ def test_time_and_spread_leave_the_first_three_steps_out() -> None:
     assert words(run, "spread") == "12.00–16.00"   # quartiles of 10, 12, 14, 16, 18
 
 
+def test_time_and_spread_are_those_of_training_without_what_measuring_took() -> None:
+    run = timed_run([500, 400, 300, 30, 32, 34, 36, 38], overhead_ms=20)
+    assert words(run, "step_ms") == "14.00"
+    assert words(run, "spread") == "12.00–16.00"
+
+
 def test_the_share_of_measuring_is_of_the_same_steps() -> None:
     assert words(timed_run([900, 900, 900, 10, 10], overhead_ms=0.5), "overhead") == "5.0%"
 
