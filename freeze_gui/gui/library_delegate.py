@@ -39,7 +39,7 @@ class LibraryDelegate(QStyledItemDelegate):
         card: RunCard = index.data(CARD_ROLE)
         self.initStyleOption(option, index)
         option.text = ""
-        style = QApplication.style()
+        style = option.widget.style() if option.widget is not None else QApplication.style()   # the window's sheet
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
         rect: QRect = option.rect
         painter.save()

@@ -97,6 +97,8 @@ class LibraryDetails(QFrame):
 
     def show_card(self, card: RunCard | None, count: int = 1) -> None:
         """Show this run, or none, or that `count` are chosen; what is being written is left alone."""
+        if card is None or card.path != self._path:
+            self.commit()   # a list or a button that takes no focus leaves the fields as they are
         self._card = card
         readable = card is not None and card.error is None
         one = readable and count == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
@@ -16,7 +17,8 @@ from freeze_gui.gui.library_delegate import picture_rect
 from freeze_gui.gui.library_panel import LibraryPanel
 from freeze_gui.gui.library_reader import Thumbnail
 from freeze_gui.gui.library_shelf import Change, Changed
-from freeze_gui.gui.theme import Choice, apply_theme, current_theme
+from freeze_gui.gui.palette import mix
+from freeze_gui.gui.theme import Choice, apply_theme, current_theme, style_sheet
 from freeze_gui.runs.store import RunCard
 
 pytestmark = pytest.mark.timeout(60)
@@ -236,3 +238,26 @@ def test_everything_that_can_be_used_has_a_name_and_is_reached_by_keyboard(panel
         assert widget.accessibleName() or widget.text()   # type: ignore[attr-defined]
         assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus
     assert "held" in panel.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_chosen_row_has_the_colour_on_which_its_words_can_be_read(
+    panel: LibraryPanel, theme: Choice, themes_come_back: None
+) -> None:
+    colours = apply_theme(QApplication.instance(), theme)   # type: ignore[arg-type]
+    panel.setStyleSheet(style_sheet(colours))
+    click(panel, 1)
+    corner = panel.view.visualRect(panel.model.index(1)).bottomRight() - QPoint(30, 6)
+    picture = panel.view.viewport().grab().toImage()
+    assert picture.pixelColor(corner).name() == QColor(mix(colours.panel, colours.accent, 0.18)).name()
+
+
+def test_notes_are_kept_when_another_run_is_chosen_by_something_that_takes_no_focus(
+    panel: LibraryPanel, qtbot: QtBot
+) -> None:
+    click(panel, 1)
+    panel.details.notes_edit.setPlainText("too fast")
+    with qtbot.waitSignal(panel.change_wanted) as wanted:
+        panel.view.setCurrentIndex(panel.model.index(2))
+    assert wanted.args == [Change("notes", (panel.model.cards[1].path,), "too fast")]
+    assert panel.details.notes_edit.toPlainText() == ""
