@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.training.config import load_config
 from freeze_gui.training.events import StepDone
+from freeze_gui.training.norms_on_device import NormsOnDevice
 from freeze_gui.training.stopwatch import Stopwatch
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
 from freeze_gui.training.trainer import Trainer
@@ -134,3 +136,46 @@ def test_running_out_of_device_memory_ends_the_run_with_its_own_status(tmp_path:
     config = on_cuda("requires_grad", {"name": "SGD"}, {"layers": []})
     config["model"]["source"] = f"file:{path}:build"
     assert run_watched(config)[2].status == "out_of_memory"
+
+
+@pytest.mark.parametrize(("layers", "most"), [([], 1), (["stem", "blocks.0"], 3)])
+def test_a_step_waits_for_the_device_once_as_any_loop_that_reads_its_loss_and_twice_for_what_is_frozen(
+    layers: list[str], most: int
+) -> None:
+    config = {
+        "model": {"source": "builtin:digits-cnn"},
+        "freeze": {"layers": layers, "method": "grad_none"},
+        "train": {"steps": 12, "device": "cuda", "measure_every": 1, "eval_every": 10**6},
+    }
+    waits: list[int] = []
+    steps = (event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))
+    next(steps)   # counts activations, starts digests
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        for _ in range(10):
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                next(steps)
+            waits.append(sum("synchroniz" in str(warning.message) for warning in seen))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert max(waits[2:]) <= most   # a window's first two steps are looked at more closely
+
+
+@pytest.mark.parametrize("with_updates", [True, False])
+def test_grouped_norms_are_those_of_float64(with_updates: bool) -> None:
+    torch.manual_seed(0)
+    shapes = [(1,), (3, 5, 3, 3), (2500, 4000), (64, 64, 3, 3), (0,)]
+    own = [torch.nn.Parameter(torch.randn(shape, device="cuda")) for shape in shapes]
+    norms = NormsOnDevice(own, with_updates)
+    for p in own:
+        p.grad = torch.randn_like(p)
+        p.data += 0.01
+    found, _ = norms.squares(np.zeros(len(own), bool), torch.zeros(0, device="cuda"))
+    grads = [float(p.grad.double().square().sum()) for p in own if p.grad is not None]
+    np.testing.assert_allclose(found[0], grads, 1e-6)
+    np.testing.assert_allclose(found[2], [1e-4 * p.numel() for p in own], 1e-4)
+    if with_updates:
+        np.testing.assert_allclose(found[1], found[2], 1e-6)
+    else:
+        assert np.isnan(found[1]).all()
