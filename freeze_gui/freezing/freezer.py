@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import nn
 
@@ -18,6 +20,15 @@ from freeze_gui.freezing.verdict import FrozenWatch, TensorVerdict
 class Freezer:
     """A plan at work on one model and optimizer. The loop calls its moments in the order of the methods below.
 
+    Parameters
+    ----------
+    model, optimizer, plan
+        What is trained, and what is frozen of it.
+    clipping
+        Whether the loop clips gradients.
+    watching
+        Entered around everything that only looks, so that its time can be told from that of the freezing method.
+
     Attributes
     ----------
     plan
@@ -25,9 +36,15 @@ class Freezer:
     """
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, plan: FreezePlan, clipping: bool = False
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        plan: FreezePlan,
+        clipping: bool = False,
+        watching: AbstractContextManager[object] | None = None,
     ) -> None:
         self.plan = plan
+        self._watching = watching or nullcontext()
         self._context = FreezeContext(model, optimizer)
         self._method = method_class(plan.method)(self._context)
         self._norm = NormPolicy(self._context, plan.norm)
@@ -65,25 +82,31 @@ class Freezer:
 
     def before_forward(self) -> None:
         """Note the gradients that are there before this step's first backward."""
-        self._marks = gradient_marks(self._context.all_parameters())
-        self._effects.before_forward()
+        with self._watching:
+            self._marks = gradient_marks(self._context.all_parameters())
+            self._effects.before_forward()
 
     def after_backward(self, step: int) -> None:
         """Freeze what freezes at this moment, and let the method see the gradients."""
-        self._fresh = freshly_written(self._context.all_parameters(), self._marks)
+        with self._watching:
+            self._fresh = freshly_written(self._context.all_parameters(), self._marks)
         self._freeze_pending(step)
         self._method.after_backward()
-        self._effects.after_backward(self._marks, self._fresh)
+        with self._watching:
+            self._effects.after_backward(self._marks, self._fresh)
 
     def before_step(self, step: int) -> None:
         """Look at the frozen tensors before the optimizer runs; gradients are final here."""
-        self._effects.before_step(self._watch.before_step(step, self._fresh))
+        with self._watching:
+            self._effects.before_step(self._watch.before_step(step, self._fresh))
 
     def after_step(self, step: int) -> list[str]:
         """Let the method restore, then compare bits; return the frozen layers that moved in this step."""
-        self._effects.after_step(step)
+        with self._watching:
+            self._effects.after_step(step)
         self._method.after_step()
-        return self._watch.after_step(step)
+        with self._watching:
+            return self._watch.after_step(step)
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""

@@ -76,14 +76,14 @@ class Loop:
         check_data_suit(settings.scheduler, bool(loaded.data.validation), self._total_steps)
         self._precision = Precision(train.amp, device)
         plan = resolve(config.freeze, self._tree, self._epoch_steps)
-        self.freezer = Freezer(self._model, optimizer, plan, train.clip_grad_norm is not None)
+        self._watch = Stopwatch(device)
+        self._watching, self._measuring = Part(self._watch), Part(self._watch)
+        self.freezer = Freezer(self._model, optimizer, plan, train.clip_grad_norm is not None, self._watching)
         self._applied = AppliedPlan(self._model, self.freezer, self._tree.layers)
         self.measures_updates = True
         self._telemetry: Telemetry   # made at the start, when it is known what memory there is
         self._budget = Budget(train.measure_every)
         self._states = StateNorms(self._model)
-        self._watch = Stopwatch(device)
-        self._watching, self._measuring = Part(self._watch), Part(self._watch)
         self._row_of = {path: row for row, path in enumerate(self._tree.layers)}
         self._measured_step = -1
         self._activations = SavedActivations(self._model)
@@ -142,13 +142,11 @@ class Loop:
             self._precision.unscale(freezer.optimizer)
             if train.clip_grad_norm is not None:
                 nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
-            with self._watching:
-                freezer.before_step(step)
+            freezer.before_step(step)
             self._precision.step(freezer.optimizer)
             self.schedule.step()
-            with self._watching:
-                leaked = tuple(self._row_of[path] for path in freezer.after_step(step))
-                self._telemetry.saw(frozen, leaked)
+            leaked = tuple(self._row_of[path] for path in freezer.after_step(step))
+            self._telemetry.saw(frozen, leaked)
             with self._measuring:
                 (gradient, update, delta), loss_value = self._measure(is_measured, step, loss)
                 with_state = is_measured and bool(freezer.plan.tasks)
