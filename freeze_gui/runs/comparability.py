@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -37,16 +38,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """What is known of two runs: their start, the batches of the steps that both took, the evaluations of both."""
-
-    runs: tuple[str, str]
-    start: Answer
-    batches: Answer
-    validation: Answer
-
-
-@dataclass(frozen=True)
 class Comparability:
     """What is known of several runs, each held against each.
 
@@ -71,7 +62,6 @@ class Comparability:
     validation: Answer
     common_steps: int
     start_hash: str
-    pairs: tuple[Pair, ...] = field(repr=False)
 
     @property
     def holds(self) -> bool | None:
@@ -102,20 +92,48 @@ def comparability(recorders: Sequence[RunRecorder]) -> Comparability:
     """Hold each run that is over and finished a step against each other one."""
     over = [run for run in recorders if run.ended is not None or run.status == "interrupted"]
     runs = [_Run(run) for run in over if steps_finished(run)]
-    pairs = tuple(
-        Pair((one.label, other.label), _start(one, other), _batches(one, other), _validation(one, other))
-        for one, other in combinations(runs, 2)
-    )
     return Comparability(
         tuple(run.label for run in runs),
         tuple(run.label for run in over if not steps_finished(run)),
-        _together(pair.start for pair in pairs),
-        _together(pair.batches for pair in pairs),
-        _together(pair.validation for pair in pairs),
+        _together(_start(*pair) for pair in _pairs(runs, _start_known)),
+        _together(_batches(*pair) for pair in _pairs(runs, _batches_known)),
+        _together(_validation(*pair) for pair in _pairs(runs, _validation_known)),
         min((run.steps for run in runs), default=0),
         runs[0].start if runs else "",
-        pairs,
     )
+
+
+def _pairs(runs: Iterable[_Run], known: Callable[[_Run], Hashable]) -> Iterator[tuple[_Run, _Run]]:
+    """Return the pairs that stand for all: of runs of which the same is known, the first two.
+
+    Many runs of one comparison are then no more work than a few.
+    """
+    count: Counter[Hashable] = Counter()
+    speakers = []
+    for run in runs:
+        what = known(run)
+        count[what] += 1
+        if count[what] <= 2:
+            speakers.append(run)
+    return combinations(speakers, 2)
+
+
+def _start_known(run: _Run) -> Hashable:
+    return None if run.proof is None else (run.first_step, frozenset(run.proof.start.items()))
+
+
+def _batches_known(run: _Run) -> Hashable:
+    if run.proof is None:
+        return None
+    by_step = run.proof.batches_by_step[: run.steps].tobytes()
+    return run.first_step, run.steps, by_step, run.proof.is_whole, run.proof.batches_out_of_reach
+
+
+def _validation_known(run: _Run) -> Hashable:
+    evaluated, proof = frozenset(run.evaluated), run.proof
+    if proof is None:
+        return evaluated
+    return evaluated, frozenset(proof.evaluations.items()), proof.is_whole, proof.evaluations_out_of_reach
 
 
 def _start(one: _Run, other: _Run) -> Answer:
@@ -174,13 +192,17 @@ def _validation(one: _Run, other: _Run) -> Answer:
 
 def _together(answers: Iterable[Answer]) -> Answer:
     """Return what several answers come to: the earliest no, else the first that is not proven, else yes."""
-    asked = [answer for answer in answers if answer.same is not None or answer.why]
-    differing = [answer for answer in asked if answer.same is False]
-    if differing:
-        return min(differing, key=lambda answer: answer.first_difference or 0)
+    asked, no = [], None
+    for answer in answers:
+        if answer.same is False and (no is None or (answer.first_difference or 0) < (no.first_difference or 0)):
+            no = answer
+        if no is not None and not no.first_difference:   # none is earlier
+            return no
+        if answer.same is not None or answer.why:
+            asked.append(answer)
     unproven = next((answer for answer in asked if answer.same is None), None)
-    if unproven is not None or not asked:
-        return unproven or Answer()
+    if no is not None or unproven is not None or not asked:
+        return no or unproven or Answer()
     return Answer(True, (min(a.compared[0] for a in asked), max(a.compared[1] for a in asked)))
 
 

@@ -73,8 +73,9 @@ def test_each_two_runs_are_compared_over_the_steps_that_both_took(tmp_path: Path
     short, long, late = run(tmp_path, "short", 3), run(tmp_path, "long", 6), run(tmp_path, "late", 6, train=other)
     # the shortest agrees with both; the other two part at step 4, which it never took
     found = comparability([short, long, late])
-    assert [pair.batches.same for pair in found.pairs] == [True, True, False]
-    assert [pair.batches.compared for pair in found.pairs] == [(3, 3), (3, 3), (6, 6)]
+    pairs = [comparability(pair).batches for pair in ([short, long], [short, late], [long, late])]
+    assert [batches.same for batches in pairs] == [True, True, False]
+    assert [batches.compared for batches in pairs] == [(3, 3), (3, 3), (6, 6)]
     assert found.batches == Answer(False, (6, 6), 4, ("long", "late"))
     assert found.holds is False and found.common_steps == 3
     sentences = comparability_sentences(found)
