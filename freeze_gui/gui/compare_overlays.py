@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
@@ -18,6 +18,7 @@ from freeze_gui.gui.readout_box import ReadoutBox
 from freeze_gui.gui.run_look import run_color, run_dash
 from freeze_gui.gui.theme import theme_manager
 from freeze_gui.gui.traces import Series
+from freeze_gui.gui.turns import InTurns
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
@@ -66,6 +67,7 @@ class CompareOverlays(QWidget):
         column.addLayout(row, 1)
         self.readout = ReadoutBox(self)
         self.layer_box.currentIndexChanged.connect(self.on_layer_chosen)
+        self._turns = InTurns(self)
         theme_manager().changed.connect(self.on_theme_changed)
 
     @property
@@ -81,15 +83,20 @@ class CompareOverlays(QWidget):
         """Draw what has arrived since the last call, in all plots or in one; costs little when nothing is new."""
         if not self.isVisible():
             return
+        self._turns.start(self._refreshed(self.plots if which is None else self.plots[which : which + 1]))
+
+    def _refreshed(self, plots: Sequence[StepPlot]) -> Iterator[None]:
         self._fill_layer_box()
         self._choose_lines()
+        yield
         stop = max((_last_step(recorder) for recorder in self._recorders), default=1)
         live = any(recorder.ended is None for recorder in self._recorders)
-        for plot in self.plots if which is None else self.plots[which : which + 1]:
+        for plot in plots:
             plot.live = live
             if plot.follows_x:
                 plot.show_steps(0.0, float(stop))
             plot.refresh()
+            yield
 
     def reset_view(self) -> None:
         """Show all steps and all values again."""

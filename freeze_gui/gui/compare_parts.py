@@ -105,7 +105,7 @@ class CompareStatus(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._recorders: list[RunRecorder] = []
-        self._equal = EqualRuns()
+        self.equal_runs = EqualRuns()
         self._ended = -1
         self.proof, self.progress = (ElidedLabel(Qt.TextElideMode.ElideRight, self) for _ in range(2))
         for label in (self.proof, self.progress):
@@ -137,7 +137,7 @@ class CompareStatus(QWidget):
 
     def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
         """Speak of these runs."""
-        self._recorders, self._equal, self._ended = list(recorders), EqualRuns(), -1
+        self._recorders, self._ended = list(recorders), -1
 
     def refresh(self, comparing: bool, in_turns: bool = False) -> None:
         """Say what is new; `comparing` while the runs go on, one after another or `in_turns`."""
@@ -155,7 +155,7 @@ class CompareStatus(QWidget):
         self.setVisible(comparing or bool(self.proof.text()))
 
     def _show_proof(self) -> None:
-        proof, groups = proof_line(self._recorders), self._equal.groups(self._recorders)
+        proof, groups = proof_line(self._recorders), self.equal_runs.groups(self._recorders)
         self.proof.setText(proof.text)
         self.proof.setToolTip(proof.detail)
         set_states(self.proof, held=proof.holds is True, leaked=proof.holds is False, warning=proof.holds is None)

@@ -34,17 +34,15 @@ class RunsModel(QAbstractTableModel):
         self._cells: list[tuple[Cell, ...]] = []
         self._verdicts: list[Verdict] = []
         self._seen: list[object] = []
-        self._equal = EqualRuns()
+        self.equal_runs = EqualRuns()
         self._most: list[float] = [0.0] * len(COLUMNS)
 
     def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
         """Show these runs: all of the window, as the place of a run decides its colour."""
         self.beginResetModel()
-        if self.recorders != list(recorders)[: len(self.recorders)]:
-            self._equal = EqualRuns()
         self.recorders = list(recorders)
         self._cells, self._verdicts, self._seen = [], [], []
-        groups = self._equal.groups(self.recorders)
+        groups = self.equal_runs.groups(self.recorders)
         for recorder in self.recorders:
             facts = facts_of(recorder, equals_of(recorder, groups))
             self._seen.append((version_of(recorder), facts.equals))
@@ -56,7 +54,7 @@ class RunsModel(QAbstractTableModel):
     def refresh(self) -> bool:
         """Take in what is new; True when there was anything."""
         changed = False
-        groups = self._equal.groups(self.recorders)
+        groups = self.equal_runs.groups(self.recorders)
         for row, recorder in enumerate(self.recorders):
             equals = equals_of(recorder, groups)
             version = version_of(recorder), equals

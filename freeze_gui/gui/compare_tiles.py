@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWi
 from freeze_gui.gui.heatmap_legend import HeatmapLegend
 from freeze_gui.gui.run_tile import RunTile
 from freeze_gui.gui.theme import theme_manager
+from freeze_gui.gui.turns import InTurns
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
@@ -64,19 +65,17 @@ class CompareTiles(QWidget):
         column.setSpacing(8)
         column.addWidget(self.area, 1)
         column.addWidget(self.legend)
+        self._turns = InTurns(self)
         theme_manager().changed.connect(self.on_theme_changed)
 
     def set_runs(self, recorders: Sequence[RunRecorder], numbers: Sequence[int]) -> None:
         """Show these runs, in this order; those that wait have an empty place."""
+        drawn = {id(recorder): tile for recorder, tile in zip(self.recorders, self.tiles, strict=False)}
         self.recorders, self._numbers = list(recorders), list(numbers)
-        while len(self.tiles) < len(self.recorders):
-            tile = RunTile(self)
-            tile.heatmap.layer_clicked.connect(self.layer_clicked)
-            tile.heatmap.step_hovered.connect(self.step_hovered)
-            tile.heatmap.reset_requested.connect(self.reset_requested)
-            tile.clicked.connect(self.on_tile_clicked)
-            tile.heatmap.set_metric(self._metric)
-            self.tiles.append(tile)
+        kept = [drawn.pop(id(recorder), None) for recorder in self.recorders]   # what a run's tile shows is still right
+        left = set(kept)
+        spare = [tile for tile in self.tiles if tile not in left]
+        self.tiles = [tile or (spare.pop() if spare else self._new_tile()) for tile in kept] + spare
         for at, recorder in enumerate(self.recorders):
             self.tiles[at].set_run(recorder, self._numbers[at])
         self.mark(())
@@ -125,12 +124,24 @@ class CompareTiles(QWidget):
     @Slot()
     def refresh(self) -> None:
         """Draw what has arrived since the last call, in the tiles that are seen."""
-        if not self.isVisible():
-            return
+        if self.isVisible():
+            self._turns.start(self._refreshed())
+
+    @Slot()
+    def refresh_later(self) -> None:
+        """Draw soon what somebody has seen to be old."""
+        self._turns.start_later(self._refreshed())
+
+    def _refreshed(self) -> Iterator[None]:
+        tiles = self.tiles[: len(self.recorders)]
+        for tile in tiles:
+            tile.heatmap.own_levels()   # looks at what is new
+            yield
         self._share_levels()
-        for tile in self.tiles[: len(self.recorders)]:
+        for tile in tiles:
             if not tile.visibleRegion().isEmpty():
                 tile.refresh()
+                yield
 
     def ensure_visible(self, at: int) -> None:
         """Scroll to the tile at this place."""
@@ -159,6 +170,16 @@ class CompareTiles(QWidget):
         for at, recorder in enumerate(self.recorders):
             self.tiles[at].set_run(recorder, self._numbers[at])
         self.refresh()
+
+    def _new_tile(self) -> RunTile:
+        tile = RunTile(self)
+        tile.heatmap.layer_clicked.connect(self.layer_clicked)
+        tile.heatmap.step_hovered.connect(self.step_hovered)
+        tile.heatmap.reset_requested.connect(self.reset_requested)
+        tile.heatmap.outdated.connect(self.refresh_later)
+        tile.clicked.connect(self.on_tile_clicked)
+        tile.heatmap.set_metric(self._metric)
+        return tile
 
     def _place(self) -> None:
         count = len(self.recorders)

@@ -38,24 +38,30 @@ class ProofLine:
 
 
 class EqualRuns:
-    """Groups runs that are equal in every bit; each run is compared once, when it has ended."""
+    """Groups runs that are equal in every bit; each run is compared once, when it has ended.
+
+    All parts of a window that speak of its runs share one of these.
+    """
 
     def __init__(self) -> None:
         self._groups: list[list[RunRecorder]] = []
-        self._seen: set[int] = set()
+        self._seen: set[RunRecorder] = set()
 
     def groups(self, recorders: Iterable[RunRecorder]) -> list[list[RunRecorder]]:
-        """Return the groups of two runs or more among these, which are the same runs at each call or more of them."""
-        for recorder in recorders:
-            if recorder.ended is None or id(recorder) in self._seen:
+        """Return the groups of two runs or more among these."""
+        asked = list(recorders)
+        for recorder in asked:
+            if recorder.ended is None or recorder in self._seen:
                 continue
-            self._seen.add(id(recorder))
+            self._seen.add(recorder)
             home = next((group for group in self._groups if are_equal(group[0], recorder)), None)
             if home is None:
                 self._groups.append([recorder])
             else:
                 home.append(recorder)
-        return [group for group in self._groups if len(group) > 1]
+        wanted = set(asked)
+        found = [[recorder for recorder in group if recorder in wanted] for group in self._groups]
+        return [group for group in found if len(group) > 1]
 
 
 def unique_labels(labels: Sequence[str], taken: Iterable[str]) -> list[str]:

@@ -46,11 +46,14 @@ class HeatmapView(QWidget):
         The pointer is over this step (a float), or has left (None).
     reset_requested()
         Double click: show all steps again.
+    outdated()
+        A compact heatmap shows an old picture: to be drawn by `refresh` when there is time, as there are many of them.
     """
 
     layer_clicked = Signal(str)
     step_hovered = Signal(object)
     reset_requested = Signal()
+    outdated = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, compact: bool = False) -> None:
         super().__init__(parent)
@@ -229,7 +232,8 @@ class HeatmapView(QWidget):
     def _redraw(self) -> None:
         if self._picture is not None:
             self._picture.forget()
-        self.refresh()
+        if not self._compact:
+            self.refresh()
         self.update()
 
     def levels(self) -> tuple[float, float]:
@@ -272,8 +276,11 @@ class HeatmapView(QWidget):
             painter.end()
             return
         if not self._picture.is_drawn_for(self._view_key()):
-            self._picture.codes.look()
-            self._draw()
+            if self._compact:
+                self.outdated.emit()
+            else:
+                self._picture.codes.look()
+                self._draw()
         rect, dirty = self.plot_rect(), event.rect()
         if self._picture.image is not None:
             painter.drawImage(rect, self._picture.image)

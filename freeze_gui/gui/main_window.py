@@ -90,6 +90,7 @@ class MainWindow(QMainWindow):
         yield True
         self.runs_panel = RunsPanel(self)
         self.runs_table = self.runs_panel.table
+        self.compare_view.status.equal_runs = self.runs_table.runs_model.equal_runs   # each run is compared once
         yield True
         self.gallery = GalleryView(self)
         yield True

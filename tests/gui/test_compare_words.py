@@ -114,6 +114,7 @@ def test_equal_runs_are_grouped_as_they_end() -> None:
         end_run(run, proof=end)
     (group,) = equal.groups(runs)
     assert group == [runs[0], runs[2]]
+    assert equal.groups(runs[:2]) == []   # of those that are asked about
     assert equal_line([group]) == "a = c: the same bits"
     assert [equals_of(run, [group]) for run in runs] == ["c", "", "a"]
 

@@ -1,0 +1,52 @@
+"""Long work of the window's own thread in short pieces, so that the event loop turns between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+PIECE_S = 0.012
+"""Processor time after which the rest waits for the next turn; a piece that is longer cannot be cut."""
+
+
+class InTurns(QObject):
+    """Does one work at a time: a part at once, the rest in the next turns of the event loop.
+
+    What does not take long is done when `start` returns.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._work: Iterator[object] | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self.go_on)
+
+    def start(self, work: Iterator[object]) -> None:
+        """Do what the generator does, which yields between its pieces; what was still to be done is forgotten."""
+        self._work = work
+        self.go_on()
+
+    def start_later(self, work: Iterator[object]) -> None:
+        """Begin with the next turn: in the middle of painting nothing else can be drawn."""
+        self._work = work
+        self._timer.start()
+
+    @Slot()
+    def go_on(self) -> None:
+        """Do the next pieces."""
+        end, work = time.thread_time() + PIECE_S, self._work
+        while work is not None and work is self._work:   # a piece may start another work
+            try:
+                next(work)
+            except StopIteration:
+                if work is self._work:
+                    self._work = None
+            if time.thread_time() >= end:
+                break
+        if self._work is None:
+            self._timer.stop()
+        elif not self._timer.isActive():
+            self._timer.start()
