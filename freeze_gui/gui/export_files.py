@@ -53,12 +53,11 @@ class RunExports(QObject):
 
     @Slot()
     def save_summary(self) -> None:
-        """Ask where to write the summary of the run on show; with runs side by side that of the last comparison."""
-        bench, shown = self._window.workbench, self._window.workbench.shown
-        last = bench.last_summary
-        if last is not None and "runs" in last and self._window.tabs.currentWidget() is self._window.compare_view:
-            comparison = last
-            text = _texts(lambda: to_json(comparison))
+        """Ask where to write the summary of the run on show, or of the runs side by side where these are seen."""
+        shown = self._window.workbench.shown
+        beside = [run for run in self._window.compare_view.recorders if run.ended is not None]
+        if beside and self._window.tabs.currentWidget() is self._window.compare_view:
+            text = _texts(partial(_comparison, beside, self._took_turns(beside)))
             order = Order("Save summary", "JSON (*.json)", "comparison-summary.json", text)
         elif shown is not None and shown.ended is not None:
             run = shown
@@ -80,7 +79,8 @@ class RunExports(QObject):
             self._window.say(NO_REPORT)
             return
         name = file_stem(run_stem(runs[0].config), f"{len(runs)} runs" if len(runs) > 1 else "", "report")
-        self._desk.ask(Order("Save report", "HTML (*.html)", f"{name}.html", _texts(partial(_report, runs))))
+        text = _texts(partial(_report, runs, self._took_turns(runs)))
+        self._desk.ask(Order("Save report", "HTML (*.html)", f"{name}.html", text))
 
     @Slot()
     def save_table(self) -> None:
@@ -149,6 +149,9 @@ class RunExports(QObject):
         order = Order("Save script", "Python (*.py)", f"{name}.py", lambda path: write_script(config, path))
         self._desk.ask(order)
 
+    def _took_turns(self, runs: Sequence[RunRecorder]) -> bool:
+        return self._window.workbench.beside.took_turns(runs)
+
     def _config(self) -> RunConfig | None:
         try:
             return self._window.workbench.desk.config()
@@ -157,8 +160,12 @@ class RunExports(QObject):
             return None
 
 
-def _report(runs: Sequence[RunRecorder]) -> str:
-    return comparison_report(comparison_summary(runs), runs)
+def _report(runs: Sequence[RunRecorder], in_turns: bool) -> str:
+    return comparison_report(comparison_summary(runs, in_turns), runs)
+
+
+def _comparison(runs: Sequence[RunRecorder], in_turns: bool) -> str:
+    return to_json(comparison_summary(runs, in_turns))
 
 
 def _texts(make: Callable[[], str]) -> Callable[[Path], list[Path]]:

@@ -34,6 +34,7 @@ class Session:
         settings.open_runs = [*self.to_restore, *runs][-MOST_RESTORED:]
         if bench.beside.recorders or not self.to_restore:
             settings.side_by_side = [paths[recorder] for recorder in bench.beside.recorders if recorder in paths]
+            settings.in_turns = bench.beside.took_turns(bench.beside.recorders)
         settings.save()
 
     def bring_together(self, paths: Mapping[RunRecorder, Path]) -> None:
@@ -42,4 +43,4 @@ class Session:
         recorders = [known[path] for path in self._window.settings.side_by_side if path in known]
         beside = self._window.workbench.beside
         if len(recorders) > 1 and not beside.recorders:
-            beside.show(recorders)
+            beside.show(recorders, in_turns=self._window.settings.in_turns)

@@ -105,6 +105,15 @@ class Settings:
         self._store.setValue("columns", json.dumps(keys))
 
     @property
+    def in_turns(self) -> bool:
+        """Whether the runs that stood side by side last took turns with each other."""
+        return self._store.value("in_turns", "false") == "true"
+
+    @in_turns.setter
+    def in_turns(self, in_turns: bool) -> None:
+        self._store.setValue("in_turns", "true" if in_turns else "false")
+
+    @property
     def dark_pictures(self) -> bool:
         """Whether exported pictures are made in dark colours."""
         return self._store.value("dark_pictures", "false") == "true"

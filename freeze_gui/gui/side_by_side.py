@@ -38,19 +38,26 @@ class SideBySide(QObject):
         self.recorders: list[RunRecorder] = []
         self._pair_selected = False
         self._going_on: RunRecorder | None = None
+        self._in_turns: list[list[RunRecorder]] = []
         window.compare_view.run_chosen.connect(self.on_tile_chosen)
         window.compare_view.latest_wanted.connect(self.show_latest)
         window.runs_table.selection_changed.connect(self.on_rows_selected)
         window.runs_panel.side_by_side_wanted.connect(self.on_wanted)
 
     def show(self, recorders: Sequence[RunRecorder], *, in_turns: bool = False) -> None:
-        """Put these runs side by side."""
+        """Put these runs side by side; `in_turns` says that they take turns, or once took them."""
         controller, view = self._bench.controller, self._window.compare_view
         self.recorders = list(recorders)
+        if in_turns:
+            self._in_turns.append(self.recorders)
         view.comparing = controller.is_comparing and self.recorders == controller.recorders
         view.in_turns = in_turns
         view.set_runs(self.recorders, [self._bench.runs.index(recorder) for recorder in self.recorders])
         self.changed.emit()
+
+    def took_turns(self, recorders: Sequence[RunRecorder]) -> bool:
+        """Tell whether these runs took turns with each other, so that their times can be compared."""
+        return any(all(recorder in group for recorder in recorders) for group in self._in_turns)
 
     def begin(self, recorders: Sequence[RunRecorder], *, in_turns: bool) -> None:
         """Show a comparison that has just begun."""

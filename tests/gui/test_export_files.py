@@ -14,9 +14,10 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.gui.export_files import BUSY, NO_REPORT, NO_SUMMARY
 from freeze_gui.gui.export_script import ScriptDialog
 from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.runs.grid import Axes
 from freeze_gui.runs.script import make_script
 from freeze_gui.training.config import load_config
-from tests.gui.conftest import run_and_wait, start_slowly
+from tests.gui.conftest import RUN_MS, run_and_wait, start_slowly
 from tests.gui.exporting import save_to
 
 pytestmark = pytest.mark.timeout(120)
@@ -88,3 +89,37 @@ def test_no_script_is_made_while_a_run_goes_on_because_that_would_disturb_it(qtb
         wish()
         assert window.status_label.text() == BUSY
     assert window.findChild(QFileDialog, "exportDialog") is None
+
+
+def test_report_and_summary_are_of_the_runs_side_by_side_and_say_whether_they_took_turns(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    window.run_panel.form.steps_edit.setValue(12)
+    with qtbot.waitSignal(window.controller.comparison_ended, timeout=RUN_MS):
+        window.workbench.compare(Axes(("requires_grad", "grad_none", "exclude")), True)
+    window.workbench.beside.on_wanted([2, 0])   # two of the three, from the table
+    report, saved = tmp_path / "report.html", tmp_path / "summary.json"
+    save_to(qtbot, window, window.exports.save_report, report)
+    assert "in turns of a few steps" in report.read_text()
+    assert save_to(qtbot, window, window.exports.save_summary, saved) == "comparison-summary.json"
+    comparison = json.loads(saved.read_text())
+    assert [run["label"] for run in comparison["runs"]] == ["requires_grad", "exclude"]
+    assert comparison["interleaved"] is True
+    qtbot.waitUntil(lambda: len(window.library_desk.paths) == 3)
+    assert window.settings.in_turns
+    run_and_wait(qtbot, window, 3)
+    window.workbench.beside.on_wanted([0, 3])   # this one took no turns
+    assert not window.workbench.beside.took_turns(window.compare_view.recorders)
+    assert not window.settings.in_turns
+
+
+def test_the_summary_of_runs_side_by_side_does_not_wait_for_a_comparison(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    run_and_wait(qtbot, window, 3)
+    run_and_wait(qtbot, window, 3)
+    window.workbench.beside.show_latest()
+    window.show_compare_tab()
+    saved = tmp_path / "summary.json"
+    save_to(qtbot, window, window.exports.save_summary, saved)
+    assert len(json.loads(saved.read_text())["runs"]) == 2
