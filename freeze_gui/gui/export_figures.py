@@ -106,7 +106,9 @@ def file_stem(*parts: str) -> str:
 
 def run_stem(config: RunConfig) -> str:
     """Return model, method and optimizer of a run as the beginning of a file's name."""
-    return file_stem(_model_name(config), config.freeze.method, config.optimizer.name)
+    freeze = config.freeze
+    method = freeze.method if freeze.layers or freeze.phases or freeze.tasks else "nothing frozen"
+    return file_stem(_model_name(config), method, config.optimizer.name)
 
 
 def config_words(config: RunConfig) -> str:

@@ -63,6 +63,7 @@ class LayerModel(QAbstractItemModel):
         self._method, self._norm = "requires_grad", "leave"
         self._memory: ticks.MixedMemory | None = None
         self._recorder: RunRecorder | None = None
+        self._obeys = True
         self._actual: Actual | None = None
         self._seen: object = None
         self._rows: list[int] = []   # place of each node among its siblings
@@ -119,9 +120,9 @@ class LayerModel(QAbstractItemModel):
             self._method, self._norm = method, norm
             self._update()
 
-    def set_recorder(self, recorder: RunRecorder | None) -> None:
-        """Show what this run really did."""
-        self._recorder, self._seen = recorder, None
+    def set_recorder(self, recorder: RunRecorder | None, obeys: bool = True) -> None:
+        """Show what this run really did, or does; `obeys` says whether it takes ticks while it goes on."""
+        self._recorder, self._obeys, self._seen = recorder, obeys, None
         self._cells.sparks = None
         self.refresh()
 
@@ -136,7 +137,7 @@ class LayerModel(QAbstractItemModel):
         self._seen = seen
         history = recorder.history if recorder is not None else None
         fits = self.tree is not None and history is not None and history.layers == self.tree.layers
-        self._actual = actual_of(recorder) if fits else None
+        self._actual = actual_of(recorder, self._obeys) if fits else None
         self._update()
         return True
 

@@ -79,9 +79,9 @@ class LayerPanel(QWidget):
         self._forecast = text
         self.show_status()
 
-    def set_recorder(self, recorder: RunRecorder | None) -> None:
-        """Show what this run does in the rows."""
-        self.model.set_recorder(recorder)
+    def set_recorder(self, recorder: RunRecorder | None, obeys: bool = True) -> None:
+        """Show what this run does in the rows; `obeys` says whether it takes ticks while it goes on."""
+        self.model.set_recorder(recorder, obeys)
         self._draw_sparks()
 
     def refresh(self) -> None:

@@ -8,6 +8,7 @@ from freeze_gui.errors import UserError
 from freeze_gui.gui.model_desk import ModelDesk
 from freeze_gui.gui.run_controller import RunController
 from freeze_gui.gui.timeline_state import Timeline
+from freeze_gui.runs.recorder import RunRecorder
 
 
 class LivePlan(QObject):
@@ -29,6 +30,11 @@ class LivePlan(QObject):
     def forget(self) -> None:
         """Begin with a new run, which has the plan of now."""
         self._waits = False
+
+    def is_for(self, recorder: RunRecorder | None) -> bool:
+        """Tell whether this run takes ticks: it goes on here, and is no part of a comparison."""
+        controller = self._controller
+        return controller.is_running and not controller.is_comparing and recorder is controller.recorders[0]
 
     @Slot(object)
     def on_plan_changed(self, timeline: Timeline) -> None:

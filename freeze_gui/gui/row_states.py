@@ -61,9 +61,9 @@ class Actual:
     states
         Layers that are frozen, or were, with what happened to them.
     live
-        Whether the run is still going on.
+        Whether the run still goes on and takes ticks: not so one of a comparison, or of another program.
     step
-        Of the next step, or the last one of a run that has ended.
+        Of the next step of such a run, or the last one of any other.
     """
 
     frozen: frozenset[str]
@@ -72,8 +72,8 @@ class Actual:
     step: int
 
 
-def actual_of(recorder: RunRecorder | None) -> Actual | None:
-    """Return what a run shows so far, None before it started."""
+def actual_of(recorder: RunRecorder | None, obeys: bool = True) -> Actual | None:
+    """Return what a run shows so far, None before it started; `obeys` says that it takes ticks while it goes on."""
     if recorder is None or recorder.history is None:
         return None
     layers = recorder.history.layers
@@ -85,7 +85,8 @@ def actual_of(recorder: RunRecorder | None) -> Actual | None:
             for layer, count, flag in zip(layers, leaked.tolist(), frozen.tolist(), strict=True)
             if flag or count
         }
-        return Actual(now, states, True, recorder.history.steps)
+        steps = recorder.history.steps
+        return Actual(now, states, obeys, steps if obeys else max(steps - 1, 0))
     moved: dict[str, set[str]] = {}
     for tensor in recorder.ended.tensors:
         if tensor.moved:

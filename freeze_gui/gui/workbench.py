@@ -166,7 +166,7 @@ class Workbench(QObject):
         self._window.verdict_panel.set_run(recorder)
         self._window.state_panel.set_run(recorder)
         self._window.measuring_label.set_run(recorder)
-        self._window.layer_panel.set_recorder(recorder)
+        self._window.layer_panel.set_recorder(recorder, self.plan.is_for(recorder))
         self._window.timeline_panel.set_run(recorder)
 
     def take_in(self, recorders: list[RunRecorder], *, look: bool) -> None:

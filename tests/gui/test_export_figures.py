@@ -31,11 +31,13 @@ def parent(qtbot: QtBot) -> QWidget:
 
 
 def test_names_of_files_say_what_is_in_them() -> None:
-    config = load_config({"model": {"source": "torchvision:resnet18"}, "optimizer": {"name": "AdamW", "lr": 0.01}})
+    frozen = {"layers": ["layer1"]}
+    model, optimizer = {"source": "torchvision:resnet18"}, {"name": "AdamW", "lr": 0.01}
+    config = load_config({"model": model, "freeze": frozen, "optimizer": optimizer})
     assert run_stem(config) == "resnet18-requires_grad-adamw"
     assert config_words(config) == "resnet18 · AdamW, learning rate 0.01 · zero_grad none · seed 0"
     own = load_config({"model": {"source": "file:/home/me/my nets/net.py:build"}})
-    assert run_stem(own) == "net-build-requires_grad-adam"
+    assert run_stem(own) == "net-build-nothing-frozen-adam"
     assert file_stem("a/b\\c: *?", "…", "Weight Δ") == "a-b-c-weight"
 
 
@@ -61,7 +63,7 @@ def test_each_plot_gives_what_it_shows_under_a_name_of_its_run(parent: QWidget) 
         names.append(figure.name)
         titles.append(figure.draw().title)
         heads.append(figure.numbers().partition("\n")[0])
-    stem = "digits-cnn-requires_grad-adam"
+    stem = "digits-cnn-nothing-frozen-adam"
     assert names == [f"{stem}-gradient-norm-heatmap", f"{stem}-weight-delta", f"{stem}-loss-and-accuracy"]
     assert titles == ["Gradient norm · grad_zero", "Weight delta · grad_zero", "Loss and accuracy · grad_zero"]
     assert [head.split(",")[1] for head in heads] == ["stem", "stem", "grad_zero loss"]

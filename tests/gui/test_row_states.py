@@ -5,6 +5,7 @@ from freeze_gui.gui.row_states import Actual, RowState
 from freeze_gui.gui.timeline_state import Bar, Span, TaskBar, Timeline, whole_run
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.sources import open_model
+from tests.gui.recorded_runs import add_steps, started_run
 
 STEM = frozenset({"stem.conv", "stem.norm"})
 HEAD = frozenset({"head"})
@@ -44,6 +45,16 @@ def test_a_changed_phase_waits_for_the_next_step() -> None:
     timeline = Timeline((Bar(HEAD, 10, 50),))   # the head is wanted now, the stem no longer
     found = states(timeline, Actual(STEM, dict.fromkeys(STEM, rows.HELD), True, 20))
     assert (found["stem.conv"], found["head"]) == (rows.THAWING, rows.FREEZING)
+
+
+def test_a_run_of_another_program_or_one_that_broke_off_takes_no_ticks() -> None:
+    run = started_run()
+    add_steps(run, 20, frozen=(0,))
+    actual = rows.actual_of(run, obeys=False)
+    assert actual is not None and rows.actual_of(run) is not None
+    assert (actual.live, actual.step, actual.frozen) == (False, 19, frozenset({run.layers[0].path}))
+    found = states(whole_run(HEAD), Actual(STEM, dict.fromkeys(STEM, rows.HELD), False, 19))
+    assert (found["stem.conv"], found["head"]) == (rows.TRAINS, rows.FROZEN)   # of the next run; nothing waits
 
 
 def test_layers_of_tasks_are_wanted_and_not_by_turns() -> None:
