@@ -127,12 +127,18 @@ class FrozenWatch:
         """
         self._step = step
         self._suspects, self._shared = {}, {}
-        groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
         self._look(lambda w: "other_writer", buffers=True)
         kept: list[Kept] = []
-        for watched in self._frozen:
-            tensor = watched.read()
-            if isinstance(tensor, nn.Parameter) and tensor.grad is not None and id(tensor) in groups:
+        able = [
+            (watched, tensor)
+            for watched in self._frozen
+            if isinstance(tensor := watched.read(), nn.Parameter) and tensor.grad is not None
+        ]
+        if not able and not self._aliases:
+            return kept
+        groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
+        for watched, tensor in able:
+            if id(tensor) in groups:
                 suspect = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, id(tensor) in fresh)
                 self._suspects[id(watched)] = suspect
                 kept += [(layer, tensor, suspect) for layer in watched.owners_in(self._context.frozen)]

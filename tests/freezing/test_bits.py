@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -27,3 +29,23 @@ def test_zero_of_either_sign_is_zero_and_what_is_not_a_number_is_not() -> None:
     assert is_zero(torch.zeros(0))
     assert not is_zero(torch.tensor([float("nan")]))
     assert is_zero(torch.zeros(3).to_sparse())
+
+
+@pytest.mark.parametrize("size", [0, 5, 20_000])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "complex64", "int64", "bool"])
+def test_the_largest_difference_is_that_of_float64(dtype: str, size: int) -> None:
+    torch.manual_seed(0)
+    a, b = ((9 * torch.randn(size)).round().to(getattr(torch, dtype)) for _ in range(2))
+    columns = [torch.view_as_real(t).flatten().tolist() if t.is_complex() else t.tolist() for t in (a, b)]
+    truth = max((abs(float(x) - float(y)) for x, y in zip(*columns, strict=True)), default=0.0)
+    assert largest_difference(a, b) == pytest.approx(truth, rel=1e-7)
+    assert largest_difference(torch.tensor([math.inf, 1.0]), torch.tensor([1.0, 1.0])) == math.inf
+    assert math.isnan(largest_difference(torch.tensor([math.inf]), torch.tensor([math.inf])))
+    assert math.isnan(largest_difference(torch.tensor([1.0, math.nan]), torch.tensor([1.0, 0.0])))
+
+
+def test_zeros_of_two_signs_and_other_shapes_differ_and_a_nan_is_the_same_as_itself() -> None:
+    plus, minus, nan = torch.tensor([0.0]), torch.tensor([-0.0]), torch.tensor([math.nan])
+    assert differ([(plus, minus), (plus, plus.clone()), (nan, nan.clone())]) == [True, False, False]
+    assert differ([(plus, torch.zeros(2)), (plus, plus.double()), (plus, torch.zeros(()))]) == [True] * 3
+    assert differ([]) == []
