@@ -80,7 +80,7 @@ def reach(
                 else:
                     method_class("requires_grad")(context).freeze(frozen)
                 NormPolicy(context, norm).apply()
-            with _listening(twin) as (ran, in_training, shifted), LeanMeta():
+            with _listening(twin) as (ran, in_training, shifted), LeanMeta(counts_flops=False):
                 outputs = [call.of(twin) for call in calls or sample_calls(loaded, _BATCH) if call.task == task]
             if not outputs:
                 return None

@@ -15,7 +15,6 @@ from freeze_gui.freezing.plan import FreezePlan, resolve
 from freeze_gui.gui.background import Job
 from freeze_gui.gui.verdict_text import cause_name
 from freeze_gui.models.layer_tree import LayerTree
-from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.runs.words import counted
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.cost_forecast import CostForecast
@@ -29,8 +28,9 @@ from freeze_gui.training.memory import (
     has_room_for_updates,
 )
 from freeze_gui.training.run_forecast import forecast_run
+from freeze_gui.training.trials import Trials
 
-DELAY_MS = 250
+DELAY_MS = 150
 SOME_EPOCH = 100
 """Steps that an epoch is taken to have before a run has told."""
 MOST_LINES = 2
@@ -68,7 +68,7 @@ class ForecastText:
 class Forecasting:
     """The work of one forecast, to be called in a thread; `epoch_steps` None where nobody knows it yet."""
 
-    loaded: LoadedModel
+    trials: Trials
     tree: LayerTree
     config: RunConfig
     epoch_steps: int | None = None
@@ -79,7 +79,7 @@ class Forecasting:
         epoch_steps = self.epoch_steps or SOME_EPOCH
         plan = resolve(self.config.freeze, self.tree, epoch_steps)
         steps = train.steps if train.steps is not None else (train.epochs or 1) * epoch_steps
-        found = forecast_run(self.config, self.loaded, plan, steps)
+        found = forecast_run(self.config, self.trials, plan, steps)
         causes, unsure = causes_ahead(found.tensors or ()), unsure_ahead(found.tensors or ())
         lines = [
             *(leak_sentence(cause, layers) for cause, layers in causes),
@@ -99,7 +99,7 @@ class Forecasting:
             device = choose_device(self.config.train.device)
         except UserError:   # no such device here: Run says so
             return "", ""
-        memory = forecast_memory(self.config, self.loaded, plan, device, cost)
+        memory = forecast_memory(self.config, self.trials, plan, device, cost)
         said = memory_text(memory, free_bytes(device), str(device))
         try:
             if not has_room_for_updates(memory, device):

@@ -212,7 +212,7 @@ class ModelDesk(QObject):
         assert self.opened is not None
         self._window.code_panel.show_loop(config)
         known = self._epochs.of(config)
-        self._forecaster.ask(Forecasting(self.opened.loaded, self.opened.tree, config, known))
+        self._forecaster.ask(Forecasting(self.opened.trials, self.opened.tree, config, known))
 
     def open_path(self, path: Path) -> None:
         """Open what a person dropped or chose: a configuration or a Python file."""

@@ -12,15 +12,17 @@ from freeze_gui.gui.background import Job
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.loaded import LoadedModel, ModelChoice
 from freeze_gui.models.sources import list_models, open_model, output_shapes
+from freeze_gui.training.trials import Trials
 
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A model as the tree shows it, with the data for which its head was sized."""
+    """A model as the tree shows it, with the data for which its head was sized, and what trials find out about it."""
 
     loaded: LoadedModel
     tree: LayerTree
     num_classes: int | None
+    trials: Trials
 
 
 class ModelOpener(QObject):
@@ -130,7 +132,7 @@ def open_structure(source: str, data: str) -> OpenedModel:
     """
     classes = classes_of(data)
     loaded = open_model(source, num_classes=classes)
-    return OpenedModel(loaded, build_tree(loaded.module, output_shapes(loaded)), classes)
+    return OpenedModel(loaded, build_tree(loaded.module, output_shapes(loaded)), classes, Trials(loaded))
 
 
 def classes_of(data: str) -> int | None:

@@ -7,6 +7,7 @@ of that; whatever is out of the ordinary goes to torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -40,11 +41,17 @@ class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's 
     ----------
     flops
         Floating-point operations so far: matrix products and convolutions, by torch's own formulas.
+
+    Parameters
+    ----------
+    counts_flops
+        Whether to count them, which takes a sixth of a forward's time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts_flops: bool = True) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
+        self._counts = counts_flops
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -53,7 +60,7 @@ class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's 
         else:
             answer = _answer(func, args) if args and kwargs.keys() <= _HARMLESS else None
         result = func(*args, **kwargs) if answer is None else answer
-        count = flop_registry.get(func._overloadpacket)
+        count = flop_registry.get(func._overloadpacket) if self._counts else None
         if count is not None:
             self.flops += count(*args, **kwargs, out_val=result)
         return result
@@ -67,7 +74,7 @@ def _answer(func: Any, args: Any) -> Any:
     if not isinstance(first, Tensor) or not first.is_meta or first.dtype not in _PLAIN:
         return None
     if func in _SAME_SHAPE:
-        return torch.empty_like(first) if _alike(args) else None
+        return _like(first) if _alike(args) else None
     if func in _IN_PLACE:
         return first if _alike(args) else None
     special = _SPECIAL.get(func)
@@ -100,7 +107,17 @@ def _is_in_order(tensor: Tensor) -> bool:
 
 def _zeros_like(tensor: Tensor, given: dict[str, Any]) -> Tensor | None:
     usual = all(value is None or value is torch.preserve_format or value is False for value in given.values())
-    return torch.empty_like(tensor) if tensor.is_meta and usual else None
+    return _like(tensor) if tensor.is_meta and usual else None
+
+
+def _new(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return another tensor of its format; ``new_empty`` takes four times as long."""
+    return torch.empty(shape, dtype=tensor.dtype, device=tensor.device)
+
+
+def _like(tensor: Tensor) -> Tensor:
+    """Return ``empty_like``, which torch works out in Python: 50 µs, where all that an ordinary tensor needs is 3."""
+    return _new(tensor, tensor.shape) if tensor.is_contiguous() else torch.empty_like(tensor)
 
 
 def _cat(tensors: list[Tensor], dim: int = 0) -> Tensor | None:
@@ -117,7 +134,7 @@ def _cat(tensors: list[Tensor], dim: int = 0) -> Tensor | None:
         if other != shape:
             return None
     shape[dim] = along
-    return first.new_empty(shape)
+    return _new(first, shape)
 
 
 def _convolution(
@@ -140,25 +157,25 @@ def _convolution(
         (size + 2 * pad - gap * (kernel - 1) - 1) // step + 1
         for size, kernel, step, pad, gap in zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
     ]
-    return x.new_empty((x.shape[0], weight.shape[0], *sides)) if min(sides, default=0) > 0 else None
+    return _new(x, (x.shape[0], weight.shape[0], *sides)) if min(sides, default=0) > 0 else None
 
 
 def _convolution_backward(grad: Tensor, x: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor | None, ...] | None:
     if not (_is_in_order(grad) and _is_in_order(x) and _is_in_order(weight)):
         return None
     shapes = (x.shape, weight.shape, others[0] or (0,))
-    return tuple(x.new_empty(shape) if want else None for want, shape in zip(others[-1], shapes, strict=True))
+    return tuple(_new(x, shape) if want else None for want, shape in zip(others[-1], shapes, strict=True))
 
 
 def _batch_norm(x: Tensor, weight: Tensor | None, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     channels = x.shape[1]
-    return torch.empty_like(x), x.new_empty(channels), x.new_empty(channels)
+    return _like(x), _new(x, (channels,)), _new(x, (channels,))
 
 
 def _batch_norm_backward(grad: Tensor, x: Tensor, *others: Any) -> tuple[Tensor | None, ...]:
     channels, wanted = x.shape[1], others[-1]
     shapes = (x.shape, (channels,), (channels,))
-    return tuple(x.new_empty(shape) if want else None for want, shape in zip(wanted, shapes, strict=True))
+    return tuple(_new(x, shape) if want else None for want, shape in zip(wanted, shapes, strict=True))
 
 
 def _layer_norm(
@@ -169,13 +186,13 @@ def _layer_norm(
     ):
         return None
     outer = (*x.shape[: x.ndim - len(shape)], *(1 for _ in shape))
-    return x.new_empty(x.shape), x.new_empty(outer), x.new_empty(outer)
+    return _new(x, x.shape), _new(x, outer), _new(x, outer)
 
 
 def _layer_norm_backward(grad: Tensor, x: Tensor, *others: Any) -> tuple[Tensor | None, ...]:
     *_, weight, bias, wanted = others
     return tuple(
-        torch.empty_like(value) if want else None for want, value in zip(wanted, (x, weight, bias), strict=True)
+        _like(value) if want else None for want, value in zip(wanted, (x, weight, bias), strict=True)
     )
 
 

@@ -113,7 +113,7 @@ def output_shapes(loaded: LoadedModel, batch_size: int = 2) -> dict[str, tuple[i
             twin = meta_twin(loaded.module).eval()
             for path, child in twin.named_modules():
                 child.register_forward_hook(_recorder(path, shapes))
-            with torch.device("meta"), LeanMeta():
+            with torch.device("meta"), LeanMeta(counts_flops=False):
                 for inputs, keywords in sample_inputs(loaded, batch_size):
                     twin(inputs, **keywords)
     except Exception:  # a user's forward may raise anything; no shapes is an honest answer

@@ -35,8 +35,10 @@ class _Trial(TorchFunctionMode):
         self._generator = torch.Generator().manual_seed(0)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
         name = getattr(func, "__name__", "")
+        if name not in _DRAWS and not self._weights_on_meta:
+            return func(*args, **(kwargs or {}))   # some ten thousand calls a trial come here
+        kwargs = dict(kwargs or {})
         if self._weights_on_meta and func is torch.empty and kwargs.get("device") is None:
             kwargs["device"] = "meta"
         elif name in _DRAWS and kwargs.get("generator") is None:
@@ -80,11 +82,16 @@ def meta_twin(module: nn.Module) -> nn.Module:
     # deepcopy takes what the memo holds instead of copying it: every tensor becomes one without values.
     memo: dict[int, Any] = {}
     for parameter in module.parameters():
-        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
+        memo[id(parameter)] = nn.Parameter(_without_values(parameter), requires_grad=parameter.requires_grad)
     for buffer in module.buffers():
-        memo[id(buffer)] = buffer.detach().to("meta")
+        memo[id(buffer)] = _without_values(buffer)
     for child in module.modules():   # a dozen empty dicts each, mostly of hooks, take longer than all the rest
         for value in vars(child).values():
             if type(value) in (dict, OrderedDict) and not value:
                 memo[id(value)] = type(value)()
     return copy.deepcopy(module, memo)
+
+
+def _without_values(tensor: Tensor) -> Tensor:
+    alone = tensor.detach()
+    return alone if alone.is_meta else alone.to("meta")

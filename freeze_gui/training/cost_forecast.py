@@ -53,14 +53,14 @@ class CostForecast:
         return float(getattr(self.frozen, what) / free) if free else 1.0
 
 
-def forecast_cost(
+def forecast_step(
     loaded: LoadedModel,
     modules: frozenset[str],
     method: str,
     optimizer: OptimizerSettings,
     batch_size: int,
     calls: Sequence[Call] = (),
-) -> CostForecast | None:
+) -> StepCost | None:
     """Forecast a step with `modules` frozen.
 
     Parameters
@@ -80,24 +80,10 @@ def forecast_cost(
 
     Returns
     -------
-    CostForecast or None
+    StepCost or None
         None where the step cannot be taken on the meta device: an unknown input, a forward that needs values, a freeze
         that leaves nothing to train.
     """
-    free = forecast_step(loaded, frozenset(), method, optimizer, batch_size, calls)
-    frozen = forecast_step(loaded, modules, method, optimizer, batch_size, calls) if modules and free else free
-    return CostForecast(frozen, free) if frozen and free else None
-
-
-def forecast_step(
-    loaded: LoadedModel,
-    modules: frozenset[str],
-    method: str,
-    optimizer: OptimizerSettings,
-    batch_size: int,
-    calls: Sequence[Call] = (),
-) -> StepCost | None:
-    """Forecast one step, as in `forecast_cost`."""
     if loaded.input_shape is None and not loaded.tasks and not calls:
         return None
     try:

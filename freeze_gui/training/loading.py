@@ -16,6 +16,7 @@ from freeze_gui.training.control import RunControl
 from freeze_gui.training.device import choose_device
 from freeze_gui.training.events import Progress
 from freeze_gui.training.memory import forecast_memory, free_bytes, has_room_for_updates
+from freeze_gui.training.trials import Trials
 
 _PATIENCE_S = 0.2
 """How long a stop waits for a loader that says nothing."""
@@ -122,4 +123,4 @@ def _check_memory(config: RunConfig, classes: int | None) -> None:
     weights = sum(p.numel() * p.element_size() for p in structure.module.parameters())
     if free is not None and weights > _LARGE * free:
         plan = resolve(config.freeze, build_tree(structure.module), epoch_steps=1)   # what lasts knows no epochs
-        has_room_for_updates(forecast_memory(config, structure, plan, device), device)
+        has_room_for_updates(forecast_memory(config, Trials(structure), plan, device), device)

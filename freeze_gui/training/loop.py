@@ -43,6 +43,7 @@ from freeze_gui.training.schedule import Schedule, check_data_suit
 from freeze_gui.training.state_norms import StateNorms
 from freeze_gui.training.stopwatch import Part, Stopwatch
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
+from freeze_gui.training.trials import Trials
 
 Norms = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | tuple[None, None, None]
 
@@ -104,12 +105,9 @@ class Loop:
             LayerRecord(path, type(modules[path]).__name__, sum(p.numel() for p in modules[path].parameters(False)))
             for path in self._tree.layers
         )
-        forecast = forecast_run(
-            self._config, self._loaded.model, self.freezer.plan, self._total_steps, data=self._loaded.data
-        )
-        memory = forecast_memory(
-            self._config, self._loaded.model, self.freezer.plan, self._device, forecast.cost
-        )
+        trials, plan = Trials(self._loaded.model), self.freezer.plan
+        forecast = forecast_run(self._config, trials, plan, self._total_steps, data=self._loaded.data)
+        memory = forecast_memory(self._config, trials, plan, self._device, forecast.cost)
         self.measures_updates = has_room_for_updates(memory, self._device)
         self._telemetry = Telemetry([modules[path] for path in self._tree.layers], self.measures_updates)
         return RunStarted(

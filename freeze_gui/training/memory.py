@@ -10,10 +10,10 @@ import torch
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezePlan
-from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.training.config import RunConfig
-from freeze_gui.training.cost_forecast import CostForecast, StepCost, forecast_step
+from freeze_gui.training.cost_forecast import CostForecast, StepCost
 from freeze_gui.training.telemetry import COPIES
+from freeze_gui.training.trials import Trials
 
 _MEMINFO = Path("/proc/meminfo")
 
@@ -71,7 +71,7 @@ class MemoryForecast:
 
 def forecast_memory(
     config: RunConfig,
-    loaded: LoadedModel,
+    trials: Trials,
     plan: FreezePlan,
     device: torch.device,
     cost: CostForecast | None = None,
@@ -82,13 +82,14 @@ def forecast_memory(
     """
     lasting = frozenset[str]().union(*(p.modules for p in plan.phases if p.start == 0 and p.stop is None))
     if cost is None or (lasting and any(p.start or p.stop is not None for p in plan.phases)) or plan.tasks:
-        step = forecast_step(loaded, lasting, plan.method, config.optimizer, config.data.batch_size)
+        step = trials.step(lasting, plan.method, config.optimizer, config.data.batch_size)
     else:
         step = cost.frozen if lasting else cost.free
-    tensors = [*loaded.module.parameters(), *loaded.module.buffers()]
-    parameters = _bytes(loaded.module.parameters())
+    module = trials.loaded.module
+    tensors = [*module.parameters(), *module.buffers()]
+    parameters = _bytes(module.parameters())
     ever = frozenset[str]().union(*(p.modules for p in plan.phases), *(task for _, task in plan.tasks))
-    modules = dict(loaded.module.named_modules())   # get_submodule stumbles over names with dots
+    modules = dict(module.named_modules())   # get_submodule stumbles over names with dots
     frozen = _bytes(t for path in ever for t in modules[path].parameters(recurse=False))
     holding = frozen * (2 if plan.method == "restore" else 1)
     there = _bytes(t for t in tensors if t.device == device)

@@ -8,21 +8,20 @@ from dataclasses import dataclass, replace
 from freeze_gui.data.sources import LoadedData
 from freeze_gui.freezing.advice import Circumstances, ForecastWarning, advise
 from freeze_gui.freezing.basis import Basis, TensorForecast
-from freeze_gui.freezing.effective import effective_weights
-from freeze_gui.freezing.facts import facts_of
 from freeze_gui.freezing.forecast import forecast_steps, pairs_to_try
 from freeze_gui.freezing.plan import FreezePlan
-from freeze_gui.freezing.reach import Reach, reach
+from freeze_gui.freezing.reach import Reach
 from freeze_gui.freezing.rules import Rule, rule_of, with_cycled_momentum
 from freeze_gui.models.blocks import head
-from freeze_gui.models.layer_tree import LayerTree, build_tree
+from freeze_gui.models.layer_tree import LayerTree
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.selection import select
 from freeze_gui.training.config import OptimizerSettings, RunConfig
-from freeze_gui.training.cost_forecast import CostForecast, forecast_cost
+from freeze_gui.training.cost_forecast import CostForecast
 from freeze_gui.training.data_ahead import DataAhead, look_ahead
 from freeze_gui.training.optimizers import hyper_parameters
 from freeze_gui.training.schedule import overwrites_zero
+from freeze_gui.training.trials import Trials
 
 _MOST_TRIALS = 12
 """Steps tried on the meta device for one forecast: one for each set of frozen layers and each task."""
@@ -55,7 +54,7 @@ class RunForecast:
 
 def forecast_run(
     config: RunConfig,
-    loaded: LoadedModel,
+    trials: Trials,
     plan: FreezePlan,
     total_steps: int,
     with_cost: bool = True,
@@ -67,8 +66,8 @@ def forecast_run(
     ----------
     config
         Its optimizer and what stands in ``[train]`` decide.
-    loaded
-        The model, with or without values: on the meta device nobody knows which weights are zero.
+    trials
+        Of the model, with or without values: on the meta device nobody knows which weights are zero.
     plan
         What is frozen when.
     total_steps
@@ -81,14 +80,14 @@ def forecast_run(
     steps = total_steps or _UNKNOWN_LENGTH
     rule = _rule(config.optimizer)
     ahead = None if data is None else look_ahead(data, config.train.accumulate)
-    basis = _basis(config, loaded, plan, rule or Rule(), steps, ahead)
+    basis = _basis(config, trials, plan, rule or Rule(), steps, ahead)
     tensors = None if rule is None else forecast_steps(basis, steps)
-    seen = _circumstances(config, loaded, basis, tensors, steps)
+    seen = _circumstances(config, trials, basis, tensors, steps)
     most = max(seen.sets(), key=len, default=frozenset[str]())
     cost = None
     if with_cost:
         calls = () if ahead is None else ahead.calls
-        cost = forecast_cost(loaded, most, plan.method, config.optimizer, config.data.batch_size, calls)
+        cost = trials.cost(most, plan.method, config.optimizer, config.data.batch_size, calls)
     return RunForecast(tensors, advise(seen), cost, None if rule is None else basis)
 
 
@@ -115,7 +114,7 @@ def _turns(
 
 
 def _basis(
-    config: RunConfig, loaded: LoadedModel, plan: FreezePlan, rule: Rule, steps: int, ahead: DataAhead | None
+    config: RunConfig, trials: Trials, plan: FreezePlan, rule: Rule, steps: int, ahead: DataAhead | None
 ) -> Basis:
     scheduler = config.optimizer.scheduler
     held_until = None
@@ -125,10 +124,10 @@ def _basis(
         plan,
         rule,
         config.optimizer.zero_grad,
-        facts_of(loaded.module),
-        tuple(path for path, _ in loaded.module.named_modules()),
+        trials.facts,
+        trials.modules,
         config.train.accumulate,
-        _turns(config, loaded, plan, ahead),
+        _turns(config, trials.loaded, plan, ahead),
         held_until=held_until,
         lr_is_zero=config.optimizer.hyper.get("lr") == 0.0 and scheduler.name != "OneCycleLR",
         all_run=False,
@@ -137,7 +136,7 @@ def _basis(
     pairs = pairs_to_try(basis, steps, _MOST_TRIALS)
     free = [(frozenset[str](), task) for task in dict.fromkeys(task for _, task in pairs)]
     tried = {
-        (frozen, task): reach(loaded, frozen, plan.method, plan.norm, task, calls)
+        (frozen, task): trials.reach(frozen, plan.method, plan.norm, task, calls)
         for frozen, task in dict.fromkeys((*free, *pairs))
     }
     return replace(basis, reaches={pair: found for pair, found in tried.items() if found is not None})
@@ -145,22 +144,21 @@ def _basis(
 
 def _circumstances(
     config: RunConfig,
-    loaded: LoadedModel,
+    trials: Trials,
     basis: Basis,
     tensors: tuple[TensorForecast, ...] | None,
     steps: int,
 ) -> Circumstances:
-    tree = build_tree(loaded.module)
+    tree = trials.tree
     optimizer = config.optimizer
     learns = [facts for facts in basis.tensors if facts.role == "parameter" and facts.learns]
     learning = {layer for facts in learns for layer in facts.layers}
-    made = dict.fromkeys(layer for w in effective_weights(loaded.module) for layer in (w.layer, *w.tied_layers))
     return Circumstances(
         basis,
         tensors,
         tuple(layer for layer in _in_forward_order(tree.layers, basis.reaches) if layer in learning),
         tuple(layer for layer in tree.layers_below(head(tree)) if layer in learning),
-        tuple(made),
+        trials.parametrized,
         optimizer.name,
         optimizer.name != "SGD" or basis.rule.momentum,
         config.train.clip_grad_norm is not None,

@@ -22,12 +22,13 @@ from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.sources import open_model
 from freeze_gui.training import memory
 from freeze_gui.training.config import load_config
+from freeze_gui.training.trials import Trials
 
 
 def forecasting(**sections: Any) -> Forecasting:
     loaded = open_model("builtin:digits-cnn")
     config = load_config({"model": {"source": "builtin:digits-cnn"}, **sections})
-    return Forecasting(loaded, build_tree(loaded.module), config)
+    return Forecasting(Trials(loaded), build_tree(loaded.module), config)
 
 
 def test_the_whole_plan_is_forecast_phases_included() -> None:
@@ -111,6 +112,6 @@ def test_a_run_that_does_not_fit_is_said_before_it_is_begun(monkeypatch: pytest.
         monkeypatch.setattr(module, "free_bytes", lambda device: 1_000_000)
     loaded = open_model("builtin:digits-cnn")
     config = load_config({"model": {"source": "builtin:digits-cnn"}, "train": {"device": "cpu", "steps": 5}})
-    text = forecaster.Forecasting(loaded, build_tree(loaded.module), config)()
+    text = forecaster.Forecasting(Trials(loaded), build_tree(loaded.module), config)()
     assert "of 1 MB free on cpu".replace(" ", "\N{NO-BREAK SPACE}") in text.cost
     assert text.leaks[0].startswith("This run needs")

@@ -15,6 +15,7 @@ from freeze_gui.gui.timeline_state import whole_run
 from freeze_gui.models.layer_tree import build_tree
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.training.config import load_config
+from freeze_gui.training.trials import Trials
 
 
 def deep() -> nn.Module:
@@ -55,4 +56,4 @@ def test_an_odd_model_can_be_opened_ticked_searched_and_forecast(qtbot: QtBot, n
         panel.find_bar.edit.setText(text)
         panel.find_bar.find_layers()
     content = {"model": {"source": "file:x.py:f"}, "freeze": {"layers": ["*"]}, "train": {"device": "cpu"}}
-    assert bool(Forecasting(loaded, tree, load_config(content))().leaks) == (layers > 0)
+    assert bool(Forecasting(Trials(loaded), tree, load_config(content))().leaks) == (layers > 0)

@@ -10,8 +10,8 @@ from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.sources import load_model, open_model
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import OptimizerSettings, load_config
-from freeze_gui.training.cost_forecast import forecast_cost
 from freeze_gui.training.trainer import Trainer
+from freeze_gui.training.trials import Trials
 
 ADAM = OptimizerSettings("Adam")
 
@@ -27,7 +27,7 @@ def frozen(*numbers: int) -> frozenset[str]:
 
 @pytest.mark.parametrize("method", ["requires_grad", "no_grad"])
 def test_freezing_the_first_half_saves_a_third_of_the_flops_and_half_the_activations(method: str) -> None:
-    forecast = forecast_cost(twelve_convolutions(), frozen(*range(6)), method, ADAM, 4)
+    forecast = Trials(twelve_convolutions()).cost(frozen(*range(6)), method, ADAM, 4)
     assert forecast is not None
     # a convolution costs 1 forward, 1 for its input's and 1 for its weight's gradient; the first has no input gradient
     assert forecast.share("flops") == pytest.approx((6 + 6 * 3 - 1) / (12 * 3 - 1))
@@ -38,7 +38,7 @@ def test_freezing_the_first_half_saves_a_third_of_the_flops_and_half_the_activat
 
 
 def test_freezing_the_last_half_saves_weight_gradients_only() -> None:
-    forecast = forecast_cost(twelve_convolutions(), frozen(*range(6, 12)), "requires_grad", ADAM, 4)
+    forecast = Trials(twelve_convolutions()).cost(frozen(*range(6, 12)), "requires_grad", ADAM, 4)
     assert forecast is not None
     assert forecast.share("flops") == pytest.approx((12 * 3 - 1 - 6) / (12 * 3 - 1))
     assert forecast.share("saved_activation_bytes") == 1.0
@@ -47,7 +47,7 @@ def test_freezing_the_last_half_saves_weight_gradients_only() -> None:
 
 @pytest.mark.parametrize("method", ["grad_none", "grad_zero", "restore", "exclude"])
 def test_methods_that_keep_the_flags_save_no_flops_activations_or_gradients(method: str) -> None:
-    forecast = forecast_cost(twelve_convolutions(), frozen(*range(6)), method, ADAM, 4)
+    forecast = Trials(twelve_convolutions()).cost(frozen(*range(6)), method, ADAM, 4)
     assert forecast is not None
     shares = [forecast.share(what) for what in ("flops", "saved_activation_bytes", "gradient_bytes")]
     assert shares == [1.0, 1.0, 1.0]
@@ -55,7 +55,7 @@ def test_methods_that_keep_the_flags_save_no_flops_activations_or_gradients(meth
 
 def test_the_flops_of_a_linear_layer_are_two_per_multiplication_forward_and_backward() -> None:
     model = LoadedModel(nn.Linear(7, 5), "file:x.py:f", None, (7,), "mse", "random", ())
-    forecast = forecast_cost(model, frozenset(), "requires_grad", OptimizerSettings("SGD"), 3)
+    forecast = Trials(model).cost(frozenset(), "requires_grad", OptimizerSettings("SGD"), 3)
     assert forecast is not None
     assert forecast.free.flops == 2 * (3 * 7 * 5) * 2   # forward, and the weight's gradient
     assert forecast.free.gradient_bytes == 4 * (7 * 5 + 5)
@@ -76,7 +76,7 @@ def test_the_forecast_is_what_a_run_then_costs(method: str) -> None:
         recorder.handle(event)
     loaded = open_model("builtin:digits-cnn", num_classes=5)
     modules = frozenset(name for name, _ in loaded.module.named_modules() if name.startswith(("stem", "blocks.0")))
-    forecast = forecast_cost(loaded, modules, method, config.optimizer, 32)
+    forecast = Trials(loaded).cost(modules, method, config.optimizer, 32)
     assert forecast is not None
     cost = recorder.summary()["cost"]
     assert cost["optimizer_state_bytes"] == forecast.frozen.optimizer_state_bytes
@@ -90,7 +90,7 @@ def test_a_forecast_touches_neither_the_model_nor_the_random_numbers() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    assert forecast_cost(loaded, frozenset({"stem"}), "no_grad", ADAM, 32) is not None
+    assert Trials(loaded).cost(frozenset({"stem"}), "no_grad", ADAM, 32) is not None
     assert torch.equal(torch.rand(4), expected)
     assert all(torch.equal(tensor, before[name]) for name, tensor in loaded.module.state_dict().items())
     assert all(p.requires_grad and p.grad is None for p in loaded.module.parameters())
@@ -100,8 +100,8 @@ def test_what_cannot_be_known_has_no_forecast() -> None:
     loaded = twelve_convolutions()
     unknown = LoadedModel(loaded.module, loaded.source, None, None, "mse", "random", ())
     everything = frozenset(name for name, _ in loaded.module.named_modules())
-    assert forecast_cost(loaded, everything, "requires_grad", ADAM, 4) is None
-    assert forecast_cost(unknown, frozen(0), "requires_grad", ADAM, 4) is None
+    assert Trials(loaded).cost(everything, "requires_grad", ADAM, 4) is None
+    assert Trials(unknown).cost(frozen(0), "requires_grad", ADAM, 4) is None
 
 
 def test_a_forecast_does_not_hook_the_modules_of_a_run_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,4 +111,4 @@ def test_a_forecast_does_not_hook_the_modules_of_a_run_in_another_thread(monkeyp
     for name in ("register_module_forward_pre_hook", "register_module_forward_hook"):
         monkeypatch.setattr(f"torch.nn.modules.module.{name}", refuse)
         monkeypatch.setattr(f"torch.utils.module_tracker.{name}", refuse)
-    assert forecast_cost(twelve_convolutions(), frozen(0), "requires_grad", ADAM, 2) is not None
+    assert Trials(twelve_convolutions()).cost(frozen(0), "requires_grad", ADAM, 2) is not None

@@ -16,6 +16,7 @@ from freeze_gui.training.events import Progress, RunEnded
 from freeze_gui.training.memory import DoesNotFit, MemoryForecast, forecast_memory, free_bytes, has_room_for_updates
 from freeze_gui.training.telemetry import COPIES
 from freeze_gui.training.trainer import Trainer
+from freeze_gui.training.trials import Trials
 from tests.support.runs import network_config, run_watched
 
 CPU = torch.device("cpu")
@@ -36,7 +37,7 @@ def plan(*phases: Phase, method: str = "requires_grad") -> FreezePlan:
 
 
 def test_an_adam_run_holds_weights_gradients_two_moments_a_count_and_the_copies() -> None:
-    found = forecast_memory(config(name="Adam"), two_layers(), plan(), CPU)
+    found = forecast_memory(config(name="Adam"), Trials(two_layers()), plan(), CPU)
     weights = FIRST + SECOND
     assert (found.weights, found.measuring, found.holding) == (weights, COPIES * weights, 0)
     assert found.step is not None
@@ -48,22 +49,22 @@ def test_an_adam_run_holds_weights_gradients_two_moments_a_count_and_the_copies(
 
 
 def test_what_is_frozen_throughout_needs_no_gradient_but_a_copy_to_prove_by() -> None:
-    found = forecast_memory(config(name="SGD"), two_layers(), plan(Phase(frozenset({"0"}))), CPU)
+    found = forecast_memory(config(name="SGD"), Trials(two_layers()), plan(Phase(frozenset({"0"}))), CPU)
     assert found.step is not None
     assert (found.step.gradient_bytes, found.holding) == (SECOND, FIRST)
     restored = plan(Phase(frozenset({"0"})), method="restore")
-    assert forecast_memory(config(name="SGD"), two_layers(), restored, CPU).holding == 2 * FIRST
+    assert forecast_memory(config(name="SGD"), Trials(two_layers()), restored, CPU).holding == 2 * FIRST
 
 
 def test_what_thaws_later_counts_as_training() -> None:
-    found = forecast_memory(config(name="SGD"), two_layers(), plan(Phase(frozenset({"0"}), 0, 5)), CPU)
+    found = forecast_memory(config(name="SGD"), Trials(two_layers()), plan(Phase(frozenset({"0"}), 0, 5)), CPU)
     assert found.step is not None
     assert (found.step.gradient_bytes, found.holding) == (FIRST + SECOND, FIRST)
 
 
 def test_weights_that_are_on_the_device_are_not_needed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda device: 900)
-    found = forecast_memory(config(name="SGD"), two_layers("cpu"), plan(), CPU)
+    found = forecast_memory(config(name="SGD"), Trials(two_layers("cpu")), plan(), CPU)
     assert found.allocated == FIRST + SECOND
     assert has_room_for_updates(MemoryForecast(1000, 0, 0, None, 100), CPU)
     with pytest.raises(DoesNotFit, match="needs 950 B of memory, and cpu has 900 B free"):

@@ -15,6 +15,7 @@ from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.sources import open_model
 from freeze_gui.training.config import load_config
 from freeze_gui.training.run_forecast import RunForecast, forecast_run
+from freeze_gui.training.trials import Trials
 from tests.support.network import Net
 from tests.support.runs import network_config
 
@@ -36,7 +37,7 @@ def forecast(
         del settings["freeze"]["layers"]
     config = load_config(settings)
     plan = resolve(config.freeze, build_tree(model.module))
-    return forecast_run(config, model, plan, config.train.steps or 0)
+    return forecast_run(config, Trials(model), plan, config.train.steps or 0)
 
 
 def kinds(found: RunForecast) -> dict[str, tuple[str, ...]]:
