@@ -141,6 +141,9 @@ class Loop:
             if train.clip_grad_norm is not None:
                 nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
             freezer.before_step(step)
+            if is_measured:
+                with self._measuring:
+                    self._telemetry.look_at_gradients()
             self._precision.step(freezer.optimizer)
             self.schedule.step()
             leaked = tuple(self._row_of[path] for path in freezer.after_step(step))

@@ -33,6 +33,8 @@ class NormsOnDevice:
         self._start = [_real(p).clone() for p in parameters]
         self._previous = [start.clone() for start in self._start] if with_updates else None
         self._squares = np.zeros((3, len(parameters)))
+        self._gradients: list[int] = []   # parameters that have one
+        self._gradient_norms: list[torch.Tensor] = []
 
     def remember(self) -> None:
         """Take the weights now as those before the next step."""
@@ -40,8 +42,16 @@ class NormsOnDevice:
             torch._foreach_copy_(self._previous, [_real(p) for p in self._parameters])
 
     @torch.no_grad()
+    def look_at_gradients(self) -> None:
+        """Add up the gradients now; the sums stay on the device."""
+        grads = {at: _real(p.grad) for at, p in enumerate(self._parameters) if p.grad is not None}
+        self._gradients, self._gradient_norms = list(grads), list(_norms(list(grads.values())))
+
+    @torch.no_grad()
     def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
         """Return sums of squares, shape (3, parameters), of gradients, updates and distances; remember the weights.
+
+        The gradients are those that `look_at_gradients` saw.
 
         Parameters
         ----------
@@ -50,21 +60,16 @@ class NormsOnDevice:
         extra
             A few numbers, which come in the same transfer.
         """
-        found: list[torch.Tensor] = []
-        places: list[tuple[int, int]] = []
-
-        def add_up(row: int, parameters: Sequence[int], values: Sequence[torch.Tensor]) -> None:
-            found.extend(torch._foreach_norm(list(values), 2, dtype=torch.float64) if parameters else [])
-            places.extend((row, at) for at in parameters)
-
-        grads = {at: _real(p.grad) for at, p in enumerate(self._parameters) if p.grad is not None}
-        add_up(0, list(grads), list(grads.values()))
+        found = list(self._gradient_norms)
+        places = [(0, at) for at in self._gradients]
         for group in self._groups(np.flatnonzero(~still).tolist()):
             now = [_real(self._parameters[at]) for at in group]
-            add_up(2, group, torch._foreach_sub(now, [self._start[at] for at in group]))
+            found.extend(_norms(torch._foreach_sub(now, [self._start[at] for at in group])))
+            places.extend((2, at) for at in group)
             if self._previous is not None:
                 previous = [self._previous[at] for at in group]
-                add_up(1, group, torch._foreach_sub(now, previous))
+                found.extend(_norms(torch._foreach_sub(now, previous)))
+                places.extend((1, at) for at in group)
                 torch._foreach_copy_(previous, now)
         packed = torch.cat([torch.stack(found), extra.double()] if found else [extra.double()]).cpu().numpy()
         self._squares[:2] = 0.0   # the distance of what holds still stays as it was
@@ -85,6 +90,11 @@ class NormsOnDevice:
             groups[-1].append(at)
             size += self._sizes[at]
         return groups
+
+
+def _norms(tensors: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+    """Return the norm of each tensor."""
+    return torch._foreach_norm(list(tensors), 2, dtype=torch.float64) if tensors else []
 
 
 def _real(tensor: torch.Tensor) -> torch.Tensor:

@@ -69,8 +69,31 @@ class NormsOnHost:
             self._copy_to(self._previous)
 
     @torch.no_grad()
+    def look_at_gradients(self) -> None:
+        """Add up the gradients now."""
+        out = self._squares[0]
+        out[:] = 0.0
+        grads = [p.grad for p in self._parameters]
+        with np.errstate(all="ignore"):   # what overflows is taken again
+            for piece in self._large:
+                if (gradient := grads[piece.parameter]) is not None:
+                    source = self._source(numbers_of(gradient, self._orders[piece.parameter]), piece)
+                    for at, end in chunks(piece.start, piece.stop, _CHUNK):
+                        self._add_up(self._read(source, at - piece.start, end - piece.start), out[at:end])
+            present = [at for at, piece in enumerate(self._small) if grads[piece.parameter] is not None]
+            if present:
+                self._gather(present, grads)
+                self._add_up(self._gathered, out[self._behind :])
+        if len(present) < len(self._small):   # rows of the others hold something old
+            for piece in self._small:
+                if grads[piece.parameter] is None:
+                    out[piece.start : piece.stop] = 0.0
+
+    @torch.no_grad()
     def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
         """Return sums of squares, shape (3, parameters), of gradients, updates and distances; remember the weights.
+
+        The gradients are those that `look_at_gradients` saw.
 
         Parameters
         ----------
@@ -80,7 +103,6 @@ class NormsOnHost:
             A few numbers, which are returned as they are.
         """
         with np.errstate(all="ignore"):   # what overflows is taken again
-            self._look_at_gradients()
             self._look_at_weights(still)
         found = np.zeros((3, len(self._parameters)))
         if self._rows:
@@ -99,24 +121,6 @@ class NormsOnHost:
                 copies[at:end] = self._read(source, at - piece.start, end - piece.start)
         self._gather(range(len(self._small)), self._parameters)
         copies[self._behind :] = self._gathered
-
-    def _look_at_gradients(self) -> None:
-        out = self._squares[0]
-        out[:] = 0.0
-        grads = [p.grad for p in self._parameters]
-        for piece in self._large:
-            if (gradient := grads[piece.parameter]) is not None:
-                source = self._source(numbers_of(gradient, self._orders[piece.parameter]), piece)
-                for at, end in chunks(piece.start, piece.stop, _CHUNK):
-                    self._add_up(self._read(source, at - piece.start, end - piece.start), out[at:end])
-        present = [at for at, piece in enumerate(self._small) if grads[piece.parameter] is not None]
-        if present:
-            self._gather(present, grads)
-            self._add_up(self._gathered, out[self._behind :])
-        if len(present) < len(self._small):   # rows of the others hold something old
-            for piece in self._small:
-                if grads[piece.parameter] is None:
-                    out[piece.start : piece.stop] = 0.0
 
     def _look_at_weights(self, still: Flags) -> None:
         for piece in self._large:

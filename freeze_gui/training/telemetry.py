@@ -36,11 +36,14 @@ class Norms(Protocol):
     def remember(self) -> None:
         """Take the weights now as those before the next step."""
 
+    def look_at_gradients(self) -> None:
+        """Add up the gradients now."""
+
     def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
         """Return sums of squares, shape (3, parameters), and `extra`, and remember the weights.
 
-        The parameters marked in `still` (parameters,) have not moved since the call before. Rows `GRADIENT`, `UPDATE`,
-        `DELTA`; 0 for a gradient that is not there.
+        The parameters marked in `still` (parameters,) have not moved since the call before. Rows `GRADIENT`, as looked
+        at before, `UPDATE`, `DELTA`; 0 for a gradient that was not there.
         """
 
 
@@ -66,12 +69,21 @@ class Telemetry:
         self._layer_of = np.array([layer for _, layer in pairs], dtype=np.int64)
         self._owners, self._ranges = np.unique(self._layer_of, return_index=True)
         self._layer_count = len(layers)
+        self._missing = np.ones(len(self._parameters), bool)   # had no gradient when they were looked at
         self._held = np.zeros(len(layers), bool)    # frozen in the last step, and not moved by it
         self._still = np.zeros(len(layers), bool)   # so in the last measured step and in all since
 
     def remember_weights(self) -> None:
         """Take the weights now as those before the next step; needed only when the step before was not measured."""
         self._norms.remember()
+
+    def look_at_gradients(self) -> None:
+        """Look at the gradients right before the optimizer's step, which may write into them.
+
+        SGD with Nesterov momentum adds the momentum to them where it works on many tensors at once.
+        """
+        self._missing = np.array([p.grad is None for p in self._parameters], dtype=bool)
+        self._norms.look_at_gradients()
 
     def saw(self, frozen: Flags, leaked: Sequence[int]) -> None:
         """Note after each step, measured or not, which layers are frozen and which of them moved all the same."""
@@ -82,7 +94,7 @@ class Telemetry:
         self._still &= self._held
 
     def measure(self, extra: torch.Tensor) -> tuple[Floats, Floats]:
-        """Measure after a step; gradients must still be those that the step saw.
+        """Measure after a step; the gradients are those that were looked at before it.
 
         Parameters
         ----------
@@ -100,10 +112,8 @@ class Telemetry:
         if len(self._parameter_of):
             by_layer = np.add.reduceat(squares[:, self._parameter_of], self._ranges, axis=1)
             norms[:, self._owners] = np.sqrt(by_layer)
-            missing = np.array([p.grad is None for p in self._parameters])
-            norms[GRADIENT, self._owners[np.logical_and.reduceat(missing[self._parameter_of], self._ranges)]] = (
-                NO_GRADIENT
-            )
+            without = np.logical_and.reduceat(self._missing[self._parameter_of], self._ranges)
+            norms[GRADIENT, self._owners[without]] = NO_GRADIENT
         self._still = self._held.copy()
         return norms, numbers
 

@@ -66,6 +66,7 @@ def telemetry_alone(model: nn.Module) -> AfterStep:
     telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
 
     def after_step(step: int, loss: Tensor) -> None:
+        telemetry.look_at_gradients()
         telemetry.measure(loss.detach().view(1))
 
     return after_step

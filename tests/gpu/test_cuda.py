@@ -116,6 +116,7 @@ def test_norms_of_a_large_layer_are_within_a_millionth_of_float64() -> None:
     layer.weight.grad, layer.bias.grad = torch.randn_like(layer.weight), torch.zeros_like(layer.bias)
     with torch.no_grad():
         layer.weight.add_(torch.randn_like(layer.weight), alpha=0.01)
+    telemetry.look_at_gradients()
     norms, _ = telemetry.measure(torch.zeros(0, device="cuda"))
     change = float((layer.weight.detach() - start).double().norm())
     assert norms[GRADIENT, 0] == pytest.approx(float(layer.weight.grad.double().norm()), rel=1e-6)

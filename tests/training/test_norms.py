@@ -44,6 +44,7 @@ def test_sums_of_squares_are_those_of_float64(engine: Any, dtype: torch.dtype) -
         for at, p in enumerate(own):
             p.grad = None if at == step else torch.randn_like(p)
             p.data += 0.01 * torch.randn_like(p)
+        norms.look_at_gradients()
         found, extra = norms.squares(np.zeros(len(own), bool), torch.tensor([0.25, 7.0]))
         grads = [0.0 if p.grad is None else squares64((p.grad, 0.0))[0] for p in own]
         np.testing.assert_allclose(found[0], grads, 2e-6)
@@ -94,6 +95,7 @@ def test_squares_beyond_float32_are_not_lost(engine: Any, size: int, value: floa
     norms = engine(own)
     own[0].grad = torch.full((size,), value)
     own[0].data.fill_(value)
+    norms.look_at_gradients()
     found, _ = norms.squares(np.zeros(1, bool), NOTHING)
     truth = math.sqrt(size) * float(torch.tensor(value).double())
     np.testing.assert_allclose(np.sqrt(found[:, 0]), truth, 1e-6)
@@ -117,6 +119,7 @@ def test_nan_and_infinity_are_said(engine: Any) -> None:
     norms = engine(own)
     own[0].grad, own[1].grad = torch.zeros(300 * 256), torch.zeros(3)
     own[0].grad[12345], own[1].grad[1] = float("nan"), float("inf")
+    norms.look_at_gradients()
     found, _ = norms.squares(np.zeros(2, bool), NOTHING)
     assert math.isnan(found[0, 0])
     assert found[0, 1] == math.inf

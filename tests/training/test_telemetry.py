@@ -18,6 +18,7 @@ def norm64(*tensors: torch.Tensor) -> float:
 
 
 def measured(telemetry: Telemetry) -> np.ndarray:
+    telemetry.look_at_gradients()
     return telemetry.measure(NO_EXTRA)[0]
 
 

@@ -228,6 +228,15 @@ def test_accumulation_steps_once_for_several_batches_and_keeps_the_incomplete_la
         assert same_bits(states[step], dict(model.state_dict()))
 
 
+def test_gradient_norms_are_those_in_front_of_an_optimizer_that_writes_into_them() -> None:
+    norms = []
+    for foreach in (False, True):   # with it, SGD adds the momentum to the gradients themselves
+        optimizer = {"name": "SGD", "lr": 0.01, "momentum": 0.9, "nesterov": True, "foreach": foreach}
+        summary = run_watched(network_config("requires_grad", optimizer))[2].summary()
+        norms.append([[norm or 0.0 for norm in layer["grad_norm"]] for layer in summary["layers"]])
+    np.testing.assert_allclose(norms[1], norms[0], rtol=1e-3)
+
+
 def test_clipping_bounds_the_norm_over_all_parameters() -> None:
     config = network_config("requires_grad", {"name": "SGD"}, {"layers": []}, clip_grad_norm=1e-3)
     _, _, recorder = run_watched(config)
