@@ -36,6 +36,10 @@ class NormsOnDevice:
         self._gradients: list[int] = []   # parameters that have one
         self._gradient_norms: list[torch.Tensor] = []
 
+    def replace(self, at: int, parameter: nn.Parameter) -> None:
+        """Look from now on at a parameter of the same shape that has taken the place of another."""
+        self._parameters[at] = parameter
+
     def remember(self) -> None:
         """Take the weights now as those before the next step."""
         if self._previous:

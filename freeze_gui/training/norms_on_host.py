@@ -63,6 +63,10 @@ class NormsOnHost:
         self._copy_to(self._start)
         self._previous = self._start.copy() if with_updates else None
 
+    def replace(self, at: int, parameter: nn.Parameter) -> None:
+        """Look from now on at a parameter of the same shape that has taken the place of another."""
+        self._parameters[at] = parameter
+
     def remember(self) -> None:
         """Take the weights now as those before the next step."""
         if self._previous is not None:

@@ -33,6 +33,9 @@ Flags = NDArray[np.bool_]
 class Norms(Protocol):
     """Keeps copies of parameters, and adds up squares."""
 
+    def replace(self, at: int, parameter: nn.Parameter) -> None:
+        """Look from now on at a parameter of the same shape that has taken the place of another."""
+
     def remember(self) -> None:
         """Take the weights now as those before the next step."""
 
@@ -60,7 +63,7 @@ class Telemetry:
     """
 
     def __init__(self, layers: Sequence[nn.Module], with_updates: bool = True) -> None:
-        self._parameters, pairs = _own_parameters(layers)
+        self._parameters, pairs, self._places = _own_parameters(layers)
         device = self._parameters[0].device if self._parameters else torch.device("cpu")
         engine = NormsOnDevice if device.type == "cuda" else NormsOnHost
         self._norms: Norms = engine(self._parameters, with_updates)
@@ -75,6 +78,7 @@ class Telemetry:
 
     def remember_weights(self) -> None:
         """Take the weights now as those before the next step; needed only when the step before was not measured."""
+        self._follow_replaced()
         self._norms.remember()
 
     def look_at_gradients(self) -> None:
@@ -82,6 +86,7 @@ class Telemetry:
 
         SGD with Nesterov momentum adds the momentum to them where it works on many tensors at once.
         """
+        self._follow_replaced()
         self._missing = np.array([p.grad is None for p in self._parameters], dtype=bool)
         self._norms.look_at_gradients()
 
@@ -117,6 +122,14 @@ class Telemetry:
         self._still = self._held.copy()
         return norms, numbers
 
+    def _follow_replaced(self) -> None:
+        """Look at a parameter that the model itself has put in the place of another."""
+        for at, (module, key) in enumerate(self._places):
+            now, known = module._parameters.get(key), self._parameters[at]
+            if now is not known and now is not None and now.shape == known.shape and now.dtype == known.dtype:
+                self._parameters[at] = now
+                self._norms.replace(at, now)
+
     def _still_parameters(self) -> Flags:
         """Return the parameters that hold still in each of their layers."""
         moving = np.zeros(len(self._parameters), bool)
@@ -124,16 +137,20 @@ class Telemetry:
         return ~moving
 
 
-def _own_parameters(layers: Sequence[nn.Module]) -> tuple[list[nn.Parameter], list[tuple[int, int]]]:
-    """Return the parameters, each once, and (parameter, layer) pairs: a tied parameter has several."""
+def _own_parameters(
+    layers: Sequence[nn.Module],
+) -> tuple[list[nn.Parameter], list[tuple[int, int]], list[tuple[nn.Module, str]]]:
+    """Return the parameters, each once; (parameter, layer) pairs: a tied one has several; and where each is found."""
     index: dict[int, int] = {}
     parameters: list[nn.Parameter] = []
     pairs: list[tuple[int, int]] = []
+    places: list[tuple[nn.Module, str]] = []
     for layer, module in enumerate(layers):
-        for parameter in module._parameters.values():
+        for key, parameter in module._parameters.items():
             if parameter is not None:
                 if id(parameter) not in index:
                     index[id(parameter)] = len(parameters)
                     parameters.append(parameter)
+                    places.append((module, key))
                 pairs.append((index[id(parameter)], layer))
-    return parameters, pairs
+    return parameters, pairs, places

@@ -168,3 +168,15 @@ def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_may_have_moved(
     norms = measured(telemetry)
     np.testing.assert_allclose(norms[UPDATE], [length, length, 0], rtol=1e-6)
     np.testing.assert_allclose(norms[DELTA], [3 * length, 2 * length, length], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [3, 200])
+def test_a_parameter_that_the_model_puts_in_the_place_of_another_is_measured(size: int) -> None:
+    layer = nn.Linear(size, size, bias=False)
+    start = layer.weight.detach().clone()
+    telemetry = Telemetry([layer])
+    measured(telemetry)
+    layer.weight = nn.Parameter(start + 1.0)
+    layer.weight.grad = torch.full_like(start, 0.5)
+    norms = measured(telemetry)[:, 0]
+    np.testing.assert_allclose(norms[[GRADIENT, UPDATE, DELTA]], [0.5 * size, size, size], rtol=1e-6)
