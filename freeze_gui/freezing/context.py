@@ -50,6 +50,14 @@ class FreezeContext:
                 found.update((id(p), p) for p in module._parameters.values() if p is not None)
         return list(found.values())
 
+    def changing(self, modules: frozenset[str]) -> list[nn.Parameter]:
+        """Return the parameters that freeze or thaw with `modules`.
+
+        A tied one freezes with the first of its layers and thaws with the last.
+        """
+        others = {id(p) for p in self.parameters(self.frozen - modules)}
+        return [p for p in self.parameters(modules) if id(p) not in others]
+
     def frozen_parameters(self) -> list[nn.Parameter]:
         """Return the parameters frozen now."""
         return self.parameters(self.frozen)

@@ -146,5 +146,5 @@ class Freezer:
             self._norm.thaw(modules)
             self._norm_watch.end(modules)
             if self.plan.thaw == "reset_state":
-                reset_state(self.optimizer, self._context.parameters(modules))
+                reset_state(self.optimizer, self._context.changing(modules))
             self._effects.thawed(modules)

@@ -24,14 +24,14 @@ class RequiresGrad(FreezingMethod):
 
     def freeze(self, modules: frozenset[str]) -> None:
         """Turn the flags off."""
-        for parameter in self.context.parameters(modules):
+        for parameter in self.context.changing(modules):
             if parameter.requires_grad:
                 self._were_trainable.add(id(parameter))
                 parameter.requires_grad_(False)
 
     def thaw(self, modules: frozenset[str]) -> None:
         """Turn the flags on again."""
-        for parameter in self.context.parameters(modules):
+        for parameter in self.context.changing(modules):
             if id(parameter) in self._were_trainable:
                 parameter.requires_grad_(True)
 

@@ -32,12 +32,12 @@ class Exclude(FreezingMethod):
 
     def freeze(self, modules: frozenset[str]) -> None:
         """Take the parameters out of their groups, in place: everyone else keeps their state."""
-        self._origin.update(take_out(self.context.optimizer, self.context.parameters(modules)))
+        self._origin.update(take_out(self.context.optimizer, self.context.changing(modules)))
         drop_empty(self.context.optimizer, self._added)
 
     def thaw(self, modules: frozenset[str]) -> None:
         """Add them again, with the hyper-parameters that their group has now."""
-        self._added += add_again(self.context.optimizer, self.context.parameters(modules), self._origin)
+        self._added += add_again(self.context.optimizer, self.context.changing(modules), self._origin)
 
 
 class Filter(RequiresGrad):
@@ -65,7 +65,7 @@ class Filter(RequiresGrad):
         """Turn the flags off and rebuild the optimizer."""
         super().freeze(modules)
         optimizer = self.context.optimizer
-        self._origin.update(take_out(optimizer, self.context.parameters(modules)))
+        self._origin.update(take_out(optimizer, self.context.changing(modules)))
         groups = [dict(group) for group in optimizer.param_groups if group["params"]]
         if not groups:
             raise UserError(
@@ -77,7 +77,7 @@ class Filter(RequiresGrad):
     def thaw(self, modules: frozenset[str]) -> None:
         """Turn the flags on and add the parameters to the optimizer."""
         super().thaw(modules)
-        add_again(self.context.optimizer, self.context.parameters(modules), self._origin)
+        add_again(self.context.optimizer, self.context.changing(modules), self._origin)
 
 
 class LrZero(FreezingMethod):
@@ -101,13 +101,13 @@ class LrZero(FreezingMethod):
 
     def freeze(self, modules: frozenset[str]) -> None:
         """Move the parameters to groups at learning rate 0."""
-        parameters = self.context.parameters(modules)
+        parameters = self.context.changing(modules)
         self._origin.update(take_out(self.context.optimizer, parameters))
         self._own += add_again(self.context.optimizer, parameters, self._origin, lr=0.0, lr_factor=0.0)
 
     def thaw(self, modules: frozenset[str]) -> None:
         """Move them back to the groups that they came from."""
-        parameters = self.context.parameters(modules)
+        parameters = self.context.changing(modules)
         take_out(self.context.optimizer, parameters)
         drop_empty(self.context.optimizer, self._own)
         for parameter in parameters:

@@ -32,11 +32,11 @@ class Restore(FreezingMethod):
 
     def freeze(self, modules: frozenset[str]) -> None:
         """Cache the values."""
-        self._cache.update({p: p.detach().clone() for p in self.context.parameters(modules)})
+        self._cache.update({p: p.detach().clone() for p in self.context.changing(modules)})
 
     def thaw(self, modules: frozenset[str]) -> None:
         """Forget the cached values."""
-        for parameter in self.context.parameters(modules):
+        for parameter in self.context.changing(modules):
             self._cache.pop(parameter, None)
 
     def after_step(self) -> None:

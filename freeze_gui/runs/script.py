@@ -186,6 +186,7 @@ def _plan_values(config: RunConfig, model: LoadedModel, plan: ScriptPlan, total:
         "starts_frozen": first[0].freezes if first and not plan.has_tasks else (),
         "thaws": thaws,
         "uses_parameters": in_groups and (method not in _BY_MODULE or (thaws and resets)),
+        "changing": "changing" if _share_parameters(plan, model.module) else "parameters_of",
         "resets_state": resets,
         "listed": "list(dict.fromkeys({}))".format if _has_ties(model.module) else "[{}]".format,
         "has_own_frozen": any(not p.requires_grad for p in model.module.parameters()),
@@ -221,6 +222,15 @@ def _has_ties(module: nn.Module) -> bool:
     """Tell whether two layers own the same parameter, which must be listed once."""
     names = list(module.named_parameters(remove_duplicate=False))
     return len({id(parameter) for _, parameter in names}) < len(names)
+
+
+def _share_parameters(plan: ScriptPlan, module: nn.Module) -> bool:
+    """Tell whether layers that freeze at different steps own the same parameter."""
+    groups = [
+        {id(p) for name in group.layers for p in module.get_submodule(name).parameters(recurse=not plan.is_flat)}
+        for group in plan.groups
+    ]
+    return sum(map(len, groups)) > len(set().union(*groups))
 
 
 def _wrap(method: str, module: str, indent: int, is_inline: bool, tuples: bool) -> str:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.methods import METHODS, PausedIdeal
+from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.training.config import load_config
+from tests.freezing.drive import drive
 from tests.support.plain import plain_run
 from tests.support.runs import network_config, run_watched, same_bits
 
@@ -67,3 +71,30 @@ def test_the_paused_ideal_is_no_method_that_is_offered() -> None:
     with pytest.raises(UserError) as error:
         load_config({"model": {"source": "x"}, "freeze": {"method": "pause"}})
     assert "paused" not in str(error.value).partition("must be")[2]
+
+
+BY_PARAMETER = ("requires_grad", "grad_none", "grad_zero", "exclude", "filter", "restore", "lr_zero", "paused")
+
+
+@pytest.mark.parametrize("method", BY_PARAMETER)
+@pytest.mark.parametrize("windows", [((1, 3), (2, 5)), ((1, 5), (2, 3)), ((2, 5), (1, 3)), ((1, 3), (3, 5))])
+def test_a_tied_weight_is_frozen_as_long_as_one_of_its_layers_and_trains_after(
+    method: str, windows: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
+    torch.manual_seed(0)
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    second.weight = first.weight
+    model = nn.Sequential(first, second, nn.Linear(4, 2))
+    phases = tuple(Phase(frozenset({name}), *window) for name, window in zip("01", windows, strict=True))
+    weights = [first.weight.detach().clone()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    freezer = drive(
+        model, optimizer, FreezePlan(phases, (), method=method), torch.randn(8, 4), steps=8,
+        after=lambda step: weights.append(first.weight.detach().clone()),
+    )  # fmt: skip
+    tied = freezer.verdicts(8)[0]
+    assert (tied.name, tied.moved) == ("0.weight", False)
+    assert tied.frozen_steps in (((1, 5),), ((1, 3), (3, 5)))
+    if method not in ("restore", "paused"):   # these put it back only after `weights` was taken
+        moved = [not torch.equal(a, b) for a, b in itertools.pairwise(weights)]
+        assert moved == [step not in range(1, 5) for step in range(8)]

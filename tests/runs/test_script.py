@@ -183,3 +183,39 @@ def test_each_list_of_layers_says_when_it_is_frozen() -> None:
     text = make_script(load_config(builtin("five-linear", {"phase": phases}))).text
     assert 'LAYERS_1 = ["linear1"]   # frozen in steps 0 to 2 and in step 5\n' in text
     assert 'LAYERS_2 = ["linear2"]   # frozen in all steps\n' in text
+
+
+_TIED = """
+import torch
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 6), nn.Linear(6, 3))
+        self[2].weight = self[0].weight
+
+def batches():
+    generator = torch.Generator().manual_seed(5)
+    return [(torch.randn(8, 6, generator=generator), torch.arange(8) % 3) for _ in range(3)]
+"""
+
+
+def test_layers_of_one_weight_that_freeze_apart_hold_it_together(tmp_path: Path) -> None:
+    (tmp_path / "tied.py").write_text(_TIED)
+    phases = [{"layers": ["0"], "from": 0, "to": 4}, {"layers": ["2"], "from": 2, "to": 7}]
+    configs = {
+        tmp_path / f"{method}.py": {
+            "model": {"source": f"file:{tmp_path}/tied.py:Net"},
+            "data": {"source": f"file:{tmp_path}/tied.py:batches"},
+            "freeze": {"method": method, "phase": phases},
+            "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9},
+            "train": {"device": "cpu", "steps": 10},
+        }
+        for method in METHODS
+    }
+    for path, config in configs.items():
+        write_script(load_config(config), path)
+    for path, result in run_scripts(list(configs)).items():
+        summary = run_config(configs[path])
+        assert result.losses == pytest.approx(summary["loss"], rel=1e-6, abs=0)
+        assert result.verdict["0.weight"] == ("leaked" if summary["tensors"][0]["moved"] else "held")
