@@ -13,9 +13,10 @@ from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
 
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
+from freeze_gui.gui.line_item import LineItem
 from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import mix
-from freeze_gui.gui.plot_base import LABEL_PX, StepPlot, line_pen
+from freeze_gui.gui.plot_base import LABEL_PX, StepPlot, line_pen, show_marks
 from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, Trace, traces
@@ -64,25 +65,25 @@ class _Lines:
     """The items that draw one series: what trains, what is frozen, what was measured before smoothing."""
 
     def __init__(self, plot: StepPlot) -> None:
-        self.faint = pg.PlotCurveItem(connect="finite")
-        self.main = pg.PlotCurveItem(connect="finite")
-        self.frozen = pg.PlotCurveItem(connect="finite")
-        self.none = pg.PlotCurveItem(connect="finite")
+        self.faint = LineItem()
+        self.main = LineItem()
+        self.frozen = LineItem()
+        self.none = LineItem()
         for item, height in zip(self.items, (-5, 2, 1, 0), strict=True):   # no raw line hides another's mean
             item.setZValue(height)
             plot.view_box.addItem(item, ignoreBounds=True)
 
     @property
-    def items(self) -> tuple[pg.PlotCurveItem, ...]:
+    def items(self) -> tuple[LineItem, ...]:
         return self.faint, self.main, self.frozen, self.none
 
     def style(self, series: Series) -> None:
         theme = current_theme()
         pale = mix(series.color, theme.plot_background, 0.25)
-        self.faint.setPen(line_pen(mix(series.color, theme.plot_background, 0.7)))
-        self.main.setPen(line_pen(series.color, series.dash))
-        self.frozen.setPen(line_pen(pale, series.dash or FROZEN_DASH))
-        self.none.setPen(line_pen(pale))
+        self.faint.set_pen(line_pen(mix(series.color, theme.plot_background, 0.7)))
+        self.main.set_pen(line_pen(series.color, series.dash))
+        self.frozen.set_pen(line_pen(pale, series.dash or FROZEN_DASH))
+        self.none.set_pen(line_pen(pale))
 
     def hide(self) -> None:
         for item in self.items:
@@ -179,7 +180,7 @@ class LayerPlot(StepPlot):
             self._draw_lines(items, lines[lane], raws[lane], scale, lane)
         self._mark_leaks(lines, scale)
         bad = np.unique(np.concatenate([thin_out(one.x[one.bad], MOST_MARKS) for one in lines]))
-        self.bad.setData(bad, np.full(len(bad), scale.nan_y))
+        show_marks(self.bad, bad, np.full(len(bad), scale.nan_y))
 
     def _traces(self, x_range: tuple[float, float], width: int, keep: float) -> list[Trace]:
         """Return the line of each series; those of one history are put together at once."""
@@ -193,29 +194,31 @@ class LayerPlot(StepPlot):
 
     def _draw_lines(self, lines: _Lines, one: Trace, raw: Trace | None, scale: LogScale, lane: int) -> None:
         lanes = len(self.series)
-        y = scale.y(one.values, lane, lanes)
-        around = one.frozen.copy()   # the frozen line reaches to the points beside it, so that nothing is cut
-        around[:-1] |= one.frozen[1:]
-        around[1:] |= one.frozen[:-1]
-        lines.main.setData(one.x, np.where(one.frozen, np.nan, y))
+        y, is_frozen = scale.y(one.values, lane, lanes), bool(one.frozen.any())
+        lines.main.set_points(one.x, np.where(one.frozen, np.nan, y) if is_frozen else y)
         lines.main.setVisible(True)
-        lines.frozen.setVisible(bool(one.frozen.any()))
-        if one.frozen.any():
-            lines.frozen.setData(one.x, np.where(around, y, np.nan))
+        lines.frozen.setVisible(is_frozen)
+        if is_frozen:
+            around = one.frozen.copy()   # the frozen line reaches to the points beside it, so that nothing is cut
+            around[:-1] |= one.frozen[1:]
+            around[1:] |= one.frozen[:-1]
+            lines.frozen.set_points(one.x, np.where(around, y, np.nan))
         lines.faint.setVisible(raw is not None)
         if raw is not None:
-            lines.faint.setData(raw.x, scale.y(raw.values, lane, lanes))
+            lines.faint.set_points(raw.x, scale.y(raw.values, lane, lanes))
         lines.none.setVisible(bool(one.missing.any()))
         if one.missing.any():
-            lines.none.setData(one.x, np.where(one.missing, scale.lane_y(scale.none_y, lane, lanes), np.nan))
+            lines.none.set_points(one.x, np.where(one.missing, scale.lane_y(scale.none_y, lane, lanes), np.nan))
 
     def _mark_leaks(self, traces: list[Trace], scale: LogScale) -> None:
-        points = []
+        xs, ys = [np.zeros(0)], [np.zeros(0)]
         for lane, one in enumerate(traces):
             at = thin_out(np.flatnonzero(one.leaked), MOST_MARKS)
-            y = scale.y(one.values[at], lane, len(traces))
-            points.append(np.column_stack((one.x[at], np.where(np.isnan(y), scale.none_y, y))))
-        self.leaks.setData(pos=np.concatenate(points) if points else np.zeros((0, 2)))
+            if len(at):
+                y = scale.y(one.values[at], lane, len(traces))
+                xs.append(one.x[at])
+                ys.append(np.where(np.isnan(y), scale.none_y, y))
+        show_marks(self.leaks, np.concatenate(xs), np.concatenate(ys))
 
     def _fit(self, traces: Sequence[Trace]) -> LogScale:
         """Bring axis and strips in line with the data; the scale only grows while the lines stay."""
@@ -242,7 +245,7 @@ class LayerPlot(StepPlot):
         for lines in self.lines:
             lines.hide()
         for marks in (self.leaks, self.bad):
-            marks.setData(pos=np.zeros((0, 2)))
+            marks.setVisible(False)
         self.zero_strip.setRegion((-9, -8))
         self.none_strip.setVisible(False)
         self.view_box.setYRange(0, 1, padding=0)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from freeze_gui.gui.line_item import LineItem
 from freeze_gui.gui.log_scale import smooth
 from freeze_gui.gui.palette import mix
-from freeze_gui.gui.plot_base import StepPlot, line_pen
+from freeze_gui.gui.plot_base import StepPlot, line_pen, show_marks
 from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import reduced_line
@@ -38,12 +39,12 @@ class LossSeries:
 
 class _Lines:
     def __init__(self, plot: LossPlot) -> None:
-        self.faint = pg.PlotCurveItem(connect="finite")
-        self.loss = pg.PlotCurveItem(connect="finite")
+        self.faint = LineItem()
+        self.loss = LineItem()
         self.evaluated = pg.ScatterPlotItem(symbol="o", size=7, pxMode=True)
-        self.accuracy = pg.PlotCurveItem(connect="finite")
+        self.accuracy = LineItem()
         self.accuracy_points = pg.ScatterPlotItem(symbol="d", size=7, pxMode=True)
-        self.rate = pg.PlotCurveItem(connect="finite")
+        self.rate = LineItem()
         for item in (self.faint, self.loss, self.evaluated):
             plot.view_box.addItem(item, ignoreBounds=True)
         for item in (self.rate, self.accuracy, self.accuracy_points):
@@ -51,12 +52,12 @@ class _Lines:
 
     def style(self, series: LossSeries) -> None:
         background = current_theme().plot_background
-        self.faint.setPen(line_pen(mix(series.color, background, 0.65)))
-        self.loss.setPen(line_pen(series.color, series.dash))
+        self.faint.set_pen(line_pen(mix(series.color, background, 0.65)))
+        self.loss.set_pen(line_pen(series.color, series.dash))
         self.evaluated.setPen(line_pen(background))
         self.evaluated.setBrush(series.color)
-        self.accuracy.setPen(line_pen(series.accuracy_color, series.dash or ACCURACY_DASH))
-        self.rate.setPen(line_pen(mix(series.color, background, 0.45), RATE_DASH))
+        self.accuracy.set_pen(line_pen(series.accuracy_color, series.dash or ACCURACY_DASH))
+        self.rate.set_pen(line_pen(mix(series.color, background, 0.45), RATE_DASH))
         self.accuracy_points.setPen(line_pen(background))
         self.accuracy_points.setBrush(series.accuracy_color)
 
@@ -139,22 +140,22 @@ class LossPlot(StepPlot):
         view = one.history.view()
         start, stop = self.view_box.viewRange()[0]
         x, y = reduced_line(view.loss_step, smooth(view.loss, self.keep), (start, stop), width)
-        lines.loss.setData(x, y)
+        lines.loss.set_points(x, y)
         raw = reduced_line(view.loss_step, view.loss, (start, stop), width) if self.keep else (x[:0], y[:0])
-        lines.faint.setData(*raw)
+        lines.faint.set_points(*raw)
         evaluations = list(one.history.evaluations)
         at = np.array([e[0] for e in evaluations], float)
         losses = np.array([e[1] for e in evaluations], float)
         accuracy = np.array([np.nan if e[2] is None else e[2] for e in evaluations], float)
         good = np.isfinite(losses)
-        lines.evaluated.setData(at[good], losses[good])
-        lines.accuracy.setData(at, accuracy)
+        show_marks(lines.evaluated, at[good], losses[good])
+        lines.accuracy.set_points(at, accuracy)
         rated = np.isfinite(accuracy)
-        lines.accuracy_points.setData(at[rated], accuracy[rated])
+        show_marks(lines.accuracy_points, at[rated], accuracy[rated])
         rate = changing_rate(view)
         lines.rate.setVisible(rate is not None)
         if rate is not None:
-            lines.rate.setData(*rate_heights(view.loss_step, rate, (start, stop), width))
+            lines.rate.set_points(*rate_heights(view.loss_step, rate, (start, stop), width))
         return np.concatenate((raw[1], y, losses))
 
     def _style(self) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QGraphicsSimpleTextItem, QLabel, QWidget
 
 from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
+from freeze_gui.gui.line_item import LineItem
 from freeze_gui.gui.redraw import Redraw
 from freeze_gui.gui.theme import current_theme, theme_manager
 
@@ -25,6 +27,13 @@ def line_pen(color: str, dash: Sequence[float] | None = None) -> QPen:
     if dash:
         pen.setDashPattern(list(dash))
     return pen
+
+
+def show_marks(marks: pg.ScatterPlotItem, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    """Put the marks at these points; where they are there already they are left alone, for they are dear to set."""
+    marks.setVisible(bool(len(x)))
+    if not all(np.array_equal(new, old) for new, old in zip((x, y), marks.getData(), strict=True)):
+        marks.setData(x, y)
 
 
 LABEL_PX = 13
@@ -121,7 +130,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.heading.setPos(4, 0)
         self.view_box.disableAutoRange()
         self.view_box.setDefaultPadding(0.0)
-        self.markers = pg.PlotCurveItem(connect="pairs")
+        self.markers = LineItem("pairs")
         self.view_box.addItem(self.markers, ignoreBounds=True)
         self.marker_labels: list[pg.TextItem] = []
         self.cursor_line = pg.InfiniteLine(angle=90, movable=False)
@@ -158,7 +167,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
             axis.setStyle(tickLength=-4)
         item.getAxis("bottom").setStyle(hideOverlappingLabels=False)   # the last step keeps its number
         self._hide_axes(not self.message.isHidden())
-        self.markers.setPen(line_pen(theme.muted, (2, 3)))
+        self.markers.set_pen(line_pen(theme.muted, (2, 3)))
         self.cursor_line.setPen(line_pen(theme.text))
         self._marker_key = None
 
@@ -213,7 +222,7 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self._marker_key = key
         steps = np.array(sorted({step for step, _ in markers}), float)
         ends = [low - 10 * (high - low), high + 10 * (high - low)]
-        self.markers.setData(np.repeat(steps, 2), np.tile(ends, len(steps)))
+        self.markers.set_points(np.repeat(steps, 2), np.tile(ends, len(steps)))
         gap = (stop - start) * 110 / max(self.width(), 1)
         worded: list[tuple[int, str]] = []
         for step, text in markers:

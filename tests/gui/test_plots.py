@@ -104,14 +104,14 @@ def test_frozen_stretches_are_drawn_by_their_own_line_and_missing_gradients_by_t
     plots = shown(qtbot, run)
     plots.set_selected(["stem", "blocks.0"])
     stem, block = plots.grad_norm_plot.lines[:2]
-    _, y = stem.main.getData()
+    _, y = stem.main.points
     assert np.isfinite(y[:10]).all() and np.isnan(y[10:20]).all() and np.isfinite(y[20:]).all()
-    _, none = stem.none.getData()
+    _, none = stem.none.points
     assert np.isnan(none[:10]).all() and np.isfinite(none[10:20]).all()
     assert none[10] < plots.grad_norm_plot.axis.scale_shown.zero_y   # not where zeros are
-    _, frozen = block.frozen.getData()
+    _, frozen = block.frozen.points
     assert np.isfinite(frozen[9:21]).all() and np.isnan(frozen[:9]).all()
-    _, trained = block.main.getData()
+    _, trained = block.main.points
     assert np.isnan(trained[10:20]).all()   # the full line stops where the frozen one runs
     assert not stem.faint.isVisible()
 
@@ -153,9 +153,9 @@ def test_new_steps_reach_every_plot_within_three_quick_refreshes(qtbot: QtBot) -
     add_steps(run, 5)
     for _ in range(3):
         plots.refresh()
-    assert len(plots.weight_delta_plot.lines[0].main.getData()[0]) == 10
-    assert len(plots.grad_norm_plot.lines[0].main.getData()[0]) == 10
-    assert len(plots.loss_plot.lines[0].loss.getData()[0]) == 10
+    assert len(plots.weight_delta_plot.lines[0].main.points[0]) == 10
+    assert len(plots.grad_norm_plot.lines[0].main.points[0]) == 10
+    assert len(plots.loss_plot.lines[0].loss.points[0]) == 10
     end_run(run)
     plots.refresh()
     assert plots.loss_plot.lines[0].accuracy_points.getData()[1].tolist() == [0.9]
@@ -205,7 +205,7 @@ def test_moments_when_layers_froze_are_marked_in_every_plot(qtbot: QtBot) -> Non
     add_steps(run, 20, frozen=(0, 1))
     plots = shown(qtbot, run)
     for plot in plots.plots:
-        assert plot.markers.getData()[0].tolist() == [20, 20]
+        assert plot.markers.points[0].tolist() == [20, 20]
         assert [label.toPlainText() for label in plot.marker_labels if label.isVisible()] == ["2 froze"]
 
 
@@ -311,7 +311,7 @@ def test_a_learning_rate_is_drawn_as_steps_only_once_it_has_changed(qtbot: QtBot
         plot.refresh()
         assert plot.lines[0].rate.isVisible() == (step >= 2)
         assert ("learning rate" in plot.title) == (step >= 2)
-    x, y = plot.lines[0].rate.getData()
+    x, y = plot.lines[0].rate.points
     assert x.tolist() == [0, 1, 1, 2, 2, 3, 3]
     assert y.tolist() == [1, 1, 1, 1, 0.25, 0.25, 0.25]   # shares of the largest
 
