@@ -40,7 +40,8 @@ class GrowingRecords:
     """
 
     def __init__(self, dtype: DTypeLike, in_memory_bytes: int | None = None) -> None:
-        self.records: Records = np.zeros(_FIRST, dtype)
+        # aligned: numpy copies what is not before it takes a minimum of it
+        self.records: Records = np.zeros(_FIRST, np.dtype(dtype, align=True))
         self._in_memory_bytes = IN_MEMORY_BYTES if in_memory_bytes is None else in_memory_bytes
         self._file: IO[bytes] | None = None
         self._map: mmap.mmap | None = None

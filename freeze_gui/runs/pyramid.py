@@ -21,6 +21,9 @@ SIZES = (8, 64, 512)
 _FACTOR = 8
 _AT_ONCE = 64
 
+_TOGETHER = 64
+"""So many rows are taken into the levels together, since numpy takes as long for 8; readers see the rest as rows."""
+
 FROZEN, FROZEN_NO_GRADIENT, MISSING, ZERO, POSITIVE, NAN, LEAKED = 1, 2, 3, 4, 8, 240, 241
 """What a cell is. Where several share a pixel, the largest is shown: ordered by what must not be lost."""
 
@@ -86,6 +89,9 @@ class Pyramid:
         OSError
             When the disk is full.
         """
+        done, count = done // _TOGETHER * _TOGETHER, count // _TOGETHER * _TOGETHER
+        if done == count:
+            return
         below: Records = rows
         for size, level in zip(SIZES, self._levels, strict=True):
             begin, end = done // size, count // size
@@ -102,7 +108,8 @@ class Pyramid:
             below = level.records
 
     def levels(self, rows: int) -> tuple[Records, ...]:
-        """Return the bins that are full with so many rows, level by level."""
+        """Return the bins that are there with so many rows, level by level."""
+        rows = rows // _TOGETHER * _TOGETHER
         return tuple(level.records[: rows // size] for size, level in zip(SIZES, self._levels, strict=True))
 
 
@@ -182,24 +189,52 @@ def _cut(values: NDArray[Any], rows: NDArray[np.int64], layers: NDArray[np.int64
 
 def _of_cells(norms: Norms, frozen: Flags, leaked: Flags) -> tuple[Norms, Norms, Bytes, Bytes]:
     """Return low, high, state and marks of single cells; `frozen` and `leaked` have the shape of `norms`."""
-    missing, bad, zero = norms == NO_GRADIENT, ~np.isfinite(norms), norms == 0.0
-    none = missing | bad | zero
-    state = np.where(zero, ZERO, POSITIVE).astype(np.uint8)
-    state[missing] = MISSING
-    state[bad] = NAN
-    state = np.where(frozen, np.uint8(FROZEN) + missing, state)   # frozen without a gradient is one more
-    state[leaked] = LEAKED
-    marks = missing * np.uint8(HAS_MISSING) | bad * np.uint8(HAS_BAD) | zero * np.uint8(HAS_ZERO)
-    marks |= np.where(frozen, np.uint8(HAS_FROZEN), np.uint8(HAS_TRAINED))
-    return np.where(none, np.inf, norms), np.where(none, -np.inf, norms), state, marks
+    kind = (norms == NO_GRADIENT).view(np.uint8)
+    kind |= ~np.isfinite(norms) * np.uint8(HAS_BAD)
+    kind |= (norms == 0.0) * np.uint8(HAS_ZERO)
+    positive = kind == 0
+    kind |= frozen * np.uint8(_FROZEN)
+    kind |= leaked * np.uint8(_LEAKED)
+    return np.where(positive, norms, np.inf), np.where(positive, norms, -np.inf), _STATES[kind], _MARKS[kind]
+
+
+def _state_of(kind: int) -> int:
+    """Return the state of a cell of a kind: bits `HAS_MISSING`, `HAS_BAD`, `HAS_ZERO`, `_FROZEN` and `_LEAKED`."""
+    if kind & _LEAKED:
+        return LEAKED
+    if kind & _FROZEN:
+        return FROZEN_NO_GRADIENT if kind & HAS_MISSING else FROZEN
+    return next((state for bit, state in _UNUSUAL if kind & bit), POSITIVE)
+
+
+_FROZEN, _LEAKED = 8, 16
+_UNUSUAL = ((HAS_BAD, NAN), (HAS_MISSING, MISSING), (HAS_ZERO, ZERO))
+_STATES = np.array([_state_of(kind) for kind in range(32)], np.uint8)
+_MARKS = np.array([kind & 7 | (HAS_FROZEN if kind & _FROZEN else HAS_TRAINED) for kind in range(32)], np.uint8)
 
 
 def _of_rows(rows: Records) -> tuple[Norms, Norms, Bytes, Bytes]:
-    """Return low, high, state and marks of bins of rows; records of shape (bins, rows a bin)."""
-    norms = rows["norms"]   # (bins, rows, 3, layers)
-    flags = (np.broadcast_to(rows[name][:, :, None], norms.shape) for name in ("frozen", "leaked"))
-    low, high, state, marks = _of_cells(norms, *flags)
-    return low.min(axis=1), high.max(axis=1), state.max(axis=1), np.bitwise_or.reduce(marks, axis=1)
+    """Return low, high, state and marks of bins of rows; records of shape (bins, rows a bin).
+
+    Nearly always the cells of a bin are of one kind, all positive or all the same number, so that the first of them
+    speaks for all; what is left is looked at cell by cell.
+    """
+    norms, frozen, leaked = rows["norms"], rows["frozen"], rows["leaked"]   # the first with 3 norms of each layer
+    least, most = norms.min(axis=1), norms.max(axis=1)
+    alike = ((least > 0) & (most < np.inf)) | (least == most)
+    alike &= ((frozen == frozen[:, :1]) & (leaked == leaked[:, :1])).all(axis=1)[:, None]
+    low, high, state, marks = _of_cells(
+        norms[:, 0], *(np.broadcast_to(flags[:, 0, None], least.shape) for flags in (frozen, leaked))
+    )
+    positive = np.isfinite(low)
+    low, high = np.where(positive, least, low), np.where(positive, most, high)
+    bins, metrics, layers = np.nonzero(~alike)
+    if len(bins):
+        mixed = _of_cells(norms[bins, :, metrics, layers], frozen[bins, :, layers], leaked[bins, :, layers])
+        at = bins, metrics, layers
+        low[at], high[at], state[at] = mixed[0].min(axis=1), mixed[1].max(axis=1), mixed[2].max(axis=1)
+        marks[at] = np.bitwise_or.reduce(mixed[3], axis=1)
+    return low, high, state, marks
 
 
 def _of_bins(bins: Records) -> tuple[Norms, Norms, Bytes, Bytes]:
