@@ -106,6 +106,7 @@ class DifferenceView(QWidget):
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
         if not self.isVisible():
             return
+        self._take_labels()
         self.map.refresh()
         pair = self.pair
         steps = min((run.history.steps if run.history else 0 for run in pair or ()), default=0)
@@ -113,6 +114,21 @@ class DifferenceView(QWidget):
         if self._said_for != [(id(run), run.status) for run in pair or ()] or steps > 1.1 * self._said_steps:
             self._said_for, self._said_steps = [(id(run), run.status) for run in pair or ()], steps
             self._say(pair)
+
+    def _take_labels(self) -> None:
+        """Call runs that a person has renamed as they are called now."""
+        labels = [run.label for run in self._recorders]
+        if labels == [self.first_box.itemText(at) for at in range(self.first_box.count())]:
+            return
+        for box in (self.first_box, self.second_box):
+            for at, label in enumerate(labels):
+                box.setItemText(at, label)
+        self.map.say_pair()
+        self._name_ends()
+
+    def _name_ends(self) -> None:
+        pair = self.pair
+        self.legend.set_names(*(run.label for run in pair) if pair else ("", ""))
 
     def _say(self, pair: tuple[RunRecorder, RunRecorder] | None) -> None:
         if pair is None:
@@ -126,8 +142,7 @@ class DifferenceView(QWidget):
         """Show the pair that the boxes say."""
         self.map.set_pair(self.pair)
         self._said_for = None
-        pair = self.pair
-        self.legend.set_names(*(run.label for run in pair) if pair else ("", ""))
+        self._name_ends()
         self.refresh()
 
     @Slot()

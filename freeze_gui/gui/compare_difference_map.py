@@ -83,9 +83,13 @@ class DifferenceMap(QWidget):
     def set_pair(self, pair: tuple[RunRecorder, RunRecorder] | None) -> None:
         """Show the first of these runs less the second."""
         self._pair, self._seen = pair, None
-        words = f"{pair[0].label} less {pair[1].label}" if pair else NO_PAIR
-        self.setAccessibleName(f"Map of differences, layers over steps: {words}")
+        self.say_pair()
         self.refresh()
+
+    def say_pair(self) -> None:
+        """Say for readers of the screen which runs these are."""
+        words = f"{self._pair[0].label} less {self._pair[1].label}" if self._pair else NO_PAIR
+        self.setAccessibleName(f"Map of differences, layers over steps: {words}")
 
     def set_metric(self, metric: str) -> None:
         """Show ``weight_delta``, ``update_norm`` or ``grad_norm``."""
@@ -199,6 +203,8 @@ class DifferenceMap(QWidget):
             return
         rect = self.plot_rect()
         painter.drawImage(rect, self._picture(rect))
+        painter.setPen(QColor(current_theme().border))   # equal cells have the colour of the card: where do they end?
+        painter.drawRect(rect.adjusted(-1, -1, 0, 0))
         paint_row_labels(painter, rect, layers, self.pointer.selected)
         paint_marked_rows(painter, rect, layers, self.pointer.selected, self.pointer.focused_row)
         paint_axis(painter, rect, self.x_range())

@@ -154,7 +154,7 @@ class CompareOverlays(QWidget):
 
     def _choose_lines(self) -> None:
         path = self.layer_box.currentData()
-        key = path, [id(recorder.history) for recorder in self._recorders]
+        key = path, [(id(recorder.history), recorder.label) for recorder in self._recorders]
         if key == self._lines_for:
             return
         self._lines_for = key

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_difference import DifferenceView
 from freeze_gui.gui.compare_difference_map import DifferenceMap
+from freeze_gui.gui.theme import current_theme
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import NO_GRADIENT
 from tests.gui.recorded_runs import LAYERS, add_steps, started_run, waiting_run
@@ -109,6 +111,26 @@ def test_the_first_step_that_differs_is_told(qtbot: QtBot) -> None:
     view.show()
     view.set_runs(runs, range(2))
     assert said[-1] == "First step that differs: 12 (head)"
+
+
+def test_a_run_that_is_renamed_is_called_so_everywhere(qtbot: QtBot) -> None:
+    runs = two_runs()
+    view = shown_view(qtbot, runs)
+    runs[0].label = "the good one"
+    view.refresh()
+    assert [view.first_box.currentText(), view.second_box.itemText(0)] == ["the good one", "the good one"]
+    assert "orange the good one, blue other" in view.legend.accessibleName()
+    assert "the good one less other" in view.map.accessibleName()
+
+
+def test_a_map_of_equal_runs_shows_where_it_ends(qtbot: QtBot) -> None:
+    same = [started_run("one"), started_run("other")]
+    for run in same:
+        add_steps(run, 50)
+    view = shown_map(qtbot, same)
+    rect, picture = view.plot_rect(), view.grab().toImage()
+    edge, inside = (picture.pixelColor(at) for at in (rect.topLeft() - QPoint(1, -20), rect.center()))
+    assert edge.name() == QColor(current_theme().border).name() != inside.name()
 
 
 @pytest.mark.parametrize("name", ["one", "a run with a very long name · AdamW lr 0.001 · norm eval"])

@@ -53,6 +53,14 @@ def test_a_layer_is_overlaid_run_by_run_in_its_own_colour_and_dash(qtbot: QtBot)
     assert {line.layer for line in lines} == {2} and view.overlays.layer_box.currentData() == "blocks.1"
 
 
+def test_a_run_that_is_renamed_is_called_so_in_the_overlays(qtbot: QtBot) -> None:
+    runs = three_runs()
+    view = compared(qtbot, runs)
+    runs[0].label = "the good one"
+    view.refresh()
+    assert view.overlays.weight_delta_plot.series[0].label == view.overlays.loss_plot.series[0].label == "the good one"
+
+
 def test_a_waiting_run_takes_its_place_and_joins_when_it_starts(qtbot: QtBot) -> None:
     runs: list[RunRecorder] = [waiting_run("first"), waiting_run("second")]
     view = compared(qtbot, runs)
