@@ -4,14 +4,15 @@ import csv
 import io
 
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QItemSelectionModel, QRect, Qt
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_columns import COLUMNS, column_at
 from freeze_gui.gui.compare_table_model import BAR_ROLE
 from freeze_gui.gui.runs_table import RunsTable
+from freeze_gui.gui.theme import current_theme, style_sheet
 from freeze_gui.runs.recorder import RunRecorder
 from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs
 
@@ -173,3 +174,19 @@ def test_the_model_of_the_table_keeps_qts_contract(qtbot: QtBot) -> None:
     table.set_runs(three_runs()[:1])
     table.set_runs([])
     assert tester.model() is table.runs_model
+
+
+def test_the_arrow_of_the_sorted_column_leaves_its_name_readable(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    table.setStyleSheet(style_sheet(current_theme()))
+    header, at = table.horizontalHeader(), column_at("step_ms")
+
+    def name() -> QImage:
+        left, wide, top = header.sectionViewportPosition(at), header.sectionSize(at), header.height() // 3
+        return header.grab(QRect(left, top, wide, header.height() - top - 2)).toImage()
+
+    plain = name()
+    table.sortByColumn(at, Qt.SortOrder.AscendingOrder)
+    assert name() == plain
+    table.sortByColumn(at, Qt.SortOrder.DescendingOrder)
+    assert name() == plain
