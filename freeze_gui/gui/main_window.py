@@ -28,7 +28,8 @@ from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.state_table import StatePanel
-from freeze_gui.gui.theme import Choice, Theme, apply_theme, style_sheet, theme_manager
+from freeze_gui.gui.styling import Styling
+from freeze_gui.gui.theme import Choice, apply_theme
 from freeze_gui.gui.timeline_panel import TimelinePanel
 from freeze_gui.gui.verdict_panel import VerdictPanel
 from freeze_gui.gui.workbench import Workbench
@@ -74,7 +75,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
         self._garbage = GarbageGuard(self)
-        theme = apply_theme(cast(QApplication, QApplication.instance()), self.settings.theme)
+        apply_theme(cast(QApplication, QApplication.instance()), self.settings.theme)
         self.run_panel = RunPanel(self)
         yield True
         self.layer_panel = LayerPanel(self)
@@ -114,9 +115,8 @@ class MainWindow(QMainWindow):
         self.runs_panel.columns_chosen.connect(self.on_columns_chosen)
         self._restore_layout()
         yield True
-        theme_manager().changed.connect(self.on_theme_changed)
-        self.on_theme_changed(theme)   # once all is in its place: what is moved is styled again
-        yield True
+        for _ in Styling(self, self._parts()).style_all():   # once all is in its place: what is moved is styled again
+            yield True
         if self.settings.last_config is None:
             self.show_gallery_tab()   # a first start: the form is ready to run all the same
         self.workbench.desk.begin()
@@ -168,11 +168,6 @@ class MainWindow(QMainWindow):
         """Take another theme, now and next time."""
         self.settings.theme = choice
         apply_theme(cast(QApplication, QApplication.instance()), choice)
-
-    @Slot(object)
-    def on_theme_changed(self, theme: Theme) -> None:
-        """Give everything in the window the new colours."""
-        self.setStyleSheet(style_sheet(theme))
 
     @Slot(object)
     def on_columns_chosen(self, keys: list[str]) -> None:
@@ -258,6 +253,14 @@ class MainWindow(QMainWindow):
         self.measuring_label = MeasuringLabel(self)
         self.statusBar().addPermanentWidget(self.measuring_label)
         self.statusBar().setSizeGripEnabled(False)
+
+    def _parts(self) -> list[QWidget]:
+        """Return all that is styled by itself."""
+        return [
+            self.run_panel, self.menuBar(), self.statusBar(), self.tabs.tabBar(), self.code_tabs.tabBar(),
+            self.layer_panel, self.run_plots, self.compare_view, self.timeline_panel, self.gallery, self.library,
+            self.verdict_panel, self.code_panel, self.state_panel, self.runs_panel,
+        ]  # fmt: skip
 
     def _restore_layout(self) -> None:
         self.resize(FIRST_SIZE)

@@ -104,8 +104,8 @@ def series_color(i: int) -> str:
 def style_sheet(theme: Theme) -> str:
     """Return the style sheet with the theme's colours filled in for ``@name``.
 
-    It belongs on a window, which hands it down to its dialogs and menus. On the application it costs ten times as much
-    to change: Qt then styles every widget again for each of its parents.
+    It belongs on the parts of a window, see `freeze_gui.gui.styling`. On the application it costs ten times as much to
+    change: Qt then styles every widget again for each of its parents.
     """
     sheet = resource_path("styles", "freeze.qss").read_text(encoding="utf-8")
     extra = {
