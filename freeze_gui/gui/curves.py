@@ -16,7 +16,8 @@ from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.gui.line_item import LineItem
 from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import mix
-from freeze_gui.gui.plot_base import LABEL_PX, StepPlot, line_pen, show_marks
+from freeze_gui.gui.plot_axes import LABEL_PX
+from freeze_gui.gui.plot_base import StepPlot, line_pen, show_marks
 from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, Trace, traces

@@ -70,7 +70,8 @@ class LibraryDesk(QObject):
                 self._window.say(f"Opening {new[0].name}…" if len(new) == 1 else f"Opening {len(new)} runs…")
         else:
             self._window.workbench.look_at(known[paths[0]])
-            self._turn_to_run(purpose)
+            if purpose == "turn to":
+                self._window.show_run_tab()
 
     @Slot(object)
     def show_path(self, path: Path) -> None:
@@ -135,13 +136,10 @@ class LibraryDesk(QObject):
         bench.take_in([run.recorder for run in runs], look=opened.purpose != "restore" or bench.shown is None)
         if opened.purpose == "restore":
             self._session.bring_together(self.paths)
-        self._turn_to_run(opened.purpose)
+        if opened.purpose == "turn to":
+            QTimer.singleShot(0, self._window.show_run_tab)   # this turn has put the run into its views
         self._window.say(opened_words(opened))
         self._remember()
-
-    def _turn_to_run(self, purpose: Purpose) -> None:
-        if purpose == "turn to":
-            self._window.show_run_tab()
 
     def _run_again(self, config: RunConfig) -> None:
         """Put a configuration into the form, once every Python file that it names may be run."""

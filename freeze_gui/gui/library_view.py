@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import cast
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QItemSelectionModel, QItemSelectionRange, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
@@ -42,6 +43,7 @@ class LibraryView(QListView):
         super().__init__(parent)
         self.setObjectName("libraryList")
         self.setAccessibleName("Kept runs")
+        self._cards = model
         self.setModel(model)
         self.setItemDelegate(LibraryDelegate(self))
         self.setUniformItemSizes(True)
@@ -57,16 +59,17 @@ class LibraryView(QListView):
 
     def selected_cards(self) -> list[RunCard]:
         """Return the cards that are selected, from top to bottom."""
-        rows = sorted(index.row() for index in self.selectionModel().selectedIndexes())
-        return [self.model().index(row, 0).data(CARD_ROLE) for row in rows]
+        # not selectedIndexes(), which asks for the flags of every row; the stubs do not know that a selection is a list
+        parts = cast("list[QItemSelectionRange]", self.selectionModel().selection())
+        rows = sorted(row for part in parts for row in range(part.top(), part.bottom() + 1))
+        return [self._cards.cards[row] for row in rows]
 
     def select_paths(self, paths: Collection[Path]) -> None:
         """Choose the rows of these runs, as far as they are shown."""
         model = self.selectionModel()
-        for row in range(self.model().rowCount()):
-            index = self.model().index(row, 0)
-            if index.data(CARD_ROLE).path in paths:
-                model.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.Select)
+        for row, card in enumerate(self._cards.cards):
+            if card.path in paths:
+                model.setCurrentIndex(self._cards.index(row), QItemSelectionModel.SelectionFlag.Select)
 
     def rename(self) -> None:
         """Edit the label of the current row, unless it is edited already."""

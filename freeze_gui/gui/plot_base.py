@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from PySide6.QtWidgets import QGraphicsSimpleTextItem, QLabel, QWidget
 
 from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
 from freeze_gui.gui.line_item import LineItem
+from freeze_gui.gui.plot_axes import StepAxis, ValueAxis
 from freeze_gui.gui.redraw import Redraw
 from freeze_gui.gui.theme import current_theme, theme_manager
 
@@ -34,34 +34,6 @@ def show_marks(marks: pg.ScatterPlotItem, x: NDArray[np.float64], y: NDArray[np.
     marks.setVisible(bool(len(x)))
     if not all(np.array_equal(new, old) for new, old in zip((x, y), marks.getData(), strict=True)):
         marks.setData(x, y)
-
-
-LABEL_PX = 13
-"""Height that a number of a side axis takes."""
-_MOST_NUMBERS = 8
-
-
-class StepAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
-    """Whole numbers of steps."""
-
-    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
-        """Never tick between two steps."""
-        return [(max(spacing, 1.0), offset) for spacing, offset in super().tickSpacing(minVal, maxVal, size)]
-
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        """Write 12,000 as such, and nothing before the first step."""
-        return [f"{round(value):,}" if value >= 0 else "" for value in values]
-
-
-class ValueAxis(pg.AxisItem):   # type: ignore[misc]
-    """Numbers up a side, no more than have room one above the other."""
-
-    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
-        """Return the least of 1, 2 and 5 times a power of ten at which numbers stand clear of each other."""
-        apart_px = max(LABEL_PX + 2, size / _MOST_NUMBERS)
-        least = apart_px * abs(maxVal - minVal) / max(size, 1.0)
-        power = 10.0 ** math.floor(math.log10(least))
-        return [(next(times * power for times in (1, 2, 5, 10) if times * power >= least), 0.0)]
 
 
 class StepViewBox(pg.ViewBox):   # type: ignore[misc]

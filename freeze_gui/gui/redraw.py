@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 
+from PySide6.QtWidgets import QWidget
+
 PATIENCE_S = 0.5
 """Values that share the newest column of pixels are drawn this often; another column is drawn at once."""
 
@@ -49,3 +51,9 @@ def newest_column(step: int, x_range: tuple[float, float], width: int) -> int:
     """Return the column of pixels of a step; all beyond the edges are one."""
     start, stop = x_range
     return min(max(math.floor((step - start) / max(stop - start, 1e-9) * width), -1), width)
+
+
+def is_seen(window: QWidget) -> bool:
+    """Return whether anything of the window is on a screen: it may be minimized, or covered by others."""
+    handle = window.windowHandle()
+    return handle is not None and handle.isExposed() and not window.isMinimized()

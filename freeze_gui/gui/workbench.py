@@ -12,6 +12,7 @@ from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_words import equality_words, unique_labels
 from freeze_gui.gui.live_plan import LivePlan
 from freeze_gui.gui.model_desk import ModelDesk
+from freeze_gui.gui.redraw import is_seen
 from freeze_gui.gui.run_controller import RunController
 from freeze_gui.gui.run_labels import name_apart, telling_label
 from freeze_gui.gui.settings import Settings
@@ -138,7 +139,7 @@ class Workbench(QObject):
             recorder = self.controller.recorders[0]
             if recorder.started is not None:
                 self.desk.learn_epoch(recorder.config, recorder.started.epoch_steps)
-        if self.controller.is_running and not _is_seen(window):
+        if self.controller.is_running and not is_seen(window):
             return
         pictures: tuple[_Panel, ...] = window.run_plots, window.compare_view
         panels: tuple[_Panel, ...] = (
@@ -295,9 +296,3 @@ class Workbench(QObject):
             comparing=controller.is_comparing,
             loading=self.desk.is_loading,
         )
-
-
-def _is_seen(window: MainWindow) -> bool:
-    """Return whether anything of the window is on a screen: it may be minimized, or covered by others."""
-    handle = window.windowHandle()
-    return handle is not None and handle.isExposed() and not window.isMinimized()

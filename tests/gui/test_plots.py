@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.gui.chips import short_names, widest_name
 from freeze_gui.gui.curves import LogAxis
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
-from freeze_gui.gui.plot_base import ValueAxis
+from freeze_gui.gui.plot_axes import ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.traces import trace
