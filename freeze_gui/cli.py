@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--optimizers", metavar="A,B", help="such as SGD:lr=0.1:momentum=0.9,Adam; default: as configured"
     )
     compare.add_argument("--zero-grad", metavar="A,B", help="some of none, zero, never; default: as configured")
-    compare.add_argument("--norm", metavar="A,B", help="leave, eval or both; default: as configured")
+    compare.add_argument("--norm", metavar="A,B", help="one or both of leave, eval; default: as configured")
     compare.add_argument("--reference", action="store_true", help="add a run with nothing frozen")
     compare.add_argument(
         "--ideal", action="store_true", help="add the paused ideal, whose frozen layers are held by construction"

@@ -95,9 +95,14 @@ def curves_svg(curves: Sequence[Curve], name: str) -> str:
     return _svg(_WIDTH, _HEIGHT, words, "".join(parts))
 
 
+_LETTER = 7.7
+"""Width of a digit in the widest of the report's fonts at its size."""
+
+
 def bars_svg(bars: Sequence[Bar], name: str, width: int = 460) -> str:
     """Return rows of bars that begin at zero, each with its label in front and its words behind."""
-    row, gap, label_width, words_width = 16, 6, 170, 104
+    row, gap, label_width = 16, 6, 170
+    words_width = 10 + _LETTER * max((len(bar.words) for bar in bars), default=0)
     most = max((max(sum(v for _, v in bar.parts), bar.spread[1] if bar.spread else 0) for bar in bars), default=0.0)
     if most <= 0:
         return ""

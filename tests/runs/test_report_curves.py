@@ -61,6 +61,14 @@ def test_bars_begin_at_zero_and_are_as_long_as_what_they_stand_for() -> None:
     assert bars_svg([], "memory") == bars_svg([Bar("a", ((1, 0.0),), "0")], "memory") == ""
 
 
+def test_the_words_behind_the_longest_bar_have_room() -> None:
+    words = "1234.56 ms · 0.994"
+    svg = bars_svg([Bar("a", ((0, 9.0),), words, (5.0, 10.0))], "time", width=460)
+    at = re.search(r'class="tick" x="([\d.]+)"', svg)
+    assert at is not None
+    assert float(at[1]) + 7.6 * len(words) <= 460   # 12 px in DejaVu Sans, the widest of the fonts
+
+
 def test_a_hundred_lines_are_told_apart_by_colour_or_dash() -> None:
     assert len({line_class(style) for style in range(100)}) == 100
     assert line_class(3) == "curve s3 d3"
