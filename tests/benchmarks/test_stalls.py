@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ Report = Callable[[Table], None]
 
 
 @pytest.fixture
-def make_window(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], MainWindow]:
+def make_window(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], MainWindow]]:
     """Make windows as large as a large screen, with a folder of runs of their own."""
     monkeypatch.setenv("FREEZE_GUI_RUNS", str(tmp_path / "runs"))
 
@@ -45,7 +45,8 @@ def make_window(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         gc.freeze()   # as the program does when its window is there
         return window
 
-    return make
+    yield make
+    gc.unfreeze()
 
 
 def test_everyday_actions(make_window: Callable[[], MainWindow], report: Report) -> None:
