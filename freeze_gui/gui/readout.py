@@ -54,7 +54,7 @@ def readout_html(history: History, lines: Sequence[tuple[str, str, int]], step: 
     row = _row_at(history, step)
     if row is None:
         return ""
-    rows = [_line([f"<b>step {history.view().step[row]}</b>", "weight Δ", "gradient"], "")]
+    rows = [_line([f"<b>step {int(step)}</b>", "weight Δ", "gradient"], _measured_before(history, row, step))]
     for label, color, layer in lines:
         rows.append(_line([_name(label, color), *_values(history, layer, row)], _state(history, layer, row)))
     rows.append(_line(["loss", value_text(_loss_at(history, step))], ""))
@@ -79,7 +79,8 @@ def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step
             continue
         values = ["", ""] if layer is None else _values(history, layer, row)
         cells = [_name(label, color), *values, value_text(_loss_at(history, step))]
-        rows.append(_line(cells, "" if layer is None else _state(history, layer, row)))
+        words = [] if layer is None else [_state(history, layer, row), _measured_before(history, row, step)]
+        rows.append(_line(cells, ", ".join(filter(None, words))))
     if not rows:
         return ""
     title = _line([f"<b>step {int(step)}</b>", "weight Δ", "gradient", "loss"], "")
@@ -87,10 +88,15 @@ def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step
 
 
 def _row_at(history: History, step: float) -> int | None:
-    """Return the measured row that `step` falls in, None before the first and after the last."""
-    steps = history.view().step
-    row = int(np.searchsorted(steps, step, "right")) - 1
-    return row if row >= 0 and step < steps[-1] + 1 else None
+    """Return the measured row that `step` falls in, None before the first and after the last step taken."""
+    row = int(np.searchsorted(history.view().step, step, "right")) - 1
+    return row if row >= 0 and step < history.newest_step + 1 else None
+
+
+def _measured_before(history: History, row: int, step: float) -> str:
+    """Say at which step the layers were measured, where it was not at this one."""
+    measured = int(history.view().step[row])
+    return "" if measured == int(step) else f"layers at step {measured}"
 
 
 def _loss_at(history: History, step: float) -> float:

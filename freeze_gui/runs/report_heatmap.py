@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from freeze_gui.runs.history import HistoryView, bin_starts
+from freeze_gui.runs.history import HistoryView
 from freeze_gui.runs.png import data_uri, indexed_png
 
 Floats = NDArray[np.float64]
@@ -80,7 +80,7 @@ def heatmap_svg(view: HistoryView, layers: Sequence[str], scale: Scale, name: st
         ]
     else:
         parts.append(f'<text class="layer" x="{_LABELS - 6}" y="10" text-anchor="end">{len(layers)} layers</text>')
-    steps = f"step {int(view.step[0])} to {int(view.step[-1])}"
+    steps = "step {} to {}".format(*_steps(view))
     parts.append(f'<text class="layer" x="{_LABELS}" y="{height + 12:g}">{steps}</text>')
     words = f"updates of each layer in {name}, {steps}; {int(leaked.any(axis=0).sum())} frozen layers leaked"
     return (
@@ -95,15 +95,27 @@ def scale_gradient() -> str:
 
 
 def _reduced(view: HistoryView, columns: int) -> tuple[Floats, Flags, Flags]:
-    """Return the largest update, whether most of it was frozen, and whether any leaked, in at most so many columns."""
+    """Return the largest update, whether most of it was frozen, and whether any leaked, in at most so many columns.
+
+    All columns are equally many steps wide, however far apart the measured ones lie: a measured step stands for those
+    up to the next, so that runs measured at different steps have the same moment in the same place.
+    """
+    first, last = _steps(view)
+    columns = min(columns, last + 1 - first)
+    column = (view.step - first) * columns // (last + 1 - first)
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(column)) + 1))
+    sizes = np.diff(np.append(starts, len(column)))[:, None]
     values = np.where(np.isfinite(view.update_norm), view.update_norm, np.nan)
-    if len(values) <= columns:
-        return values, view.frozen, view.leaked
-    starts = bin_starts(len(values), columns)
-    sizes = np.diff(np.append(starts, len(values)))[:, None]
     largest = np.fmax.reduceat(values, starts, axis=0)
     frozen = 2 * np.add.reduceat(view.frozen.astype(np.int64), starts, axis=0) > sizes
-    return largest, frozen, np.logical_or.reduceat(view.leaked, starts, axis=0)
+    leaked = np.logical_or.reduceat(view.leaked, starts, axis=0)
+    shown = np.searchsorted(column[starts], np.arange(columns), "right") - 1
+    return largest[shown], frozen[shown], leaked[shown]
+
+
+def _steps(view: HistoryView) -> tuple[int, int]:
+    """Return the first measured step, and the last one that was taken."""
+    return int(view.step[0]), int(max(view.step[-1], view.loss_step[-1]))
 
 
 def _hatched(view: HistoryView, width: float, row: float) -> str:

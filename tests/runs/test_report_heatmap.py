@@ -93,6 +93,22 @@ def test_a_long_run_keeps_its_largest_updates_and_stays_small() -> None:
     assert picture(svg)[3, 7000 * COLUMNS // steps].tolist() == [253, 231, 37, 255]
 
 
+def test_runs_measured_at_different_steps_have_the_same_moment_in_the_same_place() -> None:
+    pictures = []
+    for measured in (range(400), [*range(100), *range(104, 400, 8), 399]):
+        history = History(("layer",))
+        for step in range(400):
+            row = np.full(1, 1e-1 if step >= 240 else 1e-3) if step in measured else None
+            history.append(StepDone(step, 1.0, None, row, row, row, np.zeros(1, bool), (), 0.1, 0.01, 0.1))
+        svg = heatmap_svg(history.view(), ("layer",), Scale(1e-3, 1e-1), "a")
+        assert "step 0 to 399" in svg
+        pictures.append(picture(svg))
+    for found in pictures:
+        assert found.shape == (1, COLUMNS, 4)
+        assert (found[0, : 240 * COLUMNS // 400, :3] == (68, 1, 84)).all()
+        assert (found[0, 240 * COLUMNS // 400 :, :3] == (253, 231, 37)).all()
+
+
 def test_all_runs_share_one_scale_and_a_run_that_never_moved_has_none() -> None:
     none = np.full((5, 2), False)
     small, large = view(np.full((5, 2), 1e-6), none, {}), view(np.full((5, 2), 1e-1), none, {})
