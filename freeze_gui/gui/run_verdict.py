@@ -66,7 +66,7 @@ def verdict_of(recorder: RunRecorder) -> Verdict:
 def _live(recorder: RunRecorder) -> Verdict:
     if recorder.status == "interrupted":
         return _interrupted(recorder)
-    if recorder.status != "running":
+    if recorder.status != "running" or recorder.progress is not None:   # after the last step something may take a while
         text = recorder.progress.text if recorder.progress else recorder.status
         return Verdict(recorder.status, text, "muted")
     leaking = int((recorder.leaked > 0).sum())

@@ -92,7 +92,8 @@ class RunRecorder:
         """Take in the next event of the run."""
         match event:
             case Progress():
-                self.progress, self.status = event, "loading"
+                self.progress = event
+                self.status = "loading" if self.started is None else self.status
             case RunStarted():
                 self._start(event)
             case PlanApplied():

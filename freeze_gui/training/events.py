@@ -1,7 +1,7 @@
 """The closed set of frozen records that a run produces, in the order in which they come.
 
-`Progress`\\* → `RunStarted` → (`PlanApplied`? `StepDone` `Evaluated`?)\\* → `RunEnded`. A run that cannot start ends
-with `RunEnded` at once. Records hold plain numbers and read-only arrays, never tensors.
+`Progress`\\* → `RunStarted` → (`PlanApplied`? `StepDone` `Evaluated`?)\\* → `Progress`? → `RunEnded`. A run that
+cannot start ends with `RunEnded` at once. Records hold plain numbers and read-only arrays, never tensors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NO_GRADIENT = -1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """Something that takes a while before the first step; `total` None while it is not known."""
+    """Something that takes a while before the first step or after the last one; `total` None while it is not known."""
 
     text: str
     done: int = 0

@@ -11,7 +11,10 @@ from torch import nn
 from freeze_gui.data.sources import Batch
 from freeze_gui.training.batch_hash import BatchHash
 from freeze_gui.training.digests import layer_digests
-from freeze_gui.training.events import Proof
+from freeze_gui.training.events import Progress, Proof
+
+SLOW_BYTES = 2**28
+"""To take the digests of so many bytes of weights lasts a few tenths of a second, which is said."""
 
 
 class Evidence:
@@ -28,17 +31,26 @@ class Evidence:
     def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
         self._model, self._layers = model, layers
         self._start: dict[str, str] = {}
+        self._has_begun = False   # a step has
+        self._is_slow = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers())) >= SLOW_BYTES
         self._batches = BatchHash()
         self._evaluations: dict[int, str] = {}
         self._evaluations_out_of_reach = ""
 
-    def begin(self) -> None:
-        """Take the bits that the run begins with, at the first call."""
-        if not self._start:
-            self._start = layer_digests(self._model, self._layers)
+    def begin(self) -> Iterator[Progress]:
+        """Take the bits that the run begins with; say so first where it takes a while."""
+        if self._is_slow:
+            yield Progress("taking the digest of every layer at the start")
+        self._start = layer_digests(self._model, self._layers)
+
+    def end(self) -> Iterator[Progress]:
+        """Say that the bits which the run ends with are about to be taken, where it takes a while."""
+        if self._is_slow and self._has_begun:
+            yield Progress("taking the digest of every layer at the end")
 
     def add(self, group: tuple[Batch, ...]) -> None:
         """Take in the micro-batches of a step, before anything can write into them."""
+        self._has_begun = True
         self._batches.add(group)
 
     @contextmanager
@@ -55,7 +67,7 @@ class Evidence:
 
     def proof(self) -> Proof | None:
         """Return what there is to show by now; None before the first step."""
-        if not self._start:
+        if not self._has_begun:
             return None
         return Proof(
             self._start,

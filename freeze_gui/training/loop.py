@@ -29,7 +29,7 @@ from freeze_gui.training.control import RunControl
 from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
 from freeze_gui.training.device import environment
 from freeze_gui.training.evaluation import evaluate
-from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, Proof, RunStarted, StepDone
+from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, RunStarted, StepDone
 from freeze_gui.training.evidence import Evidence
 from freeze_gui.training.failures import nothing_to_train
 from freeze_gui.training.loading import Loaded
@@ -90,7 +90,7 @@ class Loop:
         self._activations = SavedActivations(self._model)
         self._plans_counted = 0
         self._gradient_bytes = 0
-        self._evidence = Evidence(self._model, self._tree.layers)
+        self.evidence = Evidence(self._model, self._tree.layers)
 
     def started(self) -> RunStarted:
         """Return the record of the start.
@@ -122,11 +122,10 @@ class Loop:
 
     def step(self, step: int, group: tuple[Batch, ...]) -> tuple[PlanApplied | None, StepDone]:
         """Take one optimizer step."""
-        self._evidence.begin()   # once a run is no part of a step
         freezer, train, whole = self.freezer, self._config.train, Part(self._watch)
         with whole:
             with self._watching:
-                self._evidence.add(group)
+                self.evidence.add(group)
             freezer.begin_step(step, group[0].task)
             self.schedule.apply(freezer.optimizer)
             rate = self.schedule.rate
@@ -166,7 +165,7 @@ class Loop:
         """Yield the result on the validation data, if there are any and nobody stops the run meanwhile."""
         validation = self._loaded.data.validation
         if validation:
-            with self._precision.forward(), self._evidence.evaluation(step) as seen:
+            with self._precision.forward(), self.evidence.evaluation(step) as seen:
                 result = evaluate(
                     self._model, validation, self._loaded.loss, self._device, lambda: control.is_stopping, seen
                 )
@@ -182,13 +181,9 @@ class Loop:
         """Return what the optimizer keeps of each parameter, as in `StepDone`."""
         return self._states.measure(self.freezer.optimizer)
 
-    def proof(self) -> Proof | None:
-        """Return what shows how the run began, what it saw and where it is now; None before the first step."""
-        return self._evidence.proof()
-
     def close(self) -> None:
         """End what runs beside the loop."""
-        self._evidence.close()
+        self.evidence.close()
 
     def checkpoint(
         self, steps: int, evaluated: int, plan_changed: bool, random: dict[str, Tensor] | None
@@ -232,7 +227,6 @@ class Loop:
         self._precision.resume(checkpoint.precision)
         self.batches.resume(checkpoint.position, checkpoint.step, checkpoint.epoch_random)
         restore_random(checkpoint.random, self._device)
-
 
     def _zero_grad(self) -> None:
         mode = self._config.optimizer.zero_grad

@@ -72,6 +72,8 @@ class Trainer:
             if self._loop is not None:
                 self._loop.close()
         if not sys.is_finalizing():   # a run left behind by a program that ends: torch must not be touched any more
+            if self._loop is not None:
+                yield from self._loop.evidence.end()
             yield self._ended(status, error)
 
     def checkpoint(self) -> Checkpoint | None:
@@ -86,11 +88,13 @@ class Trainer:
         started = loop.started()
         if not loop.measures_updates:
             yield Progress("memory is short: the update of each step is not measured")
-        yield started
         if self._resume is not None:
             loop.resume(self._resume)
             self._steps, self._evaluated = self._resume.step, self._resume.evaluated
             self._plan_changed = self._resume.plan_changed
+        yield from loop.evidence.begin()
+        yield started
+        if self._resume is not None:
             yield from self._evaluation(loop)
         began = -1e9
         groups = iter(loop.batches)
@@ -139,7 +143,7 @@ class Trainer:
                 freezer.thaws(),
                 loop.optimizer_state(),
                 self._plan_changed,
-                loop.proof(),
+                loop.evidence.proof(),
             )
         except Exception as late:   # a device that failed may refuse to be read; the run must end all the same
             return RunEnded("failed", error or describe_failure(late, "the device")[1], self._steps)
