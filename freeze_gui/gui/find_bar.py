@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import (
-    QEvent,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QSortFilterProxyModel,
-    Qt,
-    QTimer,
-    Slot,
-)
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QWidget
 
@@ -22,27 +13,7 @@ from freeze_gui.gui.layer_view import LayerView
 
 _TIP = 'All words must match path, kind or shape; !bn leaves out; "quotes" are exact.'
 _DELAY_MS = 120
-
-
-class FoundRows(QSortFilterProxyModel):
-    """Hides the rows that the find box does not mean."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._shown: list[bool] | None = None
-
-    def show_rows(self, shown: list[bool] | None) -> None:
-        """Show these rows, one flag each; None shows all."""
-        if shown is not None or self._shown is not None:
-            self._shown = shown
-            self.invalidate()   # invalidateFilter is deprecated since Qt 6.10, what replaces it is not in 6.8
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex | QPersistentModelIndex) -> bool:
-        """Tell whether a row is shown."""
-        if self._shown is None:
-            return True
-        at = self.sourceModel().index(row, 0, parent).internalId()
-        return at < len(self._shown) and self._shown[at]
+_DESELECT = QItemSelectionModel.SelectionFlag.Deselect | QItemSelectionModel.SelectionFlag.Rows
 
 
 class FindBar(QWidget):
@@ -50,13 +21,13 @@ class FindBar(QWidget):
 
     Parameters
     ----------
-    model, rows, view
-        The tree's rows, those of them that are shown, and the view of these.
+    model, view
+        The tree's rows and the view of them.
     """
 
-    def __init__(self, model: LayerModel, rows: FoundRows, view: LayerView, parent: QWidget | None = None) -> None:
+    def __init__(self, model: LayerModel, view: LayerView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._model, self._rows, self._view = model, rows, view
+        self._model, self._view = model, view
         self._finder: Finder | None = None
         self._found = Found([], [], frozenset())
         self._open_before: list[int] | None = None   # rows that were open before the find box said anything
@@ -88,7 +59,6 @@ class FindBar(QWidget):
         self._timer.stop()
         self._finder = self._open_before = None
         self.edit.clear()
-        self._rows.show_rows(None)
 
     @Slot()
     def find_layers(self) -> None:
@@ -96,17 +66,19 @@ class FindBar(QWidget):
         tree = self._model.tree
         if tree is None:
             return
+        self._timer.stop()   # asked for sooner, as by Return
         text = self.edit.text().strip()
         self._finder = self._finder or Finder(tree)
         self._found = self._finder.find(text)
         if text:
             if self._open_before is None:
-                self._open_before = [self._rows.mapToSource(row).internalId() for row in self._view.open_rows()]
-            self._rows.show_rows(self._found.shown)
+                self._open_before = [row.internalId() for row in self._view.open_rows()]
+            self._view.collapseAll()   # what is open beyond a screen takes Qt its time
+            self._show_found()
             self._view.open_all_that_fits()
         elif self._open_before is not None:
-            self._rows.show_rows(None)
             self._view.collapseAll()
+            self._model.show_rows(None)
             for at in self._open_before:
                 self._view.setExpanded(self.row(at), True)
             self._open_before = None
@@ -129,7 +101,15 @@ class FindBar(QWidget):
     def row(self, at: int) -> QModelIndex:
         """Return the view's index of a row of the tree."""
         assert self._model.tree is not None
-        return self._rows.mapFromSource(self._model.index_of(self._model.tree.nodes[at]))
+        return self._model.index_of(self._model.tree.nodes[at])
+
+    def _show_found(self) -> None:
+        """Hide the other rows; of those nothing stays selected, and whoever shows the selection hears of it."""
+        shown, selection = self._found.shown, self._view.selectionModel()
+        for index in selection.selectedRows(FREEZE):
+            if shown is not None and not shown[index.internalId()]:
+                selection.select(index, _DESELECT)
+        self._model.show_rows(shown)
 
     def _go_to_match(self, step: int) -> None:
         self.find_layers()
@@ -137,7 +117,7 @@ class FindBar(QWidget):
         if not matches:
             return
         selected = self._view.selectionModel().selectedRows(FREEZE)
-        at = max((self._rows.mapToSource(index).internalId() for index in selected), default=-1)
+        at = max((index.internalId() for index in selected), default=-1)
         if step > 0:
             target = next((match for match in matches if match > at), matches[0])
         else:

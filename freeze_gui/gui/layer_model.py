@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from freeze_gui.gui.layer_cells import (
 from freeze_gui.gui.layer_rows import spark_heights
 from freeze_gui.gui.row_states import Actual, NormRows, actual_of
 from freeze_gui.gui.row_values import RowValues, row_values
+from freeze_gui.gui.shown_rows import ABOVE_ROOT, ShownRows
 from freeze_gui.gui.timeline_model import TimelineModel
 from freeze_gui.gui.timeline_state import Timeline, with_layers
 from freeze_gui.models.layer_tree import LayerNode, LayerTree
@@ -66,10 +68,9 @@ class LayerModel(QAbstractItemModel):
         self._obeys = True
         self._actual: Actual | None = None
         self._seen: object = None
-        self._rows: list[int] = []   # place of each node among its siblings
+        self._shown_rows = ShownRows(_NO_ROWS)
         self._cells = LayerCells(_NO_ROWS, _SAYS_NOTHING)
         self._norms = NormRows(_NO_ROWS)
-        self._asked: set[int] = set()   # parents whose rows somebody has asked for
         self.plan.changed.connect(self.on_plan_changed)
 
     @property
@@ -90,15 +91,22 @@ class LayerModel(QAbstractItemModel):
         self.tree = tree
         self.plan.timeline = self._shown = timeline
         self._memory = self._recorder = self._actual = self._seen = None
-        self._rows = [0] * len(tree.nodes)
-        for node in tree.nodes:
-            for place, child in enumerate(node.children):
-                self._rows[child] = place
+        self._shown_rows = ShownRows(tree)
         self._norms = NormRows(tree)
-        self._asked = set()
         self._cells = LayerCells(tree, self._now())
         self.endResetModel()
         self.plan.reset(timeline)
+
+    def show_rows(self, shown: Sequence[bool] | None) -> None:
+        """Hide the rows without a flag; None shows all. What is selected and open stays so where it is shown."""
+        if self.tree is None:
+            return
+        self.layoutAboutToBeChanged.emit()
+        self._shown_rows = ShownRows(self.tree, shown)
+        before = self.persistentIndexList()
+        after = [self.index_of(self.tree.nodes[index.internalId()], index.column()) for index in before]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
 
     def change(self, layers: frozenset[str], text: str, memory: ticks.MixedMemory | None = None) -> None:
         """Tick exactly `layers`, as one step that can be undone under the name `text`."""
@@ -151,10 +159,9 @@ class LayerModel(QAbstractItemModel):
         return self.tree.nodes[index.internalId()] if self.tree is not None and index.isValid() else None
 
     def index_of(self, node: LayerNode, column: int = FREEZE) -> QModelIndex:
-        """Return the index of a row."""
-        assert self.tree is not None
-        self._asked.add(self.tree.nodes[node.index].parent)
-        return self.createIndex(self._rows[node.index], column, node.index)
+        """Return the index of a row; an invalid one where the row is hidden."""
+        place = self._shown_rows.place(node.index)
+        return QModelIndex() if place is None else self.createIndex(place, column, node.index)
 
     def _now(self) -> RowValues:
         assert self.tree is not None
@@ -167,16 +174,15 @@ class LayerModel(QAbstractItemModel):
     def _update(self) -> None:
         """Compute anew, and tell the views one range of changed rows per parent.
 
-        Rows that nobody has asked for are on no screen and in no filter: of them nothing is said.
+        Rows that nobody has asked for are on no screen: of them nothing is said.
         """
         if self.tree is None:
             return
         before, self._cells.values = self._cells.values, self._now()
         changed: dict[int, list[int]] = {}
         for row in self._cells.values.changed_rows(before).tolist():
-            parent = self.tree.nodes[row].parent
-            if parent in self._asked:
-                changed.setdefault(parent, []).append(row)
+            if self._shown_rows.is_asked_for(row):
+                changed.setdefault(self.tree.nodes[row].parent, []).append(row)
         for rows in changed.values():
             first, last = self.tree.nodes[rows[0]], self.tree.nodes[rows[-1]]
             self.dataChanged.emit(self.index_of(first), self.index_of(last, STATISTICS))
@@ -185,23 +191,17 @@ class LayerModel(QAbstractItemModel):
 
     def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:   # noqa: B008
         """Return the index of a child."""
-        if self.tree is None or not 0 <= column < len(COLUMNS) or row < 0:
+        if not 0 <= column < len(COLUMNS) or not 0 <= row < self.rowCount(parent):
             return QModelIndex()
-        above = parent.internalId() if parent.isValid() else -1
-        self._asked.add(above)
-        if above < 0:
-            return self.createIndex(0, column, 0) if row == 0 else QModelIndex()
-        children = self.tree.nodes[above].children
-        if parent.column() != 0 or row >= len(children):
-            return QModelIndex()
-        return self.createIndex(row, column, children[row])
+        above = parent.internalId() if parent.isValid() else ABOVE_ROOT
+        return self.createIndex(row, column, self._shown_rows.below(above)[row])
 
     def parent(self, index: Index = QModelIndex()) -> Any:   # noqa: B008
         """Return the index of the parent row."""
         if self.tree is None or not index.isValid():
             return QModelIndex()
         above = self.tree.nodes[index.internalId()].parent
-        return QModelIndex() if above < 0 else self.createIndex(self._rows[above], 0, above)
+        return QModelIndex() if above == ABOVE_ROOT else self.index_of(self.tree.nodes[above])
 
     def sibling(self, row: int, column: int, index: Index) -> QModelIndex:
         """Return another cell beside an index; a cell of the same row without a detour over its parent."""
@@ -211,9 +211,13 @@ class LayerModel(QAbstractItemModel):
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008
         """Return the number of children."""
-        if self.tree is None or (parent.isValid() and parent.column() != 0):
-            return 0
-        return len(self.tree.nodes[parent.internalId()].children) if parent.isValid() else 1
+        if not parent.isValid():
+            return len(self._shown_rows.below(ABOVE_ROOT))
+        return len(self._shown_rows.below(parent.internalId())) if parent.column() == 0 else 0
+
+    def hasChildren(self, parent: Index = QModelIndex()) -> bool:   # noqa: B008
+        """Tell whether there is anything below a row; Qt's own answer asks for two numbers."""
+        return self.rowCount(parent) > 0
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008
         """Return the number of columns, the same everywhere."""

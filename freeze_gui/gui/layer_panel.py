@@ -9,7 +9,7 @@ from PySide6.QtCore import QItemSelection, QPoint, Signal, Slot
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from freeze_gui.gui import ticks
-from freeze_gui.gui.find_bar import FindBar, FoundRows
+from freeze_gui.gui.find_bar import FindBar
 from freeze_gui.gui.forecaster import ForecastText
 from freeze_gui.gui.freeze_actions import FreezeActions
 from freeze_gui.gui.layer_cells import DELTA, FREEZE
@@ -48,8 +48,6 @@ class LayerPanel(QWidget):
         super().__init__(parent)
         self.setMinimumWidth(452)   # below it names are cut
         self.model = LayerModel(self)
-        self.rows = FoundRows(self)
-        self.rows.setSourceModel(self.model)
         self._sparks_at = 0.0
         self._method = "requires_grad"
         self._forecast = ForecastText()
@@ -93,7 +91,7 @@ class LayerPanel(QWidget):
     def selected_nodes(self) -> list[LayerNode]:
         """Return the selected rows from top to bottom."""
         indexes = self.tree_view.selectionModel().selectedRows(FREEZE)
-        nodes = [self.model.node(self.rows.mapToSource(index)) for index in indexes]
+        nodes = [self.model.node(index) for index in indexes]
         return sorted((node for node in nodes if node is not None), key=_place)
 
     def selected_layers(self) -> list[str]:
@@ -121,8 +119,8 @@ class LayerPanel(QWidget):
         self.phase_label.setWordWrap(True)
         self.phase_label.setToolTip("Choose another phase in the tab Timeline, and the ticks are that phase's")
         self.phase_label.hide()
-        self.tree_view = LayerView(self.rows, self)
-        self.find_bar = FindBar(self.model, self.rows, self.tree_view, self)
+        self.tree_view = LayerView(self.model, self)
+        self.find_bar = FindBar(self.model, self.tree_view, self)
         self.status_label = QLabel(self)
         self.status_label.setObjectName("layerStatus")
         self.status_label.setWordWrap(True)

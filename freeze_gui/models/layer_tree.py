@@ -83,6 +83,8 @@ class LayerTree:
         Path of a layer → its place in `layers`.
     modules
         Paths of all modules, the root ("") first.
+    ends
+        For each row the row after the last one below it.
     """
 
     def __init__(self, nodes: list[LayerNode]) -> None:
@@ -103,8 +105,8 @@ class LayerTree:
         before = np.cumsum([0] + [node.layer is not None and node.alias_of is None for node in nodes])
         self._has_aliases = any(node.alias_of is not None for node in nodes)
         rows = np.array([n.index if n.alias_of is None else self.by_path[n.alias_of].index for n in nodes], np.int64)
-        self._ends = np.array(ends, np.int64)
-        self._first_layer, self._last_layer = before[rows], before[self._ends[rows]]
+        self.ends: NDArray[np.int64] = np.array(ends, np.int64)
+        self._first_layer, self._last_layer = before[rows], before[self.ends[rows]]
 
     @property
     def root(self) -> LayerNode:
@@ -147,7 +149,7 @@ class LayerTree:
 
     def rows_below(self, node: LayerNode) -> list[LayerNode]:
         """Return `node` and every row below it, depth first; what an alias stands for is not among them."""
-        return self.nodes[node.index : self._ends[node.index]]
+        return self.nodes[node.index : self.ends[node.index]]
 
 
 def build_tree(module: nn.Module, output_shapes: Mapping[str, tuple[int, ...]] | None = None) -> LayerTree:

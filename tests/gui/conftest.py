@@ -117,4 +117,4 @@ def tree_index(window: MainWindow, path: str, column: int = 0) -> QModelIndex:
     """Return the index of a row in the tree view."""
     panel = window.layer_panel
     assert panel.model.tree is not None
-    return panel.rows.mapFromSource(panel.model.index_of(panel.model.tree.by_path[path], column))
+    return panel.model.index_of(panel.model.tree.by_path[path], column)

@@ -27,14 +27,14 @@ def row(window: MainWindow, choice: random.Random) -> QModelIndex:
     tree = window.layer_panel.model.tree
     assert tree is not None
     node = choice.choice(tree.nodes)
-    return window.layer_panel.rows.mapFromSource(window.layer_panel.model.index_of(node))
+    return window.layer_panel.model.index_of(node)
 
 
 def tick(window: MainWindow, choice: random.Random) -> None:
     index = row(window, choice)
     state = choice.choice([0, 2])
     if index.isValid():
-        window.layer_panel.rows.setData(index, state, Qt.ItemDataRole.CheckStateRole)
+        window.layer_panel.model.setData(index, state, Qt.ItemDataRole.CheckStateRole)
 
 
 def click_tree(window: MainWindow, choice: random.Random) -> None:

@@ -3,14 +3,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 from torch import nn
 
 from freeze_gui.gui import ticks
-from freeze_gui.gui.find_bar import FoundRows
-from freeze_gui.gui.layer_cells import FREEZE, STATE, STATISTICS
+from freeze_gui.gui.layer_cells import FREEZE, PATH_ROLE, STATE, STATISTICS
 from freeze_gui.gui.layer_find import Finder
 from freeze_gui.gui.layer_model import LayerModel
 from freeze_gui.gui.layer_rows import count_text
@@ -60,13 +59,25 @@ def test_qts_model_checker_finds_no_fault_while_rows_are_ticked_and_models_chang
 
 
 def test_qts_model_checker_finds_no_fault_in_the_filtered_tree(model: LayerModel, tree: LayerTree) -> None:
-    rows = FoundRows(model)
-    rows.setSourceModel(model)
-    checker = checked_by_qt(rows)
-    rows.show_rows(Finder(tree).find("conv !bn").shown)
-    model.setData(at(model, "blocks"), 2, CHECK)
-    rows.show_rows(None)
-    assert checker.model() is rows
+    checker = checked_by_qt(model)
+    for text in ("conv !bn", "head", "nothing of that name", ""):
+        model.show_rows(Finder(tree).find(text).shown)
+        model.setData(at(model, "blocks"), 2, CHECK)
+    assert checker.model() is model
+
+
+def test_what_is_held_on_to_moves_with_the_rows_that_are_hidden_and_is_let_go_where_it_is_hidden_itself(
+    model: LayerModel, tree: LayerTree
+) -> None:
+    block, conv, head = (QPersistentModelIndex(at(model, path)) for path in ("blocks.1", "blocks.1.conv", "head"))
+    model.show_rows(Finder(tree).find('"blocks.1"').shown)
+    assert (block.row(), block.data(PATH_ROLE)) == (0, "blocks.1")   # its elder sister is hidden
+    assert (conv.row(), conv.data(PATH_ROLE), conv.parent().data(PATH_ROLE)) == (0, "blocks.1.conv", "blocks.1")
+    assert not head.isValid()
+    assert not at(model, "head").isValid()
+    assert model.rowCount(block.parent()) == 1
+    model.show_rows(None)
+    assert (block.row(), model.rowCount(block.parent())) == (1, len(tree.by_path["blocks"].children))
 
 
 def test_a_tick_freezes_a_row_and_all_below_it_and_makes_its_parents_partial(model: LayerModel) -> None:
@@ -161,8 +172,10 @@ def test_the_find_box_means_these_layers(tree: LayerTree, text: str, layers: set
 
 
 def test_found_rows_are_shown_with_their_parents_and_what_is_below_them(tree: LayerTree) -> None:
-    shown = {node.path for node in tree.nodes if Finder(tree).find('"0"').shown[node.index]}
-    assert shown == {"", "blocks", "blocks.0", "blocks.0.conv", "blocks.0.norm", "blocks.0.act", "blocks.0.pool"}
+    shown = Finder(tree).find('"0"').shown
+    assert shown is not None
+    paths = {node.path for node in tree.nodes if shown[node.index]}
+    assert paths == {"", "blocks", "blocks.0", "blocks.0.conv", "blocks.0.norm", "blocks.0.act", "blocks.0.pool"}
 
 
 def test_presets_freeze_what_their_names_say(tree: LayerTree) -> None:

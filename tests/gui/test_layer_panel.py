@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 def names_shown(window: MainWindow) -> list[str]:
-    rows, found = window.layer_panel.rows, []
+    rows, found = window.layer_panel.model, []
 
     def walk(parent: QModelIndex) -> None:
         for row in range(rows.rowCount(parent)):
@@ -135,3 +135,17 @@ def test_an_emptied_find_box_leaves_the_same_rows_open_as_before(window: MainWin
     assert panel.tree_view.isExpanded(tree_index(window, "blocks.0"))
     assert panel.tree_view.isExpanded(tree_index(window, "stem"))
     assert not panel.tree_view.isExpanded(tree_index(window, "blocks.1"))
+
+
+def test_what_the_find_box_hides_is_no_longer_selected_and_what_it_shows_is(window: MainWindow) -> None:
+    panel = window.layer_panel
+    panel.tree_view.setCurrentIndex(tree_index(window, "blocks.0.conv"))
+    panel.find_bar.edit.setText("conv")
+    panel.find_bar.find_layers()
+    assert panel.selected_layers() == ["blocks.0.conv"]
+    told: list[list[str]] = []
+    panel.selection_changed.connect(told.append)
+    panel.find_bar.edit.setText("head")
+    panel.find_bar.find_layers()
+    assert panel.selected_layers() == []
+    assert told == [[]]

@@ -40,7 +40,7 @@ def test_ticks_wait_for_the_next_step_of_the_run_that_goes_on_here_and_of_no_oth
     start_slowly(qtbot, window)
     assert window.workbench.plan.is_for(window.workbench.shown)
     head = tree_index(window, "head")
-    window.layer_panel.rows.setData(head, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    window.layer_panel.model.setData(head, Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert state(window, "head") in ("→ freezes", "held")
     qtbot.waitUntil(lambda: state(window, "head") == "held", timeout=20_000)
     window.controller.stop()

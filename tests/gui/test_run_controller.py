@@ -62,7 +62,7 @@ def test_a_tick_during_a_run_is_obeyed_by_the_next_step(qtbot: QtBot, window: Ma
     start_slowly(qtbot, window)
     recorder = window.controller.recorders[0]
     index = tree_index(window, "head")
-    window.layer_panel.rows.setData(index, 2, Qt.ItemDataRole.CheckStateRole)
+    window.layer_panel.model.setData(index, 2, Qt.ItemDataRole.CheckStateRole)
     assert recorder.history is not None
     history = recorder.history
     head = history.layers.index("head")
