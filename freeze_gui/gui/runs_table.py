@@ -185,7 +185,17 @@ class RunsTable(QTableView):
         painter = QPainter(self.viewport())
         for top, height in self.cut_strips():
             painter.fillRect(0, top, self.viewport().width(), height, QColor(current_theme().panel))
+        if not self._proxy.rowCount():
+            painter.setPen(QColor(current_theme().muted))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, self.empty_text())
         painter.end()
+
+    def empty_text(self) -> str:
+        """Return why there is nothing to see, empty where there is something."""
+        if self._proxy.rowCount():
+            return ""
+        found = self.runs_model.rowCount()
+        return "No run matches the search" if found else "Runs appear here as they start or are opened"
 
     def cut_strips(self) -> list[tuple[int, int]]:
         """Return (top, height) of each strip of the viewport in which only a part of a row would be seen."""

@@ -190,3 +190,17 @@ def test_the_arrow_of_the_sorted_column_leaves_its_name_readable(qtbot: QtBot) -
     assert name() == plain
     table.sortByColumn(at, Qt.SortOrder.DescendingOrder)
     assert name() == plain
+
+
+def test_an_empty_table_says_why(qtbot: QtBot) -> None:
+    table = table_of(qtbot, [])
+    assert "Runs appear here" in table.empty_text()
+    blank = table.viewport().grab().toImage()
+    table.set_runs(three_runs())
+    assert table.empty_text() == ""
+    table.set_search("no such run")
+    assert table.empty_text() == "No run matches the search"
+    seen = table.viewport().grab().toImage()
+    assert seen != blank
+    row = seen.rect().center().y()
+    assert len({seen.pixel(x, row) for x in range(seen.width())}) > 1   # letters on the ground
