@@ -75,21 +75,29 @@ def test_the_system_is_followed_only_when_that_is_the_choice(qtbot: QtBot) -> No
 
 
 class StyleChanges(QObject):
-    """Counts how often widgets are styled anew."""
+    """Counts how often widgets of one window are styled anew: other tests leave widgets behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: QWidget) -> None:
         super().__init__()
+        self._window = window
         self.count = 0
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        self.count += event.type() == QEvent.Type.StyleChange and watched.isWidgetType()
+        if event.type() == QEvent.Type.StyleChange and isinstance(watched, QWidget):
+            self.count += watched is self._window or _is_inside(watched, self._window)
         return False
+
+
+def _is_inside(watched: QObject, window: QWidget) -> bool:
+    """Tell whether a widget, or the popup that it lies in, belongs to a window."""
+    parent = watched.parent()
+    return parent is not None and (parent is window or _is_inside(parent, window))
 
 
 def test_another_theme_styles_each_widget_of_the_window_about_once(window: MainWindow, qtbot: QtBot) -> None:
     window.choose_theme("light")
     qtbot.waitUntil(lambda: LIGHT.panel in window.library.styleSheet())
-    changes = StyleChanges()
+    changes = StyleChanges(window)
     app().installEventFilter(changes)
     window.choose_theme("dark")
     qtbot.waitUntil(lambda: DARK.panel in window.library.styleSheet())   # what is hidden comes last
