@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QSize, Signal, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
+from freeze_gui.gui import heatmap_labels as labels
 from freeze_gui.gui.export_actions import PLOT_ACTIONS, export_wishes
-from freeze_gui.gui.heatmap_geometry import RowGeometry
-from freeze_gui.gui.heatmap_labels import (
-    label_width,
-    paint_axis,
-    paint_marked_rows,
-    paint_message,
-    paint_row_labels,
-    paint_tooltip,
-    paint_wedges,
-)
+from freeze_gui.gui.heatmap_geometry import RowGeometry, columns_rect
 from freeze_gui.gui.heatmap_legend import HeatmapLegend
 from freeze_gui.gui.heatmap_picture import HeatmapPicture
 from freeze_gui.gui.heatmap_pointer import RowPointer
@@ -31,8 +22,6 @@ from freeze_gui.runs.history import METRICS, History
 
 EMPTY_TEXT = "Press Run: curves appear here within two seconds"
 TALLEST_ROW = 34
-SHORT_PX = 190
-"""A heatmap lower than this has a legend of one line, and the rows have the rest."""
 
 
 class HeatmapView(QWidget):
@@ -181,7 +170,7 @@ class HeatmapView(QWidget):
         height = max(self.height() - below - 2, 1)
         if self._shown_rows:
             height = min(height, TALLEST_ROW * len(self._shown_rows))
-        left = label_width(self._shown_layers, height, self.width(), self.font(), 0.5 if self._compact else 0.36)
+        left = labels.label_width(self._shown_layers, height, self.width(), self.font(), 0.5 if self._compact else 0.36)
         return QRect(left, 2, max(self.width() - left - 10, 1), height)
 
     def x_range(self) -> tuple[float, float]:
@@ -196,17 +185,10 @@ class HeatmapView(QWidget):
         """Return where rows and steps lie now."""
         return RowGeometry(self.plot_rect(), self.x_range(), self._shown_layers)
 
-    def layer_at(self, position: QPointF) -> str | None:
-        """Return the layer whose row or label is at this position."""
-        return self.cells().layer_at(position)
-
-    def step_at(self, x: float) -> float | None:
-        """Return the step at this horizontal position, None beside the plot."""
-        return self.cells().step_at(x)
-
     def describe(self, position: QPointF) -> str:
         """Return what the cell at this position says: layer, step, value, state; empty beside the cells."""
-        layer, step = self.layer_at(position), self.step_at(position.x())
+        cells = self.cells()
+        layer, step = cells.layer_at(position), cells.step_at(position.x())
         if layer is None or step is None or self._picture is None or self._history is None:
             return layer or ""
         row = self._picture.codes.row_of_step(step)
@@ -220,7 +202,7 @@ class HeatmapView(QWidget):
         self._picture = None if self._history is None else HeatmapPicture(self._history, self._metric)
         self._choose_rows()
         self.legend.setVisible(bool(self._shown_rows) and not self._compact)
-        self._place_legend()
+        self.legend.place(self.size(), self.plot_rect)
         self._redraw()
 
     def _choose_rows(self) -> None:
@@ -264,15 +246,14 @@ class HeatmapView(QWidget):
         if (first, last) == (0, size[0]):
             self.update()
         elif last > first:
-            left = math.floor(first / ratio)
-            self.update(rect.left() + left, rect.top(), math.ceil(last / ratio) - left, rect.height())
+            self.update(columns_rect(rect, first / ratio, last / ratio))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint cells, labels, axis, markers, selection, cursor and the words at the pointer."""
         painter = QPainter(self)
         if self._picture is None or not self._shown_rows or self._history is None:
             painter.setFont(QApplication.font())
-            paint_message(painter, self.rect(), self.empty_text)
+            labels.paint_message(painter, self.rect(), self.empty_text)
             painter.end()
             return
         if not self._picture.is_drawn_for(self._view_key()):
@@ -285,30 +266,20 @@ class HeatmapView(QWidget):
         if self._picture.image is not None:
             painter.drawImage(rect, self._picture.image)
         if dirty.left() < rect.left():   # new columns alone leave the labels as they are
-            paint_row_labels(painter, rect, self._shown_layers, self.pointer.selected)
+            labels.paint_row_labels(painter, rect, self._shown_layers, self.pointer.selected)
         if dirty.bottom() > rect.bottom():
-            paint_axis(painter, rect, self.x_range())
-        paint_marked_rows(painter, rect, self._shown_layers, self.pointer.selected, self.pointer.focused_row)
-        paint_wedges(painter, rect, self.x_range(), self._history.markers)
-        if self._cursor is not None and (x := self.cells().x_of(self._cursor)) is not None:
-            painter.setPen(QColor(current_theme().text))
-            painter.drawLine(x, rect.top(), x, rect.bottom())
+            labels.paint_axis(painter, rect, self.x_range())
+        labels.paint_marked_rows(painter, rect, self._shown_layers, self.pointer.selected, self.pointer.focused_row)
+        labels.paint_wedges(painter, rect, self.x_range(), self._history.markers)
+        if self._cursor is not None:
+            labels.paint_cursor(painter, rect, self.cells().x_of(self._cursor))
         if (at := self.pointer.hover) is not None and (text := self.describe(at)):
-            paint_tooltip(painter, self.rect(), at.toPoint(), text)
+            labels.paint_tooltip(painter, self.rect(), at.toPoint(), text)
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the legend at the bottom."""
-        self.legend.set_short(self.height() < SHORT_PX)
-        self._place_legend()
-
-    def _place_legend(self) -> None:
-        height = self.legend.sizeHint().height()
-        left = self.plot_rect().left()
-        below = self.plot_rect().bottom() + QFontMetrics(self.font()).height() + 11
-        if self.height() < SHORT_PX:
-            left = 0   # all the width for its words
-        self.legend.setGeometry(left, min(below, self.height() - height), self.width() - left, height)
+        self.legend.place(self.size(), self.plot_rect)
 
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:

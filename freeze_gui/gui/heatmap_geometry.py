@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRect, Qt
@@ -36,6 +37,12 @@ class RowGeometry:
         rect, (start, stop) = self.rect, self.x_range
         x = rect.left() + round((step - start) / (stop - start) * rect.width())
         return x if rect.left() <= x <= rect.right() else None
+
+
+def columns_rect(rect: QRect, first: float, last: float) -> QRect:
+    """Return the whole pixels of `rect` from one of its columns up to another, which may lie between two pixels."""
+    left = math.floor(first)
+    return QRect(rect.left() + left, rect.top(), math.ceil(last) - left, rect.height())
 
 
 def row_after_key(key: Qt.Key, row: int, count: int) -> int | None:

@@ -185,6 +185,13 @@ def paint_wedges(
             painter.drawPolygon(QPolygon([QPoint(x - 5, y + 1), QPoint(x + 5, y + 1), QPoint(x, y - 6)]))
 
 
+def paint_cursor(painter: QPainter, rect: QRect, x: int | None) -> None:
+    """Paint the line that all plots share, where it is in sight."""
+    if x is not None:
+        painter.setPen(QColor(current_theme().text))
+        painter.drawLine(x, rect.top(), x, rect.bottom())
+
+
 def paint_message(painter: QPainter, rect: QRect, text: str) -> None:
     """Paint one friendly line in the middle."""
     painter.setPen(QColor(current_theme().muted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from freeze_gui.gui.palette import Theme, color_map, mix, rgb
 from freeze_gui.gui.theme import current_theme, theme_manager
 
 METRIC_TITLES = {"weight_delta": "weight delta", "update_norm": "update norm", "grad_norm": "gradient norm"}
+SHORT_PX = 190
+"""A heatmap lower than this has a legend of one line."""
+
 STATES = (
     (codes.FROZEN, "frozen, held"),
     (codes.LEAKED, "frozen, leaked"),
@@ -88,6 +92,17 @@ class HeatmapLegend(QWidget):
             self._short = short
             self.updateGeometry()
             self.update()
+
+    def place(self, around: QSize, cells: Callable[[], QRect]) -> None:
+        """Lie down below the cells in a heatmap of this size; in a low one as one line, so that the rows have the rest.
+
+        Where the cells are is asked after the legend has chosen its height, which they make room for.
+        """
+        self.set_short(around.height() < SHORT_PX)
+        height, rect = self.sizeHint().height(), cells()
+        below = rect.bottom() + QFontMetrics(self.font()).height() + 11
+        left = 0 if self._short else rect.left()   # a single line has all the width for its words
+        self.setGeometry(left, min(below, around.height() - height), around.width() - left, height)
 
     def sizeHint(self) -> QSize:
         """Return a line of swatches, above a line of ticks where there is room for one."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
-from freeze_gui.gui.card import Card
 from freeze_gui.gui.chips import ChipStrip
 from freeze_gui.gui.curves import LayerPlot
 from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
+from freeze_gui.gui.line_choice import color_numbers, lines_to_show
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
 from freeze_gui.gui.plot_base import StepPlot
+from freeze_gui.gui.plots_layout import choice_box, lay_out
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.readout_box import ReadoutBox
 from freeze_gui.gui.run_look import run_color
@@ -26,7 +26,6 @@ from freeze_gui.gui.traces import Series
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
-MOST_SELECTED = 8
 SMOOTHING = (("no smoothing", 0.0), ("EMA 0.6", 0.6), ("EMA 0.9", 0.9))
 
 
@@ -61,7 +60,12 @@ class RunPlots(QWidget):
         self._colors: dict[str, int] = {}
         self._known_layers: tuple[str, ...] = ()
         self._turn, self._calm = 0, False   # calm: nothing has been asked for since all views were drawn
-        self._build()
+        metrics = [(title, metric) for metric, title in METRIC_TITLES.items()]
+        self.metric_box = choice_box("metricBox", "Metric of the heatmap", metrics, self)
+        self.smoothing_box = choice_box("smoothingBox", "Smoothing of the curves", SMOOTHING, self)
+        self.chips = ChipStrip(self)
+        self.readout = ReadoutBox(self)
+        lay_out(self)
         self._connect()
 
     @property
@@ -154,56 +158,6 @@ class RunPlots(QWidget):
 
     # ------------------------------------------------------------------------------------------------- set-up
 
-    def _build(self) -> None:
-        self.metric_box = QComboBox(self)
-        self.metric_box.setObjectName("metricBox")
-        self.metric_box.setAccessibleName("Metric of the heatmap")
-        for metric, title in METRIC_TITLES.items():
-            self.metric_box.addItem(title, metric)
-        self.smoothing_box = QComboBox(self)
-        self.smoothing_box.setObjectName("smoothingBox")
-        self.smoothing_box.setAccessibleName("Smoothing of the curves")
-        for title, keep in SMOOTHING:
-            self.smoothing_box.addItem(title, keep)
-        self.chips = ChipStrip(self)
-        self.readout = ReadoutBox(self)
-
-        top = QWidget(self)
-        column = QVBoxLayout(top)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        heading = QLabel("Layers × steps", top)
-        heading.setProperty("title", True)
-        line = QHBoxLayout()
-        line.setSpacing(8)
-        line.addWidget(heading, 1)
-        line.addWidget(self.metric_box)
-        line.addWidget(self.smoothing_box)   # not beside the chips, whose names need the room
-        column.addLayout(line)
-        column.addWidget(Card(self.heatmap, 6, top), 1)
-        middle = QWidget(self)
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.chips)
-        pair = QHBoxLayout()
-        pair.setSpacing(8)
-        pair.addWidget(Card(self.weight_delta_plot, 4, middle), 1)
-        pair.addWidget(Card(self.grad_norm_plot, 4, middle), 1)
-        column.addLayout(pair, 1)
-        splitter = QSplitter(Qt.Orientation.Vertical, self)
-        splitter.setHandleWidth(8)
-        splitter.setChildrenCollapsible(False)
-        for widget, stretch in ((top, 5), (middle, 4), (Card(self.loss_plot, 4, self), 3)):
-            splitter.addWidget(widget)
-            splitter.setStretchFactor(splitter.count() - 1, stretch)
-        splitter.setSizes([500, 400, 300])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.addWidget(splitter)
-        for plot in self.plots:
-            plot.setMinimumHeight(72)
-
     def _connect(self) -> None:
         self.metric_box.currentIndexChanged.connect(self.on_metric_chosen)
         self.smoothing_box.currentIndexChanged.connect(self.on_smoothing_chosen)
@@ -268,21 +222,11 @@ class RunPlots(QWidget):
 
     def shown_layers(self) -> list[str]:
         """Return the layers whose curves are drawn: pinned ones and the selection, or a sample where there is none."""
-        known = set(self._known_layers)
-        pinned = [path for path in self.pinned if path in known]
-        wanted = [path for path in self._selected if path in known and path not in pinned]
-        if not wanted and not pinned:
-            count = min(MOST_SELECTED - 2, len(self._known_layers))
-            spread = np.linspace(0, len(self._known_layers) - 1, count).round().astype(int)
-            wanted = [self._known_layers[at] for at in spread.tolist()]
-        return pinned + wanted[:MOST_SELECTED]
+        return lines_to_show(self._known_layers, self.pinned, self._selected)
 
     def _choose_lines(self) -> None:
         shown = self.shown_layers()
-        self._colors = {path: color for path, color in self._colors.items() if path in shown}
-        for path in shown:   # a line keeps its colour while it is shown
-            if path not in self._colors:
-                self._colors[path] = next(i for i in range(len(shown) + 1) if i not in self._colors.values())
+        self._colors = color_numbers(shown, self._colors)
         self._calm = False
         history = self._recorder.history if self._recorder else None
         row_of = {path: row for row, path in enumerate(self._known_layers)}

@@ -22,7 +22,7 @@ from freeze_gui.gui.theme import apply_theme, icon, style_sheet
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
 
-_SWITCH_S = 0.001
+SWITCH_S = 0.001
 """How long another thread may compute in Python while the window's waits; Python's own 5 ms are felt at every event."""
 _BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
 
@@ -50,7 +50,7 @@ class Startup(QObject):
 
     def run(self) -> int:
         """Show the shell, import, open the window, and return when it is closed."""
-        sys.setswitchinterval(_SWITCH_S)
+        sys.setswitchinterval(SWITCH_S)
         self.shell.show()
         self._imports.start()
         code = self.app.exec()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from freeze_gui.gui import run_controller
 from freeze_gui.gui.app import create_window
 from freeze_gui.gui.frame_pace import FramePace
 from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.gui.startup import SWITCH_S
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.runs.step_block import StepBlock
 from freeze_gui.training.config import load_config
@@ -64,6 +66,8 @@ class LongRun(RunRecorder):
 def running_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[MainWindow]:
     """Open the window with three runs that have ended, and start a fourth."""
     monkeypatch.setattr(run_controller, "RunRecorder", LongRun)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)   # as the program does when it starts
     source = folder / "net.py"
     source.write_text(NETWORK)
     config: dict[str, Any] = {
@@ -89,6 +93,7 @@ def running_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, folder: Path) 
         yield window
     finally:
         window.close()
+        sys.setswitchinterval(before)
 
 
 def steps_of(window: MainWindow) -> int:
