@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, Signal, Slot
 
 from freeze_gui.errors import UserError
+from freeze_gui.gui.configuration import plan_of
 from freeze_gui.gui.model_desk import ModelDesk
 from freeze_gui.gui.run_controller import RunController
-from freeze_gui.gui.timeline_state import Timeline
+from freeze_gui.gui.timeline_state import Timeline, phases_of
+from freeze_gui.models.layer_tree import LayerTree
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.config import RunConfig
+from freeze_gui.training.rates import rate_factors
 
 
 class LivePlan(QObject):
@@ -49,12 +55,14 @@ class LivePlan(QObject):
 
     def submit(self) -> None:
         """Hand a changed plan to the run; one that counts epochs waits until the run knows how long they are."""
-        if not self._waits or self._desk.opened is None:
+        opened, timeline = self._desk.opened, self._desk.timeline
+        if not self._waits or opened is None:
             return
         recorder = self._controller.recorders[0]
         started = recorder.started
         try:
-            plan = self._desk.plan(recorder.config.freeze, started.epoch_steps if started is not None else None)
+            epoch_steps = started.epoch_steps if started is not None else None
+            plan = plan_of(recorder.config.freeze, timeline, opened.tree, epoch_steps)
         except UserError as error:
             if started is not None:
                 self._waits = False
@@ -62,5 +70,11 @@ class LivePlan(QObject):
             return
         self._waits = False
         self._controller.submit_plan(plan)
-        if self._desk.changes_rates(recorder.config):
+        if _changes_rates(recorder.config, timeline, opened.tree):
             self.said.emit("Learning rates are set when a run begins: the new factors count from the next run on")
+
+
+def _changes_rates(running: RunConfig, timeline: Timeline, tree: LayerTree) -> bool:
+    """Tell whether the phases of now ask for other learning rates than a run that goes on began with."""
+    freeze = replace(running.freeze, phases=phases_of(timeline, tree))
+    return rate_factors(running.optimizer, freeze, tree) != rate_factors(running.optimizer, running.freeze, tree)

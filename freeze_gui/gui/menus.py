@@ -48,6 +48,7 @@ class Menus(QObject):
             action.setEnabled(not running and not loading)
         for action in self._running_actions:
             action.setEnabled(running)
+        self._stop_action.setEnabled(running or loading)
 
     def open_path(self, path: Path) -> None:
         """Open a configuration, a Python file or a run."""
@@ -103,8 +104,8 @@ class Menus(QObject):
         self._running_actions += [
             self._add(menu, "Pause or go on", "F6", controller.toggle_pause),
             self._add(menu, "One step", "F10", controller.single_step),
-            self._add(menu, "Stop", "Ctrl+.", controller.stop),
         ]
+        self._stop_action = self._add(menu, "Stop", "Ctrl+.", window.run_panel.stop_button.click)
         again = self._add(menu, "Put the shown run into the form", "", self._window.library_desk.run_shown_again)
         self._idle_actions.append(again)
         pace = menu.addMenu("Pace")

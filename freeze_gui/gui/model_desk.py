@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from freeze_gui.errors import UserError
-from freeze_gui.freezing.plan import FreezePlan, FreezeSettings
-from freeze_gui.gui.configuration import Configuration, plan_of
+from freeze_gui.gui.configuration import Configuration
 from freeze_gui.gui.file_trust import TrustGate
-from freeze_gui.gui.forecaster import Forecaster, Forecasting
 from freeze_gui.gui.form_choices import builtin_choices, usual_weights
 from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
+from freeze_gui.gui.plan_ahead import PlanAhead
 from freeze_gui.gui.settings import Settings
-from freeze_gui.gui.timeline_epochs import EpochLengths
-from freeze_gui.gui.timeline_state import Timeline, phases_of, span_of
+from freeze_gui.gui.timeline_state import Timeline
 from freeze_gui.models.loaded import ModelChoice
 from freeze_gui.training.config import RunConfig, load_config
-from freeze_gui.training.rates import rate_factors
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
@@ -58,11 +54,10 @@ class ModelDesk(QObject):
         self._window, self._settings = window, settings
         self._form, self._tree_panel = window.run_panel.form, window.layer_panel
         self.opener = ModelOpener(self)
-        self._forecaster = Forecaster(self)
+        self._ahead = PlanAhead(window, self)
         self._gate = TrustGate(settings, window)
         self._configuration = Configuration()
         self._wanted_ticks: Configuration | None = None
-        self._epochs = EpochLengths(self)
         self._source = ""
         self._listed = False
         self._connect()
@@ -76,6 +71,11 @@ class ModelDesk(QObject):
     def is_up_to_date(self) -> bool:
         """Whether the model that the form names is the one that is open."""
         return self._form.model_source() == self._source
+
+    @property
+    def timeline(self) -> Timeline:
+        """The ticks and phases of now."""
+        return self._tree_panel.model.plan.timeline
 
     def begin(self) -> None:
         """Show the configuration of last time, or the first one."""
@@ -112,8 +112,7 @@ class ModelDesk(QObject):
     def on_data_chosen(self, source: str) -> None:
         """Give the tree a head of the size that the data need."""
         if self.opened is not None and classes_of(source) != self.opened.num_classes:
-            timeline = self._tree_panel.model.plan.timeline
-            self._wanted_ticks = self._configuration.with_timeline(timeline, self.opened.tree)
+            self._wanted_ticks = self._configuration.with_timeline(self.timeline, self.opened.tree)
             self._open(self._source)
 
     @Slot(object)
@@ -144,6 +143,7 @@ class ModelDesk(QObject):
     def on_open_failed(self, text: str) -> None:
         """Say why, and keep the model that is open."""
         self._wanted_ticks, self._source = None, ""   # Run tries what the form names once more
+        self.said.emit("")
         self._window.run_panel.show_error(text)
         self.open_failed.emit()
 
@@ -168,10 +168,24 @@ class ModelDesk(QObject):
         usual = self.opened is not None and data == self.opened.loaded.default_data
         changing = self.opened is not None and self._source != self.opened.loaded.source
         self.opener.open(self._source, "" if usual and changing else data)   # the new model brings its own usual data
+        if self.is_loading:
+            self.said.emit(f"opening {self._source} … (Stop keeps the model that is open)")
+
+    @Slot()
+    def cancel_opening(self) -> None:
+        """Wait no longer for the model that is being opened."""
+        if self.is_loading:
+            self.said.emit(f"{self._source} was not opened")
+            self._wanted_ticks = None
+            self.opener.cancel()
+            self._stay()
 
     def _refused(self) -> None:
-        panel = self._window.run_panel
-        panel.show_error("The file was not run, so its model is not open.")
+        self._window.run_panel.show_error("The file was not run, so its model is not open.")
+        self._stay()
+
+    def _stay(self) -> None:
+        """Name the model in the form that is open."""
         if self.opened is not None:
             self._source = self.opened.loaded.source
             self._form.set_model_source(self._source)
@@ -187,8 +201,7 @@ class ModelDesk(QObject):
         """
         if self.opened is None:
             raise UserError("No model is open: choose one first")
-        timeline = self._tree_panel.model.plan.timeline
-        content = self._configuration.merged(self._form.values(), timeline, self.opened.tree)
+        content = self._configuration.merged(self._form.values(), self.timeline, self.opened.tree)
         try:
             return load_config(content)
         except UserError as error:
@@ -207,12 +220,10 @@ class ModelDesk(QObject):
         try:
             config = self.config()
         except UserError:
-            self._forecaster.ask(None)   # half-typed, or no model yet
+            self._ahead.forecast_nothing()
             return
         assert self.opened is not None
-        self._window.code_panel.show_loop(config)
-        known = self._epochs.of(config)
-        self._forecaster.ask(Forecasting(self.opened.trials, self.opened.tree, config, known))
+        self._ahead.forecast(config, self.opened)
 
     def open_path(self, path: Path) -> None:
         """Open what a person dropped or chose: a configuration or a Python file."""
@@ -238,8 +249,7 @@ class ModelDesk(QObject):
     def close(self) -> None:
         """Wait for what goes on beside the window."""
         self.opener.close()
-        self._forecaster.close()
-        self._epochs.close()
+        self._ahead.close()
 
     def _connect(self) -> None:
         panel, opener = self._window.run_panel, self.opener
@@ -248,37 +258,18 @@ class ModelDesk(QObject):
         opener.loading_changed.connect(self.loading_changed)
         opener.models_listed.connect(self.on_models_listed)
         panel.model_chosen.connect(self.show_model)
+        panel.stop_wanted.connect(self.cancel_opening)
         panel.data_chosen.connect(self.on_data_chosen)
         panel.policy_changed.connect(self.on_policy_changed)
         self._form.optimizer_changed.connect(self.refresh_plan)
         self._form.steps_edit.valueChanged.connect(self.refresh_plan)
         self._tree_panel.model.plan.plan_changed.connect(self.refresh_plan)
-        self._epochs.found.connect(self.refresh_plan)
-        self._forecaster.forecast_made.connect(self._tree_panel.set_forecast)
-        self._forecaster.forecast_made.connect(self._window.verdict_panel.set_forecast)
+        self._ahead.epochs_found.connect(self.refresh_plan)
         self.on_policy_changed("requires_grad", "leave")
-
-    def plan(self, freeze: FreezeSettings, epoch_steps: int | None) -> FreezePlan:
-        """Return the plan of a run that goes on with the ticks and phases of now.
-
-        Raises
-        ------
-        UserError
-            When a phase counts epochs and nobody knows how long one is.
-        """
-        assert self.opened is not None
-        return plan_of(freeze, self._tree_panel.model.plan.timeline, self.opened.tree, epoch_steps)
-
-    def changes_rates(self, running: RunConfig) -> bool:
-        """Tell whether the phases of now ask for other learning rates than a run that goes on began with."""
-        assert self.opened is not None
-        tree = self.opened.tree
-        freeze = replace(running.freeze, phases=phases_of(self._tree_panel.model.plan.timeline, tree))
-        return rate_factors(running.optimizer, freeze, tree) != rate_factors(running.optimizer, running.freeze, tree)
 
     def learn_epoch(self, config: RunConfig, epoch_steps: int | None) -> None:
         """Remember how long an epoch of these data is."""
-        if self._epochs.learn(config, epoch_steps):
+        if self._ahead.learn_epoch(config, epoch_steps):
             self.refresh_plan()
 
     @Slot()
@@ -290,10 +281,7 @@ class ModelDesk(QObject):
             config = self.config()
         except UserError:
             return   # half-typed
-        if config.train.epochs is not None or any(phase.unit == "epoch" for phase in config.freeze.phases):
-            self._epochs.look_up(config, self.opened.loaded)
-        known = self._epochs.of(config)
-        self._tree_panel.model.plan.set_span(span_of(config.train.steps, config.train.epochs, known))
+        self._ahead.show_span(config, self.opened)
 
     @Slot()
     def refresh_plan(self) -> None:

@@ -69,6 +69,12 @@ class ModelOpener(QObject):
         job.start()
         self.loading_changed.emit()
 
+    def cancel(self) -> None:
+        """Open nothing after all; a thread cannot be ended, so that what it finds is thrown away."""
+        if self._opening is not None:
+            self._opening = None
+            self.loading_changed.emit()
+
     def list_models(self) -> None:
         """Find the models of torchvision, whose import takes a second or two."""
         job = self._start(list_models)

@@ -72,7 +72,7 @@ class RunPanel(QWidget):
         self.pause_button.setIcon(icon("run" if paused else "pause"))
         self.pause_button.setToolTip("Go on (F6)" if paused else "Pause (F6)")
         self.step_button.setEnabled(running)
-        self.stop_button.setEnabled(running)
+        self.stop_button.setEnabled(running or loading)
 
     # ------------------------------------------------------------------------------------------------- wishes
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui import model_opener
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.layer_cells import DELTA, SPARK_ROLE, STATE
 from freeze_gui.gui.main_window import MainWindow
@@ -339,3 +341,25 @@ def test_an_error_of_many_lines_asks_for_no_more_height_than_a_small_screen_has(
     QTest.qWait(50)   # the layout settles
     assert (window.width(), window.height()) == (1280, 720)
     assert window.run_panel.error_label.toolTip() == window.run_panel.error_label.text()
+
+
+def test_stop_ends_the_wait_for_a_model_that_takes_for_ever_and_keeps_the_one_that_is_open(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, panel = window.workbench.desk, window.run_panel
+    qtbot.waitUntil(lambda: desk.opened is not None, timeout=RUN_MS)
+    before, released = desk.opened, threading.Event()
+    monkeypatch.setattr(model_opener, "open_structure", lambda source, data: released.wait(30) and before)
+    desk.show_model("torchvision:resnet18")
+    assert "torchvision:resnet18" in window.status_label.text()
+    assert (panel.run_button.isEnabled(), panel.stop_button.isEnabled()) == (False, True)
+    QTest.mouseClick(panel.stop_button, Qt.MouseButton.LeftButton)
+    assert not desk.is_loading
+    assert (panel.run_button.isEnabled(), panel.stop_button.isEnabled()) == (True, False)
+    assert panel.form.model_source() == "builtin:digits-cnn"
+    opened: list[object] = []
+    desk.model_opened.connect(lambda: opened.append(1))
+    released.set()   # what comes too late is thrown away
+    qtbot.waitUntil(lambda: not desk.opener._jobs, timeout=RUN_MS)
+    assert desk.opened is before
+    assert not opened
