@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QWidget
@@ -20,7 +18,7 @@ from freeze_gui.gui.plot_axes import LABEL_PX
 from freeze_gui.gui.plot_base import StepPlot, line_pen, show_marks
 from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
-from freeze_gui.gui.traces import Series, Trace, traces
+from freeze_gui.gui.traces import Series, Trace, marked, traces
 
 EMPTY_TEXTS = {
     "weight_delta": "How far each layer has moved from where it started",
@@ -29,7 +27,6 @@ EMPTY_TEXTS = {
 }
 FROZEN_DASH = (3, 3)
 MOST_MARKS = 12
-T = TypeVar("T", bound=np.generic)
 NO_PEN = QPen(Qt.PenStyle.NoPen)
 
 
@@ -180,7 +177,7 @@ class LayerPlot(StepPlot):
                 continue
             self._draw_lines(items, lines[lane], raws[lane], scale, lane)
         self._mark_leaks(lines, scale)
-        bad = np.unique(np.concatenate([thin_out(one.x[one.bad], MOST_MARKS) for one in lines]))
+        bad = np.unique(np.concatenate([one.x[marked(one.x, one.bad, MOST_MARKS)] for one in lines]))
         show_marks(self.bad, bad, np.full(len(bad), scale.nan_y))
 
     def _traces(self, x_range: tuple[float, float], width: int, keep: float) -> list[Trace]:
@@ -214,7 +211,7 @@ class LayerPlot(StepPlot):
     def _mark_leaks(self, traces: list[Trace], scale: LogScale) -> None:
         xs, ys = [np.zeros(0)], [np.zeros(0)]
         for lane, one in enumerate(traces):
-            at = thin_out(np.flatnonzero(one.leaked), MOST_MARKS)
+            at = marked(one.x, one.leaked, MOST_MARKS)
             if len(at):
                 y = scale.y(one.values[at], lane, len(traces))
                 xs.append(one.x[at])
@@ -251,8 +248,3 @@ class LayerPlot(StepPlot):
         self.none_strip.setVisible(False)
         self.view_box.setYRange(0, 1, padding=0)
         self.show_message(self.empty_text)
-
-
-def thin_out(values: NDArray[T], most: int) -> NDArray[T]:
-    """Return at most `most` of the values, evenly spread, the first among them."""
-    return values[:: max(-(-len(values) // most), 1)]

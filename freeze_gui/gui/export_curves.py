@@ -22,7 +22,7 @@ from freeze_gui.gui.export_axes import (
 from freeze_gui.gui.export_drawing import Drawing, Line, Marks
 from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import Theme, mix
-from freeze_gui.gui.traces import Series, Trace, trace
+from freeze_gui.gui.traces import Series, Trace, marked, trace
 from freeze_gui.runs.history import Floats
 
 FROZEN_DASH = (3.0, 3.0)
@@ -121,12 +121,10 @@ def _add_line(
 def _add_marks(drawing: Drawing, frame: Frame, scale: LogScale, traces: Sequence[Trace], theme: Theme) -> None:
     """Mark leaks and NaN, evenly thinned out where there are many."""
     for lane, one in enumerate(traces):
-        at = np.flatnonzero(one.leaked)
-        at = at[:: max(-(-len(at) // _MOST_MARKS), 1)]
+        at = marked(one.x, one.leaked, _MOST_MARKS)
         heights = scale.y(one.values[at], lane, len(traces))
         points = frame.points(one.x[at], np.where(np.isnan(heights), scale.none_y, heights))
-        bad = np.flatnonzero(one.bad)
-        bad = bad[:: max(-(-len(bad) // _MOST_MARKS), 1)]
+        bad = marked(one.x, one.bad, _MOST_MARKS)
         crosses = frame.points(one.x[bad], np.full(len(bad), scale.nan_y))
         drawing.add(Marks(_inside(points, frame), "triangle", theme.leaked))
         drawing.add(Marks(_inside(crosses, frame), "cross", theme.leaked))

@@ -95,6 +95,18 @@ def traces(
     return found
 
 
+def marked(x: Floats, flags: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+    """Return which of the flagged points have a mark: the first in each of `most` equal stretches of the line's steps.
+
+    Thinned out by their number instead, marks would crowd where more steps were measured.
+    """
+    at = np.flatnonzero(flags)
+    if len(at) <= 1:
+        return at
+    stretch = np.minimum((x[at] - x[0]) / max(x[-1] - x[0], 1.0) * most, most - 1).astype(np.int64)
+    return at[np.unique(stretch, return_index=True)[1]]
+
+
 def _exact(view: HistoryView, metric: str, layer: int, rows: slice, keep: float) -> Trace:
     """Return a point a row."""
     before = max(rows.start - taps(keep), 0)   # causal, and the past beyond counts for nothing

@@ -15,7 +15,7 @@ from freeze_gui.gui.compare_overlays import CompareOverlays
 from freeze_gui.gui.export_numbers import curve_numbers
 from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.readout import readout_html, runs_readout_html
-from freeze_gui.gui.traces import Series, trace
+from freeze_gui.gui.traces import Series, marked, trace
 from freeze_gui.runs.csv_export import heatmap_csv
 from freeze_gui.runs.differences import first_difference, layer_difference
 from freeze_gui.runs.history import History
@@ -146,3 +146,12 @@ def test_tables_have_a_row_for_each_measured_step(runs: tuple[RunRecorder, RunRe
     ]
     written = list(csv.reader(io.StringIO(heatmap_csv(runs[1], "weight_delta"))))[1:]
     assert [int(row[0]) for row in written] == FEW
+
+
+def test_marks_are_spread_over_the_steps_and_not_over_the_measured_rows() -> None:
+    x = np.array([*range(100), *range(100, 1001, 50)], float)
+    at = marked(x, np.ones(len(x), bool), 10)
+    assert x[at].tolist() == [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]
+    one = x == 750
+    assert x[marked(x, one, 10)].tolist() == [750] and not len(marked(x, x < 0, 10))
+    assert marked(x[:1], np.ones(1, bool), 10).tolist() == [0]
