@@ -92,11 +92,12 @@ class HeatmapCodes:
 
     @property
     def end_step(self) -> int:
-        """First step after the last measured one, or what one measured row stands for after it."""
+        """First step that the last measured row does not stand for: it is as long as the one before, up to the end."""
         if not len(self._steps):
             return 0
-        stride = int(self._steps[-1] - self._steps[-2]) if len(self._steps) > 1 else 1
-        return int(self._steps[-1]) + stride
+        last, total = int(self._steps[-1]), self.history.total_steps
+        stride = last - int(self._steps[-2]) if len(self._steps) > 1 else 1
+        return min(last + stride, max(total, last + 1)) if total else last + stride
 
     def look(self) -> None:
         """Take note of rows that are new in the history."""

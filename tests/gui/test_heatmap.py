@@ -106,6 +106,17 @@ def test_every_seventh_measured_step_leaves_no_gap() -> None:
     assert (cells.columns((-3.0, 0.0), 140, 0, 70) >= codes.SCALE_FIRST).all() and cells.end_step == 70
 
 
+def test_the_last_measured_step_ends_where_the_run_ends() -> None:
+    run = started_run(total_steps=20)
+    assert run.history is not None
+    cells = codes.HeatmapCodes(run.history, "grad_norm")
+    for step, end in ((0, 1), (8, 16), (16, 20), (19, 20)):   # as long as the one before, and no longer than the run
+        norms, flags = np.full(4, 0.1), np.zeros(4, bool)
+        run.history.append(StepDone(step, 1.0, None, norms, norms, norms, flags, (), 0.01, 0.001, 0.1))
+        cells.look()
+        assert cells.end_step == end
+
+
 def test_many_layers_in_few_pixels_keep_the_one_that_leaks() -> None:
     cells = np.full((600, 10), codes.FROZEN, np.uint8)
     cells[301] = codes.LEAKED
