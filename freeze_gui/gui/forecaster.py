@@ -15,6 +15,7 @@ from freeze_gui.freezing.plan import FreezePlan, resolve
 from freeze_gui.gui.background import Job
 from freeze_gui.gui.verdict_text import cause_name
 from freeze_gui.models.layer_tree import LayerTree
+from freeze_gui.models.trial import import_compiler
 from freeze_gui.runs.words import counted
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.cost_forecast import CostForecast
@@ -75,6 +76,7 @@ class Forecasting:
 
     def __call__(self) -> ForecastText:
         """Do it."""
+        import_compiler()
         train = self.config.train
         epoch_steps = self.epoch_steps or SOME_EPOCH
         plan = resolve(self.config.freeze, self.tree, epoch_steps)

@@ -14,15 +14,13 @@ from freeze_gui.gui.file_trust import TrustGate
 from freeze_gui.gui.form_choices import builtin_choices, usual_weights
 from freeze_gui.gui.model_opener import ModelOpener, OpenedModel, classes_of
 from freeze_gui.gui.plan_ahead import PlanAhead
-from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.settings import FIRST_MODEL, Settings
 from freeze_gui.gui.timeline_state import Timeline
 from freeze_gui.models.loaded import ModelChoice
 from freeze_gui.training.config import RunConfig, load_config
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
-
-FIRST_MODEL = "builtin:digits-cnn"
 
 
 class ModelDesk(QObject):

@@ -12,6 +12,7 @@ from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from freeze_gui.gui.theme import Choice
 
+FIRST_MODEL = "builtin:digits-cnn"
 THEMES: tuple[Choice, ...] = ("system", "light", "dark")
 
 
@@ -66,6 +67,13 @@ class Settings:
     @last_config.setter
     def last_config(self, content: Mapping[str, Any]) -> None:
         self._store.setValue("last_config", json.dumps(content, default=list))
+
+    @property
+    def last_model(self) -> str:
+        """Source of the model that the window last showed, or of the first one."""
+        model = (self.last_config or {}).get("model")
+        source = model.get("source") if isinstance(model, dict) else None
+        return source if isinstance(source, str) else FIRST_MODEL
 
     @property
     def keeps_runs(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -15,8 +16,9 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from freeze_gui.errors import UserError
 from freeze_gui.gui.error_reports import ErrorReports
-from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.settings import FIRST_MODEL, Settings
 from freeze_gui.gui.theme import apply_theme, icon, style_sheet
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Startup(QObject):
         self.shell.setStyleSheet(style_sheet(theme))
         self.window: MainWindow | None = None
         self._in_the_making: MainWindow | None = None
-        self._imports = Imports(self)
+        self._imports = Imports(self, self.settings.last_model)
         self._imports.finished.connect(self.open_window)
 
     def run(self) -> int:
@@ -105,10 +107,16 @@ class Imports(QThread):
     ----------
     error
         One sentence when that failed.
+
+    Parameters
+    ----------
+    model
+        Source of the model that the window will open first.
     """
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject, model: str) -> None:
         super().__init__(parent)
+        self._model = model if model.startswith("builtin:") else FIRST_MODEL   # the window opens others in a thread
         self.error = ""
 
     def run(self) -> None:
@@ -118,8 +126,9 @@ class Imports(QThread):
             importlib.import_module("torch")
             importlib.import_module("freeze_gui.training.trainer")
             importlib.import_module("freeze_gui.runs.comparison")
-            # the first forward on the meta device imports a second's worth of torch's own modules
-            importlib.import_module("freeze_gui.models.inspection").inspect_model("builtin:digits-cnn")
+            # a forward without values imports up to a second's worth of torch's own modules, by the layers there are
+            with contextlib.suppress(UserError):   # of another version: the window opens the first model then
+                importlib.import_module("freeze_gui.models.inspection").inspect_model(self._model)
             importlib.import_module("freeze_gui.gui.main_window")   # classes alone: no widget is made here
         except Exception as error:
             self.error = f"PyTorch cannot be imported: {type(error).__name__}: {error}"

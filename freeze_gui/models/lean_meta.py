@@ -53,6 +53,14 @@ class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's 
         self.flops = 0
         self._counts = counts_flops
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: torch would wrap `__torch_dispatch__` to hide it from torch.compile, which never sees it.
+
+        The first call of that wrapper imports the whole compiler, 0.9 s. (torch 2.10 to 2.15; others leave it alone.)
+        """
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is _aten.zeros_like.default:
@@ -196,7 +204,51 @@ def _layer_norm_backward(grad: Tensor, x: Tensor, *others: Any) -> tuple[Tensor 
     )
 
 
+def _max_pool(
+    x: Tensor,
+    kernel: list[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    ceil_mode: bool = False,
+) -> tuple[Tensor, Tensor] | None:
+    stride = stride or kernel
+    if x.ndim != 4 or not x.is_contiguous() or ceil_mode or x.numel() == 0:
+        return None
+    if any(len(values) != 2 for values in (kernel, stride, padding, dilation)):
+        return None
+    if any(2 * pad > size or step < 1 for size, pad, step in zip(kernel, padding, stride, strict=True)):
+        return None
+    sides = [
+        (size + 2 * pad - gap * (width - 1) - 1) // step + 1
+        for size, width, step, pad, gap in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
+    ]
+    if min(sides) < 1:
+        return None
+    shape = (*x.shape[:2], *sides)
+    return _new(x, shape), torch.empty(shape, dtype=torch.int64, device=x.device)
+
+
+def _mean(x: Tensor, axes: list[int] | None, keepdim: bool = False) -> Tensor | None:
+    if not x.is_contiguous() or not axes or not all(-x.ndim <= axis < x.ndim for axis in axes):
+        return None
+    gone = {axis % x.ndim for axis in axes}
+    if len(gone) != len(axes):
+        return None
+    sizes = [1 if axis in gone else size for axis, size in enumerate(x.shape)]
+    return _new(x, sizes if keepdim else [size for axis, size in enumerate(sizes) if axis not in gone])
+
+
+def _linear(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor | None:
+    if x.ndim != 2 or weight.ndim != 2 or x.shape[1] != weight.shape[0] or bias.shape != weight.shape[1:]:
+        return None
+    return _new(x, (x.shape[0], weight.shape[1]))
+
+
 _SPECIAL: dict[Any, Any] = {
+    _aten.addmm.default: _linear,
+    _aten.max_pool2d_with_indices.default: _max_pool,
+    _aten.mean.dim: _mean,
     _aten.native_batch_norm.default: _batch_norm,
     _aten.native_batch_norm_backward.default: _batch_norm_backward,
     _aten.convolution.default: _convolution,

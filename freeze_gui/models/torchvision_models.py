@@ -15,7 +15,7 @@ from torch import nn
 from freeze_gui.errors import UserError
 from freeze_gui.models.lean_meta import LeanMeta
 from freeze_gui.models.loaded import LoadedModel, Preprocess, Progress
-from freeze_gui.models.trial import quiet_trial, structure_only
+from freeze_gui.models.trial import import_compiler, quiet_trial, structure_only
 from freeze_gui.models.weights import download_weights, head_path, load_weights, read_weights
 
 _SIDES = (32, 64, 96, 128, 160, 192, 224, 256, 384, 512)
@@ -29,6 +29,7 @@ _PLAIN_LOGITS: dict[str, dict[str, Any]] = {
 
 
 def _models() -> Any:
+    import_compiler()   # torchvision does so too
     try:
         return importlib.import_module("torchvision.models")
     except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that was built for another torch

@@ -7,6 +7,7 @@ restoring its state here would rewind the run's dropout, so that nothing here ma
 from __future__ import annotations
 
 import copy
+import importlib
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -49,6 +50,16 @@ class _Trial(TorchFunctionMode):
             if device.type == "cpu":
                 kwargs["generator"] = self._generator
         return func(*args, **kwargs)
+
+
+def import_compiler() -> None:
+    """Import torch's compiler: to be called first in a thread beside others, a second's work for the first of them.
+
+    Optimizers, torchvision and many operations on the meta device import it, or a part of it, when they are first used.
+    Two threads that enter its circle of imports at two places would wait for each other, and Python then hands one of
+    them a module that is half there. By this one door the second waits for the first.
+    """
+    importlib.import_module("torch._dynamo")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from freeze_gui.errors import UserError
-from freeze_gui.training.optimizers import check_like, hyper_parameters
+from freeze_gui.training.optimizers import check_like, hyper_parameters, trial_class
 
 SCHEDULERS = ("none", "StepLR", "CosineAnnealingLR", "OneCycleLR", "ReduceLROnPlateau", "LambdaLR")
 """Names that ``[optimizer] scheduler`` takes."""
@@ -149,7 +149,7 @@ class Schedule:
         self._scheduler: Any = None
         if settings.name == "none":
             return
-        make = getattr(torch.optim, optimizer)
+        make = trial_class(optimizer)
         # one more weight at rate 0: what a scheduler makes of a layer that is held by its learning rate
         self._factors = tuple(dict.fromkeys((1.0, *factors, 0.0)))
         groups = [{"params": [nn.Parameter(torch.zeros(1, 1))], "lr": self._base * factor} for factor in self._factors]

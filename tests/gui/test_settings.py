@@ -95,3 +95,12 @@ def test_open_runs_that_make_no_sense_count_as_none(tmp_path: Path, value: str) 
     settings = Settings(tmp_path / "settings.ini")
     settings._store.setValue("open_runs", value)
     assert settings.open_runs == []
+
+
+def test_the_model_of_last_time_is_known_before_its_configuration_is_checked(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "settings.ini")
+    assert settings.last_model == "builtin:digits-cnn"
+    settings.last_config = {"model": {"source": "builtin:names"}}
+    assert settings.last_model == "builtin:names"
+    settings.last_config = {"model": "half a file"}
+    assert settings.last_model == "builtin:digits-cnn"

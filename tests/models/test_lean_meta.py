@@ -46,6 +46,17 @@ NETWORKS: dict[str, Callable[[], Tensor]] = {
     "other orders": lambda: image() + image(2, 8, 8, 6).permute(0, 3, 1, 2),
     "whole numbers": lambda: image() / torch.ones(2, 6, 8, 8, dtype=torch.int64, device=META),
     "half precision": lambda: nn.BatchNorm2d(6, device=META, dtype=torch.bfloat16)(image().bfloat16()),
+    "pooling": lambda: F.max_pool2d(image(), 2),
+    "pooling with padding": lambda: F.max_pool2d(image(), (3, 5), stride=(2, 1), padding=(1, 2), dilation=(2, 1)),
+    "pooling of odd sides, rounded up": lambda: F.max_pool2d(image(2, 6, 7, 9), 2, ceil_mode=True),
+    "pooling of channels last": lambda: F.max_pool2d(image().to(memory_format=torch.channels_last), 2),
+    "pooling without a batch": lambda: F.max_pool2d(image(6, 8, 8), 2),
+    "mean of an image": lambda: nn.AdaptiveAvgPool2d(1)(image()),
+    "mean of some axes": lambda: image().mean((0, -1)),
+    "mean of all": lambda: image().mean(),
+    "mean of channels last": lambda: image().to(memory_format=torch.channels_last).mean(1, keepdim=True),
+    "linear": lambda: nn.Linear(8, 3, device=META)(image(5, 8)),
+    "linear, a bias of one": lambda: torch.addmm(image(1), image(5, 8), image(8, 3), alpha=2),
     "activations": lambda: F.hardswish(F.silu(F.gelu(F.relu(image()))).sigmoid().tanh()),
 }
 
@@ -98,10 +109,16 @@ def test_a_module_that_does_not_fit_its_input_is_refused_as_torch_does() -> None
         (nn.LayerNorm(7, device=META), image()),
         (nn.BatchNorm2d(5, device=META), image()),
         (nn.BatchNorm2d(6, device=META), image(1, 6, 1, 1)),
+        (nn.MaxPool2d(9), image()),
+        (nn.MaxPool2d(2, padding=2), image()),
+        (nn.Linear(7, 3, device=META), image(5, 8)),
     ]
     for module, values in cases:
         with pytest.raises((RuntimeError, ValueError)), LeanMeta():
             module(values)
+    for axes in ((0, 0), (4,)):
+        with pytest.raises((RuntimeError, IndexError)), LeanMeta():
+            image().mean(axes)
     with pytest.raises(RuntimeError), LeanMeta():
         torch.cat([image(), image(2, 6, 7, 8)], dim=1)
 

@@ -289,3 +289,17 @@ def test_loading_a_persons_module_does_not_run_its_forward(tmp_path: Path) -> No
     assert not path.with_name("once.py.ran").exists()
     load_model(f"file:{path}:build", num_classes=3)   # now there is something to compare
     assert path.with_name("once.py.ran").exists()
+
+
+def test_the_first_model_opens_and_its_optimizer_is_checked_without_torchs_compiler() -> None:
+    """Its import takes a second, and the window cannot be used before the first model is there."""
+    code = (
+        "import sys\n"
+        "from freeze_gui.models.inspection import inspect_model\n"
+        "from freeze_gui.training.config import load_config\n"
+        "inspect_model('builtin:digits-cnn')\n"
+        "optimizer = {'name': 'AdamW', 'lr': 0.01, 'scheduler': 'OneCycleLR'}\n"
+        "load_config({'model': {'source': 'builtin:digits-cnn'}, 'optimizer': optimizer})\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
