@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
@@ -36,6 +36,8 @@ from freeze_gui.gui.workbench import Workbench
 from freeze_gui.runs.store import SUFFIX
 
 FIRST_SIZE = QSize(1440, 900)
+LISTING_MS = 300
+"""Until torchvision is imported: beside the first painting it would hold the interpreter's lock."""
 _COLUMNS = [464, 676, 300]
 _RIGHT = [430, 230]
 _ROWS = [680, 148]
@@ -119,6 +121,8 @@ class MainWindow(QMainWindow):
             yield True
         if self.settings.last_config is None:
             self.show_gallery_tab()   # a first start: the form is ready to run all the same
+        self._listing = QTimer(self, singleShot=True, interval=LISTING_MS)
+        self._listing.timeout.connect(self.workbench.desk.list_models_once)
         self.workbench.desk.begin()
         self.run_panel.run_button.setFocus()
 
@@ -175,9 +179,9 @@ class MainWindow(QMainWindow):
         self.settings.columns = keys
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Look for torchvision's models once the window is there."""
+        """Look for torchvision's models once the window is painted."""
         super().showEvent(event)
-        self.workbench.desk.list_models_once()
+        self._listing.start()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember everything, end what goes on, and go."""
@@ -187,6 +191,7 @@ class MainWindow(QMainWindow):
         self.workbench.desk.remember()
         self.library.details.commit()
         self.settings.save()
+        self._listing.stop()
         self.hide()   # the last step of a big model may take a while
         self.workbench.close()
         self.library_desk.close()

@@ -145,6 +145,7 @@ class ModelDesk(QObject):
         self._window.run_panel.show_error(text)
         self.open_failed.emit()
 
+    @Slot()
     def list_models_once(self) -> None:
         """Look for torchvision's models; the import of torchvision is why they come later."""
         if not self._listed:
