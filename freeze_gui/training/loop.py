@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -91,8 +91,6 @@ class Loop:
         self._plans_counted = 0
         self._gradient_bytes = 0
         self.evidence = Evidence(self._model, self._tree.layers)
-        self._closing = ExitStack()
-        self._closing.callback(self.evidence.close)
 
     def started(self) -> RunStarted:
         """Return the record of the start.
@@ -112,7 +110,6 @@ class Loop:
         memory = forecast_memory(self._config, trials, plan, self._device, forecast.cost)
         self.measures_updates = has_room_for_updates(memory, self._device)
         self._telemetry = Telemetry([modules[path] for path in self._tree.layers], self.measures_updates)
-        self._closing.callback(self._telemetry.close)
         return RunStarted(
             layers,
             self._total_steps,
@@ -186,7 +183,7 @@ class Loop:
 
     def close(self) -> None:
         """End what runs beside the loop."""
-        self._closing.close()
+        self.evidence.close()
 
     def checkpoint(
         self, steps: int, evaluated: int, plan_changed: bool, random: dict[str, Tensor] | None

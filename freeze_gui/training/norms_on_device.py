@@ -83,9 +83,6 @@ class NormsOnDevice:
             self._squares[1, ~still] = np.nan
         return self._squares.copy(), packed[len(found) :]
 
-    def close(self) -> None:
-        """Nothing runs beside the measuring here."""
-
     def _groups(self, parameters: Sequence[int]) -> list[list[int]]:
         """Cut a list of parameters into groups of about `_GROUP` numbers."""
         groups: list[list[int]] = []

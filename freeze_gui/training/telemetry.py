@@ -49,9 +49,6 @@ class Norms(Protocol):
         at before, `UPDATE`, `DELTA`; 0 for a gradient that was not there.
         """
 
-    def close(self) -> None:
-        """End what runs beside the measuring."""
-
 
 class Telemetry:
     """Measures three norms of every layer.
@@ -124,10 +121,6 @@ class Telemetry:
             norms[GRADIENT, self._owners[without]] = NO_GRADIENT
         self._still = self._held.copy()
         return norms, numbers
-
-    def close(self) -> None:
-        """End what runs beside the measuring."""
-        self._norms.close()
 
     def _follow_replaced(self) -> None:
         """Look at a parameter that the model itself has put in the place of another."""
