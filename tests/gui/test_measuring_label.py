@@ -13,9 +13,9 @@ from tests.gui.recorded_runs import started_run
 def run_measured_at(steps: int, measured: set[int]) -> RunRecorder:
     run, norms = started_run("run", steps, ["a", "b"]), np.ones(2)
     for step in range(steps):
-        three = (norms, norms, norms) if step in measured else (None, None, None)
+        found = norms if step in measured else None
         overhead_s = 0.004 if step in measured else 0.001
-        run.handle(StepDone(step, 1.0, None, *three, np.zeros(2, bool), (), 0.01, overhead_s, 0.1))
+        run.handle(StepDone(step, 1.0, None, found, found, found, np.zeros(2, bool), (), 0.01, overhead_s, 0.1))
     return run
 
 
