@@ -49,9 +49,11 @@ def bare_loop(config: RunConfig, steps: int, watch: Callable[[nn.Module], AfterS
     return _timed(take, steps, device)
 
 
-def our_loop(config: RunConfig, steps: int) -> Slice:
-    """Return the program's own loop, with all that it does beside the training."""
+def our_loop(config: RunConfig, steps: int, before: int = 0) -> Slice:
+    """Return the program's own loop, with all that it does beside the training, after some steps."""
     events: Iterator[Any] = (event for event in Trainer(config).events() if isinstance(event, StepDone))
+    for _ in itertools.islice(events, before):
+        pass
 
     def take() -> None:
         for _ in itertools.islice(events, steps):
