@@ -63,7 +63,8 @@ class Freezer:
     @property
     def frozen(self) -> frozenset[str]:
         """Paths of the modules frozen at this step, those that freeze after its backward included."""
-        return self._context.frozen | self._pending
+        frozen = self._context.frozen
+        return frozen | self._pending if self._pending else frozen   # a set of its own would be hashed at every step
 
     def resume(self, frozen: frozenset[str], step: int) -> None:
         """Hold `frozen`, the modules that were frozen in the step before `step` of a run that is gone on with."""

@@ -19,8 +19,9 @@ _NEEDED = 8
 class Budget:
     """Chooses the steps to measure.
 
-    Between two of them lies a power of two, and each is a multiple of it: runs that are compared are measured at the
-    same steps, those of the one that is measured less often.
+    The steps are cut into spans of a power of two, and the first step of each span is measured: runs that are compared
+    are measured at the same steps, those of the one that is measured less often. Where steps belong to tasks that is
+    the first step of each task in a span; tasks that alternate would else be seen through one of them alone.
 
     Parameters
     ----------
@@ -38,12 +39,17 @@ class Budget:
         self._is_fixed = fixed is not None
         self._measuring: deque[float] = deque(maxlen=2 * _NEEDED)
         self._training: deque[float] = deque(maxlen=4 * _NEEDED)
+        self._last: dict[str | None, int] = {}   # task → its last measured step
 
-    def is_due(self, step: int, of_note: bool) -> bool:
+    def is_due(self, step: int, task: str | None, of_note: bool) -> bool:
         """Tell whether a step is measured; `of_note` is one at which something changes, or the last."""
         if self._is_fixed:
             return step % self.every == 0
-        return of_note or step < FIRST or step % self.every == 0
+        is_first = task not in self._last or step // self.every > self._last[task] // self.every
+        is_due = of_note or step < FIRST or is_first
+        if is_due:
+            self._last[task] = step
+        return is_due
 
     def took(self, measuring_s: float | None, training_s: float) -> None:
         """Note what a step took: its measuring, None where it was not measured, and all the rest."""
@@ -54,6 +60,6 @@ class Budget:
         if len(self._measuring) < _NEEDED:
             return
         share = statistics.median(self._measuring) / max(statistics.median(self._training), 1e-9)
-        needed = share / SHARE
+        needed = share * len(self._last) / SHARE
         if needed > self.every or needed < 0.35 * self.every:   # not to and fro between two
             self.every = min(_MOST, 2 ** max(0, math.ceil(math.log2(max(needed, 1e-9)))))

@@ -131,7 +131,7 @@ class Loop:
             rate = self.schedule.rate
             change, frozen = self._applied.change(step), self._applied.mask
             of_note = step == self._total_steps - 1 or (change is not None and not change.by_task)
-            is_measured = self._is_measured(step, of_note)
+            is_measured = self._is_measured(step, group[0].task, of_note)
             self._zero_grad()
             freezer.before_forward()
             loss = self._backward(group, step, change is not None)
@@ -250,9 +250,9 @@ class Loop:
             losses.append(loss.detach())
         return sum(losses[1:], losses[0])
 
-    def _is_measured(self, step: int, of_note: bool) -> bool:
+    def _is_measured(self, step: int, task: str | None, of_note: bool) -> bool:
         """Tell whether the step that begins is measured, and if so see to it that its update can be."""
-        is_measured = self._budget.is_due(step, of_note)
+        is_measured = self._budget.is_due(step, task, of_note)
         if is_measured and self._measured_step != step - 1:
             with self._measuring:
                 self._telemetry.remember_weights()

@@ -8,7 +8,7 @@ from freeze_gui.training.budget import FIRST, SHARE, Budget
 def measured_of(budget: Budget, steps: int, measuring_s: float, training_s: float) -> list[int]:
     found = []
     for step in range(steps):
-        due = budget.is_due(step, False)
+        due = budget.is_due(step, None, False)
         budget.took(measuring_s if due else None, training_s)
         found += [step] * due
     return found
@@ -31,14 +31,14 @@ def test_steps_of_note_are_measured_in_any_case() -> None:
     budget = Budget(None)
     measured_of(budget, 500, 0.01, 0.001)
     assert budget.every > 1
-    assert budget.is_due(501, True)
-    assert not budget.is_due(501, False)
+    assert budget.is_due(501, None, True)
+    assert not budget.is_due(502, None, False)
 
 
 def test_a_cost_near_the_limit_does_not_swing_to_and_fro() -> None:
     budget, seen = Budget(None), []
     for step in range(2000):
-        due = budget.is_due(step, False)
+        due = budget.is_due(step, None, False)
         # the copy of the weights before the step is not needed where every step is measured
         budget.took((0.00021 if budget.every == 1 else 0.00027) if due else None, 0.01)
         seen.append(budget.every)
@@ -56,4 +56,15 @@ def test_what_becomes_cheaper_is_measured_more_often_again() -> None:
 
 def test_an_interval_that_a_person_chose_is_kept() -> None:
     assert measured_of(Budget(7), 30, 1.0, 0.001) == [0, 7, 14, 21, 28]
-    assert not Budget(7).is_due(3, True)
+    assert not Budget(7).is_due(3, None, True)
+
+
+def test_tasks_that_alternate_are_both_measured_within_the_share() -> None:
+    budget, measured = Budget(None), []
+    for step in range(4000):
+        task = f"task{step % 2}"
+        due = budget.is_due(step, task, False)
+        budget.took(0.0003 if due else None, 0.001)   # 30 %: two of every 32 steps are 1.9 %
+        measured += [step] if due else []
+    later = [step for step in measured if step >= 200]
+    assert later == sorted([*range(224, 4000, 32), *range(225, 4000, 32)])
