@@ -10,7 +10,7 @@ from freeze_gui.runs.recorder import RunRecorder
 
 _RECENT_STEPS = 256
 _RECENT_ROWS = 4
-"""Steps of note are measured between the regular ones, at most two of them close together."""
+"""For each task. Steps of note are measured between the regular ones, at most two of them close together."""
 
 
 class MeasuringLabel(QLabel):
@@ -36,7 +36,8 @@ class MeasuringLabel(QLabel):
             self.setText("")
             self.setToolTip("")
             return
-        share, every = share_of_recent(view), recent_interval(view)
+        tasks = set(recorder.tasks[-_RECENT_STEPS:]) if recorder is not None else set()
+        share, every = share_of_recent(view), recent_interval(view, max(len(tasks), 1))
         without = " · no updates, memory is short" if lacks_updates(view) else ""
         self.setText(f"measuring {share:.1%} · {how_often(every)}{without}")
         self.setToolTip(
@@ -54,10 +55,12 @@ def share_of_recent(view: HistoryView) -> float:
     return float(np.sum(view.overhead_s[-_RECENT_STEPS:])) / total if total > 0 else 0.0
 
 
-def recent_interval(view: HistoryView) -> int:
-    """Return the steps between two measurements, as it is now."""
-    steps = np.asarray(view.step[-_RECENT_ROWS:])
-    return int(np.diff(steps).max()) if len(steps) > 1 else 1
+def recent_interval(view: HistoryView, tasks: int) -> int:
+    """Return the steps between two measurements of a task, as it is now; 1 where every step is measured."""
+    steps = np.asarray(view.step[-_RECENT_ROWS * tasks :])
+    if len(steps) <= tasks or np.diff(steps).max() == 1:
+        return 1
+    return int((steps[tasks:] - steps[:-tasks]).max())
 
 
 def lacks_updates(view: HistoryView) -> bool:

@@ -40,6 +40,20 @@ def test_the_share_is_that_of_the_recent_steps_and_the_interval_that_of_now(qtbo
     assert "every 8th step" in label.text()
 
 
+def test_tasks_that_alternate_are_each_measured_at_the_interval(qtbot: QtBot) -> None:
+    label, run, norms = MeasuringLabel(), started_run("run", 600, ["a", "b"]), np.ones(2)
+    qtbot.addWidget(label)
+    for step in range(600):
+        found = norms if step < 100 or step % 32 in (0, 1) else None
+        task = f"task{step % 2}"
+        run.handle(StepDone(step, 1.0, task, found, found, found, np.zeros(2, bool), (), 0.01, 0.001, 0.1))
+        if step == 99:
+            label.set_run(run)
+            assert label.text() == "measuring 10.0% · every step"
+    label.refresh()
+    assert label.text() == "measuring 10.0% · every 32nd step"
+
+
 def test_updates_that_gave_way_are_named_and_those_of_a_diverged_run_are_not(qtbot: QtBot) -> None:
     label, run, one, nothing = MeasuringLabel(), run_measured_at(3, {0, 1, 2}), np.ones(2), np.full(2, np.nan)
     qtbot.addWidget(label)
