@@ -48,6 +48,9 @@ class GalleryView(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # cards are the lower the narrower they are: a bar that came with the height would make them fit, go, and come
+        # again, which Qt follows until the stack is full
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.cards: list[ScenarioCard] = []
         self._columns = 0
         self._idle = True

@@ -56,6 +56,19 @@ def test_the_menu_and_its_keys_lead_to_the_scenarios(qtbot: QtBot, window: MainW
     assert shown_tab(window) == "Scenarios"
 
 
+def test_the_width_of_the_cards_does_not_follow_the_height_of_the_window(qtbot: QtBot, window: MainWindow) -> None:
+    gallery = window.gallery   # narrower cards are lower: a bar that comes and goes with the height never rests
+    window.resize(2000, 700)
+    qtbot.wait(50)
+    widget = gallery.widget()
+    assert gallery.viewport().height() < widget.height()
+    before = gallery.viewport().width(), widget.width()
+    window.resize(2000, 3000)
+    qtbot.wait(50)
+    assert gallery.verticalScrollBar().maximum() == 0
+    assert (gallery.viewport().width(), widget.width()) == before
+
+
 def test_there_is_a_card_for_every_situation_and_the_keyboard_reaches_its_buttons(window: MainWindow) -> None:
     assert [each.card for each in window.gallery.cards] == list(list_cards())
     for each in window.gallery.cards:
