@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from freeze_gui.gui.compare_words import unique_labels
+from freeze_gui.runs.words import setting_words
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
@@ -67,6 +68,8 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
 def _words(key: str, value: Any) -> str:
     shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).removeprefix("builtin:")
     name = key.split(".")[-1].replace("_", " ")
+    if isinstance(value, bool):
+        return setting_words(name, value)
     if isinstance(value, Mapping) or not shown or len(shown) > _LONGEST:
         return f"other {name}"
     return _TELLING.get(key, f"{name} {{}}").format(shown)

@@ -15,6 +15,7 @@ from typing import Any
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.methods import METHODS, PausedIdeal
 from freeze_gui.freezing.plan import NORM_POLICIES, FreezeSettings
+from freeze_gui.runs.words import setting_words
 from freeze_gui.training.checks import did_you_mean
 from freeze_gui.training.config import OptimizerSettings, RunConfig
 from freeze_gui.training.optimizers import check_optimizer
@@ -191,7 +192,7 @@ def _optimizer_names(optimizers: Sequence[OptimizerSettings]) -> list[str]:
     return [
         " ".join([
             o.name,
-            *(f"{key} {_text(value)}" for key, value in o.hyper.items()
+            *(setting_words(key, value) for key, value in o.hyper.items()
               if values[o.name, key][_text(value)] < count[o.name]),
         ])
         for o in optimizers

@@ -17,6 +17,13 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
+def setting_words(name: str, value: object) -> str:
+    """Return ``momentum 0.9``; of what is on or off ``fused`` or ``no fused``."""
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    return f"{name} {format(value, 'g') if isinstance(value, float) else value}"
+
+
 def joined(names: Sequence[str], most: int = _MOST_NAMES) -> str:
     """Return names as ``a, b and c``; of more than `most`, the first and how many more there are."""
     if len(names) > most:

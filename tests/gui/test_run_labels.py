@@ -23,6 +23,7 @@ def config(**sections: dict[str, Any]) -> RunConfig:
         ({"model": {"source": "builtin:two-task"}}, "requires_grad · two-task"),
         ({"freeze": {"layers": ["stem"]}}, "requires_grad · layers stem"),
         ({"freeze": {"layers": ["stem", "blocks.0", "blocks.1"]}}, "requires_grad · other layers"),
+        ({"optimizer": {"name": "Adam", "fused": True}}, "requires_grad · fused"),
         ({"train": {"clip_grad_norm": 1.0}}, "requires_grad · clip grad norm 1.0"),
         ({}, "requires_grad #2"),
     ],

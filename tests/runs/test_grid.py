@@ -43,6 +43,11 @@ def test_a_label_says_only_what_differs() -> None:
     assert labels(optimizers=[sgd, OptimizerChoice("SGD", {"lr": 0.1, "momentum": 0.9})]) == [
         "SGD", "SGD momentum 0.9",
     ]
+    fused = [OptimizerChoice("AdamW", {"lr": 0.1}), OptimizerChoice("AdamW", {"lr": 0.1, "fused": True})]
+    assert labels(optimizers=fused) == ["AdamW", "AdamW fused"]
+    assert labels(optimizers=read_optimizers("AdamW,AdamW:fused=true,AdamW:fused=false")) == [
+        "AdamW", "AdamW fused", "AdamW no fused",
+    ]
 
 
 def test_every_combination_is_there_once_with_a_label_of_its_own() -> None:
