@@ -102,7 +102,9 @@ def _step_cost(
 ) -> StepCost:
     with quiet_trial(), torch.enable_grad():
         twin = meta_twin(loaded.module).train()
-        context = FreezeContext(twin, make_optimizer(settings.name, twin.parameters(), settings.hyper))
+        # fused is another way to the same state, and has no kernel for the meta device
+        hyper = {key: value for key, value in settings.hyper.items() if key != "fused"}
+        context = FreezeContext(twin, make_optimizer(settings.name, twin.parameters(), hyper))
         context.frozen = modules
         freezing = method_class(method)(context)
         if modules:

@@ -32,6 +32,7 @@ from freeze_gui.training.evaluation import evaluate
 from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, RunStarted, StepDone
 from freeze_gui.training.evidence import Evidence
 from freeze_gui.training.failures import nothing_to_train
+from freeze_gui.training.fused import check_fused
 from freeze_gui.training.loading import Loaded
 from freeze_gui.training.memory import forecast_memory, has_room_for_updates
 from freeze_gui.training.optimizers import make_optimizer
@@ -68,6 +69,7 @@ class Loop:
         train, settings = config.train, config.optimizer
         self._total_steps = train.steps or (train.epochs or 0) * (self._epoch_steps or 0)
         self.batches = Batches(loaded.data, train.accumulate, train.steps, train.epochs, device)
+        check_fused(settings, train.amp, self._model)
         factors = rate_factors(settings, config.freeze, self._tree)
         groups = param_groups(self._model, factors, settings)
         optimizer = make_optimizer(settings.name, groups, settings.hyper)

@@ -67,6 +67,9 @@ def check_optimizer(name: str, hyper: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"optimizer.name = {name!r}: no class of torch.optim; {hint}")
     known = hyper_parameters(name)
     for key in hyper:
+        if key == "fused" and key not in known:
+            fused = ", ".join(other for other in names if key in hyper_parameters(other))
+            raise UserError(f"optimizer.fused: torch has no fused {name}, only fused {fused}")
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"{name} takes {', '.join(known)}"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from freeze_gui.errors import UserError
+from freeze_gui.training.fused import explain_failed_step
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -55,7 +56,11 @@ class Precision:
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """Take the optimizer's step; with a scaler none where a gradient is infinite or NaN, frozen ones included."""
         if self._scaler is None or not _has_gradient(optimizer):
-            optimizer.step()
+            try:
+                optimizer.step()
+            except TypeError:
+                explain_failed_step(optimizer)
+                raise
         else:
             self._scaler.step(optimizer)
             self._scaler.update()

@@ -48,6 +48,34 @@ def test_a_replay_gives_the_bits_of_every_optimizer_in_every_implementation(
     assert set(found["0.weight"]) == expected
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "hyper"),
+    [
+        ("SGD", {"momentum": 0.9, "weight_decay": 0.1}), ("Adam", {"amsgrad": True}), ("AdamW", {}), ("Adagrad", {}),
+    ],
+)
+def test_a_fused_step_of_many_tensors_has_the_bits_of_its_replay_one_by_one(
+    name: str, hyper: dict[str, Any], threads: int
+) -> None:
+    """The kernels take whole registers and then what is left over, and share large tensors among threads."""
+    before, generator = torch.get_num_threads(), torch.Generator().manual_seed(4)
+    torch.set_num_threads(threads)
+    try:
+        sizes = (1, 7, 8, 9, 31, 33, 1001, 32769, 200_003)
+        parameters = [nn.Parameter(torch.randn(size, generator=generator)) for size in sizes]
+        optimizer = getattr(torch.optim, name)(parameters, lr=0.01, fused=True, **hyper)
+        for _ in range(3):
+            for p in parameters:
+                p.grad = torch.randn(p.shape, generator=generator)
+            suspects = [Suspect.take(optimizer, optimizer.param_groups[0], p, True) for p in parameters]
+            optimizer.step()
+            for suspect, p in zip(suspects, parameters, strict=True):
+                assert causes_of_step(suspect, p.detach()) == ["gradient"], p.shape
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.complex64])
 def test_half_and_complex_parameters_are_replayed_too(dtype: torch.dtype) -> None:
     model = nn.Sequential(nn.Linear(4, 4, dtype=dtype), nn.Linear(4, 2, dtype=dtype))

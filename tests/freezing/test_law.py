@@ -35,7 +35,9 @@ def causes_of(summary: dict[str, Any], name: str) -> set[str]:
     return {cause["cause"] for cause in tensor["causes"]}
 
 
-def check_cell(method: str, rule_name: str, zero_grad: str, moment: str, norm: str = "leave") -> None:
+def check_cell(
+    method: str, rule_name: str, zero_grad: str, moment: str, norm: str = "leave", fused: bool = False
+) -> None:
     """Run one cell of the law and compare movement and causes of the frozen layer's tensors with it."""
     rule = RULES[rule_name]
     frozen_from, after_backward = MOMENTS[moment]
@@ -45,7 +47,7 @@ def check_cell(method: str, rule_name: str, zero_grad: str, moment: str, norm: s
         "norm": norm,
         "moment": "after_backward" if after_backward else "step_start",
     }
-    optimizer = {"name": rule.name, "zero_grad": zero_grad, **rule.hyper}
+    optimizer = {"name": rule.name, "zero_grad": zero_grad, **rule.hyper, **({"fused": True} if fused else {})}
     _, _, recorder = run_watched(network_config(method, optimizer, freeze, steps=STEPS))
     summary = recorder.summary()
     assert summary["status"] == "completed", summary["error"]

@@ -41,10 +41,14 @@ def on_cuda(method: str, optimizer: dict[str, Any], freeze: dict[str, Any], **tr
     return config
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize(("optimizer", "hyper"), [
+    ("SGD", {"lr": 0.01}), ("Adam", {"lr": 0.01}), ("AdamW", {"lr": 0.01, "fused": True}),
+    ("SGD", {"lr": 0.01, "momentum": 0.9, "fused": True}),
+], ids=str)  # fmt: skip
 @pytest.mark.parametrize("method", METHODS)
-def test_a_run_has_the_bits_and_norms_of_a_plain_pytorch_loop(method: str, optimizer: str) -> None:
-    hyper = {"lr": 0.01}
+def test_a_run_has_the_bits_and_norms_of_a_plain_pytorch_loop(
+    method: str, optimizer: str, hyper: dict[str, Any]
+) -> None:
     plain = plain_run(method, optimizer, hyper, window=(5, 14), device="cuda")
     config = on_cuda(method, {"name": optimizer, **hyper}, {"from_step": 5, "to_step": 14})
     states, _, recorder = run_watched(config)

@@ -101,6 +101,26 @@ def test_the_popup_gives_only_what_differs_from_the_defaults(panel: RunPanel, qt
     assert chosen == [{"momentum": 0.9, "nesterov": True}]
 
 
+def test_fused_is_offered_where_torch_has_it_and_given_only_when_ticked(panel: RunPanel) -> None:
+    assert HyperDialog("RMSprop", {}, panel).findChild(QCheckBox, "hyper_fused") is None
+    dialog = HyperDialog("AdamW", {}, panel)
+    chosen: list[dict[str, Any]] = []
+    dialog.hyper_chosen.connect(chosen.append)
+    fused = dialog.findChild(QCheckBox, "hyper_fused")
+    assert fused is not None
+    assert not fused.isChecked()
+    assert "differs from the usual one" in fused.toolTip()
+    dialog.accept()
+    fused.setChecked(True)
+    dialog.accept()
+    assert chosen == [{}, {"fused": True}]
+    again = HyperDialog("AdamW", {"fused": True}, panel)
+    again.hyper_chosen.connect(chosen.append)
+    again.on_reset()
+    again.accept()
+    assert chosen[2] == {}
+
+
 def test_the_popup_says_what_is_wrong_and_stays(panel: RunPanel) -> None:
     dialog = HyperDialog("Adam", {}, panel)
     betas = dialog.findChild(QLineEdit, "hyper_betas")

@@ -80,6 +80,15 @@ def cases() -> dict[str, Config]:
     plateau = {"name": "Adam", "scheduler": {"name": "ReduceLROnPlateau", "patience": 0}}
     found |= {
         "fp16": network("requires_grad", WINDOW, amp="fp16", clip_grad_norm=0.5),
+        "fused, a window under fp16": network(
+            "requires_grad", WINDOW, {"name": "AdamW", "lr": 0.01, "fused": True}, amp="fp16", clip_grad_norm=0.5
+        ),
+        "fused SGD, phases by exclusion": network(
+            "exclude", {"phase": PHASES}, {"name": "SGD", "lr": 0.05, "momentum": 0.9, "fused": True}
+        ),
+        "fused, lr = 0 under a scheduler": network(
+            "lr_zero", WINDOW, {"name": "Adam", "lr": 0.01, "fused": True, "scheduler": "StepLR", "layer_decay": 0.7}
+        ),
         "OneCycleLR over lr = 0": network("lr_zero", {}, {"name": "SGD", "lr": 0.05, "scheduler": "OneCycleLR"}),
         "OneCycleLR, which turns the momentum of a group made after a backward": network(
             "lr_zero",

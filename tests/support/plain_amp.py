@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,10 +12,17 @@ from torch import Tensor, nn
 from tests.support.network import batches, build
 
 STEPS = 12
+SGD = partial(torch.optim.SGD, lr=0.1)
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def plain_amp_run(amp: str, clip: float | None, drop_frozen: bool, device: str = "cpu") -> list[dict[str, Tensor]]:
+def plain_amp_run(
+    amp: str,
+    clip: float | None,
+    drop_frozen: bool,
+    device: str = "cpu",
+    make: Callable[..., torch.optim.Optimizer] = SGD,
+) -> list[dict[str, Tensor]]:
     """Write mixed precision out as PyTorch's own pages do; the frozen gradients are dropped, or left in place."""
     torch.manual_seed(0)
     model = build().to(device)
@@ -20,7 +30,7 @@ def plain_amp_run(amp: str, clip: float | None, drop_frozen: bool, device: str =
     frozen = [p for name, p in model.named_parameters() if not name.startswith("last")]
     trained = [p for name, p in model.named_parameters() if name.startswith("last")]
     torch.manual_seed(0)
-    optimizer = torch.optim.SGD(trained, lr=0.1)
+    optimizer = make(trained)
     scaler = torch.amp.GradScaler(device, enabled=amp == "fp16")
     states = []
     for step in range(STEPS):

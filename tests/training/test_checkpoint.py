@@ -76,6 +76,7 @@ def test_a_run_resumed_from_any_step_of_a_phased_plan_has_the_bits_of_one_that_w
     {"name": "SGD", "lr": 0.1, "momentum": 0.9}, {"name": "AdamW", "lr": 0.01, "amsgrad": True},
     {"name": "NAdam"}, {"name": "RAdam"}, {"name": "Adafactor"}, {"name": "ASGD"}, {"name": "Rprop"},
     {"name": "RMSprop", "momentum": 0.9, "centered": True}, {"name": "Adagrad"}, {"name": "Adadelta"},
+    {"name": "AdamW", "fused": True}, {"name": "SGD", "momentum": 0.9, "fused": True},
 ])  # fmt: skip
 def test_the_state_of_every_optimizer_goes_through_a_checkpoint(optimizer: dict[str, Any]) -> None:
     config = phased("exclude", {**optimizer, "zero_grad": "zero"}, moment="after_backward", thaw="reset_state")
@@ -84,8 +85,11 @@ def test_the_state_of_every_optimizer_goes_through_a_checkpoint(optimizer: dict[
         assert same_bits(run(config, checkpoint)[1], last), checkpoint.step
 
 
-def test_accumulation_clipping_and_mixed_precision_go_through_a_checkpoint() -> None:
-    config = phased("requires_grad", {"name": "SGD", "lr": 0.05, "momentum": 0.9})
+@pytest.mark.parametrize("optimizer", [
+    {"name": "SGD", "lr": 0.05, "momentum": 0.9}, {"name": "AdamW", "lr": 0.01, "fused": True},
+])  # fmt: skip
+def test_accumulation_clipping_and_mixed_precision_go_through_a_checkpoint(optimizer: dict[str, Any]) -> None:
+    config = phased("requires_grad", optimizer)
     config["train"] |= {"accumulate": 3, "clip_grad_norm": 0.5, "amp": "fp16"}
     checkpoints, last, _, _ = run(config)
     for checkpoint in checkpoints:

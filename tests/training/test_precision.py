@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from tests.support.plain_amp import STEPS, plain_amp_run
 from tests.support.runs import network_config, run_watched, same_bits
 
 
-def ours(method: str, amp: str, clip: float | None) -> tuple[list[dict[str, Tensor]], Any]:
+def ours(
+    method: str, amp: str, clip: float | None, optimizer: dict[str, Any] | None = None
+) -> tuple[list[dict[str, Tensor]], Any]:
     train: dict[str, Any] = {"amp": amp, "steps": STEPS}
     if clip is not None:
         train["clip_grad_norm"] = clip
-    states, _, recorder = run_watched(network_config(method, {"name": "SGD", "lr": 0.1}, None, **train))
+    states, _, recorder = run_watched(network_config(method, optimizer or {"name": "SGD", "lr": 0.1}, None, **train))
     assert recorder.status == "completed", recorder.ended
     return states, recorder.summary()
 
@@ -34,6 +37,15 @@ def test_mixed_precision_has_the_bits_of_the_plain_amp_run(amp: str, clip: float
     assert not same_bits(full[-1], states[-1])   # the number format does something
     verdicts = {layer["path"]: layer["verdict"] for layer in summary["layers"]}
     assert verdicts == {"first": "held", "norm": "leaked", "middle.0": "held", "last": "trained"}
+
+
+@pytest.mark.parametrize("clip", [None, 0.2])
+def test_a_fused_optimizer_under_a_scaler_has_the_bits_of_the_plain_run(clip: float | None) -> None:
+    """torch hands a fused optimizer the scaler's finding, and the kernel itself skips a step."""
+    make = partial(torch.optim.AdamW, lr=0.1, fused=True)
+    expected = plain_amp_run("fp16", clip, drop_frozen=True, make=make)
+    states, _ = ours("grad_none", "fp16", clip, {"name": "AdamW", "lr": 0.1, "fused": True})
+    assert all(same_bits(state, plain) for state, plain in zip(states, expected, strict=True))
 
 
 def test_a_scaler_does_not_unscale_an_excluded_gradient_and_clipping_throttles_everyone() -> None:
@@ -53,10 +65,11 @@ def build_state() -> Tensor:
     return build().last.weight.detach().clone()
 
 
-def test_an_infinite_gradient_skips_the_step_and_the_scale_is_halved() -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_an_infinite_gradient_skips_the_step_and_the_scale_is_halved(fused: bool) -> None:
     precision = Precision("fp16", torch.device("cpu"))
     weight = nn.Parameter(torch.ones(2))
-    optimizer = torch.optim.SGD([weight], lr=1.0)
+    optimizer = torch.optim.SGD([weight], lr=1.0, fused=fused)
     before = precision.state()["scale"]
     precision.scaled((weight * torch.tensor([float("inf"), 1.0])).sum()).backward()   # type: ignore[no-untyped-call]
     precision.unscale(optimizer)

@@ -25,6 +25,10 @@ OPTIMIZERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Rprop", {"lr": 0.01}),
     ("ASGD", {"lr": 0.01}),
     ("Adafactor", {"lr": 0.01}),
+    ("SGD", {"lr": 0.1, "fused": True}),
+    ("AdamW", {"lr": 0.01, "fused": True}),
+    ("Adam", {"lr": 0.01, "fused": True, "amsgrad": True, "weight_decay": 0.1}),
+    ("Adagrad", {"lr": 0.05, "fused": True}),
 )
 
 
