@@ -24,6 +24,7 @@ from freeze_gui.gui.library_panel import LibraryPanel
 from freeze_gui.gui.library_trash import LibraryTrash
 from freeze_gui.gui.measuring_label import MeasuringLabel
 from freeze_gui.gui.menus import Menus
+from freeze_gui.gui.painting import PaintOnce
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.gui.settings import Settings
@@ -77,6 +78,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
         self._garbage = GarbageGuard(self)
+        PaintOnce(self)
         apply_theme(cast(QApplication, QApplication.instance()), self.settings.theme)
         self.run_panel = RunPanel(self)
         yield True
