@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -10,7 +10,7 @@ from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from freeze_gui.gui.gallery_card import ScenarioCard
-from freeze_gui.runs.scenario_cards import list_cards
+from freeze_gui.runs.scenario_cards import Card, list_cards
 
 LEAST_CARD_PX = 260
 _GAP = 12
@@ -22,12 +22,12 @@ _WORDS = (
 
 
 class GalleryView(QScrollArea):
-    """Shows all cards and passes on what is wanted of them; makes them when it is first shown.
+    """Shows all cards and passes on what is wanted of them; makes them when it is first shown, or before.
 
     Attributes
     ----------
     cards
-        The cards in order; none before the first showing.
+        The cards in order; none before they are made.
 
     Signals
     -------
@@ -75,24 +75,15 @@ class GalleryView(QScrollArea):
             self._results[name] = claims
             self._show_result(name)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """Make the cards, once."""
-        if not self.cards:
-            self._fill()
-        super().showEvent(event)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put as many cards side by side as have room."""
-        super().resizeEvent(event)
-        self._arrange(columns_for(self.viewport().width()))
-
-    def _fill(self) -> None:
+    def fill(self) -> Iterator[None]:
+        """Make the cards, one after another, once."""
+        if self.cards:
+            return
         page = QWidget()
         page.setObjectName("galleryPage")
         heading = QLabel(_WORDS, page)
         heading.setProperty("muted", True)
         heading.setWordWrap(True)
-        self.cards = [ScenarioCard(card, page) for card in list_cards()]
         self._grid = QGridLayout()
         self._grid.setSpacing(_GAP)
         layout = QVBoxLayout(page)
@@ -101,16 +92,35 @@ class GalleryView(QScrollArea):
         layout.addWidget(heading)
         layout.addLayout(self._grid)
         layout.addStretch(1)
-        for card in self.cards:
-            card.set_idle(self._idle)
-            card.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            card.open_wanted.connect(self.open_wanted)
-            card.run_wanted.connect(self.run_wanted)
-            card.comparison_wanted.connect(self.comparison_wanted)
+        cards = []
+        for card in list_cards():
+            yield
+            cards.append(self._new_card(card, page))
+        self.cards = cards
         self._arrange(columns_for(self.viewport().width()))
         self.setWidget(page)
         for name in self._results:
             self._show_result(name)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make the cards, once."""
+        for _ in self.fill():
+            pass
+        super().showEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put as many cards side by side as have room."""
+        super().resizeEvent(event)
+        self._arrange(columns_for(self.viewport().width()))
+
+    def _new_card(self, content: Card, page: QWidget) -> ScenarioCard:
+        card = ScenarioCard(content, page)
+        card.set_idle(self._idle)
+        card.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        card.open_wanted.connect(self.open_wanted)
+        card.run_wanted.connect(self.run_wanted)
+        card.comparison_wanted.connect(self.comparison_wanted)
+        return card
 
     def _show_result(self, scenario: str) -> None:
         for card in self.cards:

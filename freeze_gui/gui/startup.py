@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SWITCH_S = 0.001
 """How long another thread may compute in Python while the window's waits; Python's own 5 ms are felt at every event."""
+PAUSE_MS = 1
+"""Between two parts: without a pause Qt goes from one to the next, and what waits from before stays waiting."""
 _BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
 
 
@@ -53,6 +55,7 @@ class Startup(QObject):
     def run(self) -> int:
         """Show the shell, import, open the window, and return when it is closed."""
         sys.setswitchinterval(SWITCH_S)
+        self.shell.grab()   # what is painted first may wait for the linker, which the imports keep for 0.2 s at a time
         self.shell.show()
         self._imports.start()
         code = self.app.exec()
@@ -82,13 +85,11 @@ class Startup(QObject):
     def _build(self) -> None:
         """Build a part of the window, let the events come that wait, and go on with the next part."""
         assert self._in_the_making is not None
-        more = self._in_the_making.build_next()
-        QTimer.singleShot(0, self._build if more else self._show)
-
-    @Slot()
-    def _show(self) -> None:
-        assert self._in_the_making is not None
-        if self.shell.isVisible():   # or a person closed it meanwhile
+        if not self.shell.isVisible():   # a person closed it meanwhile
+            return
+        if self._in_the_making.build_next():
+            QTimer.singleShot(PAUSE_MS, self._build)
+        else:
             self.show_window(self._in_the_making)
 
     def show_window(self, window: MainWindow) -> None:
@@ -129,6 +130,7 @@ class Imports(QThread):
             # a forward without values imports up to a second's worth of torch's own modules, by the layers there are
             with contextlib.suppress(UserError):   # of another version: the window opens the first model then
                 importlib.import_module("freeze_gui.models.inspection").inspect_model(self._model)
+            importlib.import_module("freeze_gui.runs.scenario_cards").list_cards()   # two dozen files, read once
             importlib.import_module("freeze_gui.gui.main_window")   # classes alone: no widget is made here
         except Exception as error:
             self.error = f"PyTorch cannot be imported: {type(error).__name__}: {error}"
