@@ -48,6 +48,8 @@ class LayerModel(QAbstractItemModel):
         The rows; None before a model is open.
     plan
         What is frozen when; the ticks are the layers of its selected phase.
+    cells
+        What the rows say now.
 
     Signals
     -------
@@ -69,7 +71,7 @@ class LayerModel(QAbstractItemModel):
         self._actual: Actual | None = None
         self._seen: object = None
         self._shown_rows = ShownRows(_NO_ROWS)
-        self._cells = LayerCells(_NO_ROWS, _SAYS_NOTHING)
+        self.cells = LayerCells(_NO_ROWS, _SAYS_NOTHING)
         self._norms = NormRows(_NO_ROWS)
         self.plan.changed.connect(self.on_plan_changed)
 
@@ -93,7 +95,7 @@ class LayerModel(QAbstractItemModel):
         self._memory = self._recorder = self._actual = self._seen = None
         self._shown_rows = ShownRows(tree)
         self._norms = NormRows(tree)
-        self._cells = LayerCells(tree, self._now())
+        self.cells = LayerCells(tree, self._now())
         self.endResetModel()
         self.plan.reset(timeline)
 
@@ -131,7 +133,7 @@ class LayerModel(QAbstractItemModel):
     def set_recorder(self, recorder: RunRecorder | None, obeys: bool = True) -> None:
         """Show what this run really did, or does; `obeys` says whether it takes ticks while it goes on."""
         self._recorder, self._obeys, self._seen = recorder, obeys, None
-        self._cells.sparks = None
+        self.cells.sparks = None
         self.refresh()
 
     def refresh(self) -> bool:
@@ -152,7 +154,7 @@ class LayerModel(QAbstractItemModel):
     def take_sparks(self) -> None:
         """Reduce the weight deltas of the run so far to a few bars a layer; the view paints them."""
         history = self._recorder.history if self._recorder is not None and self._actual is not None else None
-        self._cells.sparks = spark_heights(history)
+        self.cells.sparks = spark_heights(history)
 
     def node(self, index: Index) -> LayerNode | None:
         """Return the row that an index of this model stands for."""
@@ -178,9 +180,9 @@ class LayerModel(QAbstractItemModel):
         """
         if self.tree is None:
             return
-        before, self._cells.values = self._cells.values, self._now()
+        before, self.cells.values = self.cells.values, self._now()
         changed: dict[int, list[int]] = {}
-        for row in self._cells.values.changed_rows(before).tolist():
+        for row in self.cells.values.changed_rows(before).tolist():
             if self._shown_rows.is_asked_for(row):
                 changed.setdefault(self.tree.nodes[row].parent, []).append(row)
         for rows in changed.values():
@@ -239,7 +241,7 @@ class LayerModel(QAbstractItemModel):
         """Return what can be done with a row: only one that owns layers has a tick."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        if index.column() == FREEZE and self._cells.totals[index.internalId()]:
+        if index.column() == FREEZE and self.cells.totals[index.internalId()]:
             return TICKABLE
         return PLAIN
 
@@ -247,14 +249,14 @@ class LayerModel(QAbstractItemModel):
         """Return ready values."""
         if self.tree is None or not index.isValid():
             return None
-        return self._cells.read(role, index.internalId(), index.column())
+        return self.cells.read(role, index.internalId(), index.column())
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Tick or untick; views hand over the integer 2, which is not equal to the enum."""
         node = self.node(index)
         if role != Qt.ItemDataRole.CheckStateRole or node is None or self.tree is None:
             return False
-        if index.column() != FREEZE or not self._cells.totals[node.index]:
+        if index.column() != FREEZE or not self.cells.totals[node.index]:
             return False
         try:
             state = Qt.CheckState(value)

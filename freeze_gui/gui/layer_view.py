@@ -5,36 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import (
-    QAbstractItemModel,
+    QEvent,
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QSize,
     Qt,
     Slot,
 )
-from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyleOptionViewItem, QTreeView, QWidget
 
 from freeze_gui.gui.layer_cells import DELTA, FREEZE, PARAMS, STATE, STATISTICS
-from freeze_gui.gui.layer_delegates import NameDelegate, SparkDelegate
-from freeze_gui.gui.theme import theme_manager
+from freeze_gui.gui.layer_look import RowLook
+from freeze_gui.gui.layer_model import LayerModel
+from freeze_gui.gui.layer_paint import RowPainter
+from freeze_gui.gui.theme import current_theme, theme_manager
 
 Index = QModelIndex | QPersistentModelIndex
 
 _OPEN_ROWS = 60   # more would not fit a screen
 _FOUND_ROWS = 300   # what is found beyond stays closed, but is there: nobody reads so far, and each row takes its time
+_LOOKS = (QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.PaletteChange)
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 
 
 class LayerView(QTreeView):
     """A tree of layers: Space ticks, several rows can be selected."""
 
-    def __init__(self, model: QAbstractItemModel, parent: QWidget | None = None) -> None:
+    def __init__(self, model: LayerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("layerTree")
         self.setAccessibleName("Layers")
+        self._model = model
+        self._look: RowLook | None = None
+        self._made_for: tuple[object, ...] = ()
+        self._painter: RowPainter | None = None   # while it paints
         self.setModel(model)
         self.setUniformRowHeights(True)
         self.setAllColumnsShowFocus(True)
@@ -45,8 +53,6 @@ class LayerView(QTreeView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setIconSize(QSize(14, 14))
-        self.setItemDelegateForColumn(FREEZE, NameDelegate(self))
-        self.setItemDelegateForColumn(DELTA, SparkDelegate(self))
         self._size_columns()
         theme_manager().changed.connect(self.on_theme_changed)
 
@@ -106,10 +112,36 @@ class LayerView(QTreeView):
         """
         self.viewport().update()
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows that are in the area."""
+        first = self.indexAt(QPoint(0, 0))
+        if first.isValid():
+            self._painter = RowPainter(self, event.rect(), self._model.cells, self._look_for(self.rowHeight(first)))
+        super().paintEvent(event)
+        self._painter = None   # it knows the view: kept, the two would hold each other
+
+    def drawRow(self, painter: QPainter, options: QStyleOptionViewItem, index: Index) -> None:
+        """Paint one row without the many questions of the base class."""
+        if self._painter is not None:
+            self._painter.paint(painter, options, index)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Look anew after another font, style or palette."""
+        super().changeEvent(event)
+        if event.type() in _LOOKS:
+            self._look = None
+
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:
         """Paint in the new colours."""
         self.viewport().update()
+
+    def _look_for(self, height: int) -> RowLook:
+        """Return how rows of this height look now."""
+        made_for = height, current_theme().name, self.devicePixelRatioF(), self.isEnabled()
+        if self._look is None or made_for != self._made_for:
+            self._look, self._made_for = RowLook(self, height), made_for
+        return self._look
 
     def _size_columns(self) -> None:
         metrics = QFontMetrics(self.font())

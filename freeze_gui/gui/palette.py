@@ -135,6 +135,21 @@ def rgb(color: str) -> np.uint32:
     return np.uint32(0xFF000000 | int(color[1:], 16))
 
 
+def selected_back(theme: Theme) -> str:
+    """Return what lies below a selected row."""
+    return mix(theme.panel, theme.accent, 0.18)
+
+
+def disabled_words(theme: Theme) -> str:
+    """Return the colour of words of what cannot be used now."""
+    return mix(theme.muted, theme.panel, 0.45)
+
+
+def on_selected(theme: Theme, color: str) -> str:
+    """Return a colour of words as it is read on a selected row: nearer to that of the text."""
+    return mix(color, theme.text, 0.25)
+
+
 def mix(color: str, other: str, share: float) -> str:
     """Return `color` with `share` (0 to 1) of `other` mixed in."""
     pairs = [(int(color[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QP
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QWidget
 
-from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, mix
+from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, disabled_words, mix, selected_back
 from freeze_gui.resources import resource_path
 
 __all__ = ["RUN_DASHES", "Choice", "Theme", "ThemeManager"]
@@ -111,8 +111,8 @@ def style_sheet(theme: Theme) -> str:
     extra = {
         "hover": mix(theme.raised, theme.text, 0.06),
         "pressed": mix(theme.raised, theme.text, 0.12),
-        "selected": mix(theme.panel, theme.accent, 0.18),
-        "disabled": mix(theme.muted, theme.panel, 0.45),
+        "selected": selected_back(theme),
+        "disabled": disabled_words(theme),
         "outline": mix(theme.muted, theme.panel, 0.2),
         **{name: resource_path("styles", f"{name}-{theme.name}.svg").as_posix() for name in _SHAPES},
     }
@@ -176,7 +176,7 @@ def _palette(theme: Theme) -> QPalette:
     palette = QGuiApplication.palette()
     for which, color in colors.items():
         palette.setColor(which, QColor(color))
-    grey = QColor(mix(theme.muted, theme.panel, 0.45))
+    grey = QColor(disabled_words(theme))
     for which in (role.WindowText, role.Text, role.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, which, grey)
     return palette

@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui import model_opener
 from freeze_gui.gui.compare_dialog import CompareDialog
-from freeze_gui.gui.layer_cells import DELTA, SPARK_ROLE, STATE
+from freeze_gui.gui.layer_cells import STATE
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.training.config import load_config
 from tests.gui.conftest import RUN_MS, run_and_wait, start_slowly, tree_index
@@ -127,7 +127,8 @@ def test_a_diverging_run_shows_a_sentence_and_leaves_the_window_usable(qtbot: Qt
     form.learning_rate_edit.setText("1e9")
     summary = run_and_wait(qtbot, window)
     assert summary["status"] == "diverged"
-    assert tree_index(window, "head", DELTA).data(SPARK_ROLE) is not None   # however short the run was
+    head = tree_index(window, "head").internalId()
+    assert window.layer_panel.model.cells.bars(head) is not None   # however short the run was
     assert "diverged" in verdict(window)
     assert "learning rate" in verdict(window)
     form.learning_rate_edit.setText("0.01")

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.main_window import MainWindow
-from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, color_map
+from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, color_map, on_selected, selected_back
 from freeze_gui.gui.theme import apply_theme, current_theme, icon, series_color, style_sheet, theme_manager
 from freeze_gui.resources import resource_path
 
@@ -25,6 +25,10 @@ def contrast(color: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def distance(color: str, other: str) -> int:
+    return sum(abs(int(color[i : i + 2], 16) - int(other[i : i + 2], 16)) for i in (1, 3, 5))
+
+
 def app() -> QApplication:
     instance = QApplication.instance()
     assert isinstance(instance, QApplication)
@@ -36,6 +40,16 @@ def app() -> QApplication:
 def test_every_word_is_legible_on_every_background(theme: Theme, word: str) -> None:
     for background in (theme.window, theme.panel, theme.raised, theme.plot_background):
         assert contrast(getattr(theme, word), background) >= 4.5   # WCAG 2.2, text
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("word", ["text", "muted", "held", "leaked", "frozen", "warning"])
+def test_every_word_is_legible_on_a_selected_row_in_a_colour_of_its_own(theme: Theme, word: str) -> None:
+    color = on_selected(theme, getattr(theme, word))
+    assert contrast(color, selected_back(theme)) >= 4.5
+    words = ("text", "held", "leaked", "frozen", "warning")
+    nearest = min(words, key=lambda other: distance(color, getattr(theme, other)))
+    assert nearest == word or word == "muted"   # which is between text and frozen
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
