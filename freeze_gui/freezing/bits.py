@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-_NUMPY_KNOWS = {torch.float16, torch.float32, torch.float64, torch.int32, torch.int64}
-_SMALL = 16384
+NUMPY_KNOWS = {torch.float16, torch.float32, torch.float64, torch.int32, torch.int64}
+SMALL = 16384
 """Elements up to which numpy's calls take half the time of torch's: buffers of norm layers move at every step."""
 
 
@@ -57,7 +57,7 @@ def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
         return 0.0
     if a.is_complex():
         a, b = torch.view_as_real(a.resolve_conj()), torch.view_as_real(b.resolve_conj())
-    if a.is_cpu and a.numel() <= _SMALL and a.dtype in _NUMPY_KNOWS:
+    if a.is_cpu and a.numel() <= SMALL and a.dtype in NUMPY_KNOWS:
         with np.errstate(all="ignore"):   # infinity less infinity is NaN here as well
             return float(np.abs(np.subtract(a.detach().numpy(), b.detach().numpy(), dtype=np.float64)).max())
     wide = torch.float32 if a.device.type == "mps" else torch.float64

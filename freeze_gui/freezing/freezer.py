@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -101,13 +102,18 @@ class Freezer:
         with self._watching:
             self._effects.before_step(self._watch.before_step(step, self._fresh))
 
-    def after_step(self, step: int) -> list[str]:
-        """Let the method restore, then compare bits; return the frozen layers that moved in this step."""
+    def after_step(self, step: int) -> torch.Tensor:
+        """Let the method restore, then compare bits; return flags for `settle`, which may be on a GPU."""
         with self._watching:
             self._effects.after_step(step)
         self._method.after_step()
         with self._watching:
-            return self._watch.after_step(step)
+            return self._watch.after_step()
+
+    def settle(self, step: int, flags: Sequence[bool]) -> list[str]:
+        """Take the flags of `after_step`, read from their device; return the frozen layers that moved in this step."""
+        with self._watching:
+            return self._watch.settle(step, flags)
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""

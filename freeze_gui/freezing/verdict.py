@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from freeze_gui.freezing.bits import differ
 from freeze_gui.freezing.causes import SharedMemory, Suspect, causes_in_shared_memory, causes_of_step
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.effective import effective_weights
+from freeze_gui.freezing.frozen_group import FrozenGroup, Move, grouped
 from freeze_gui.freezing.memory import aliases_of
-from freeze_gui.freezing.watched import Cause, Watched, every_tensor, version_of
+from freeze_gui.freezing.watched import Cause, Watched, every_tensor
 from freeze_gui.models.layer_tree import own_tensors
 
 Kept = tuple[str, nn.Parameter, Suspect]
@@ -70,9 +71,9 @@ class FrozenWatch:
         self._context = context
         self._all = every_tensor(context.model)
         self._effective = effective_weights(context.model)
-        self._layers = {path for path, module in context.modules.items() if own_tensors(module)}
-        self._frozen: list[Watched] = []
-        self._frozen_effective: list[Watched] = []
+        self._layers = [path for path, module in context.modules.items() if own_tensors(module)]
+        self._frozen: list[FrozenGroup] = []
+        self._frozen_effective: list[FrozenGroup] = []
         self._suspects: dict[int, Suspect] = {}
         self._shared: dict[int, SharedMemory] = {}
         self._aliases: dict[int, list[nn.Parameter]] = {}   # watched tensor → other parameters in its memory
@@ -84,15 +85,11 @@ class FrozenWatch:
     def begin(self, modules: frozenset[str], step: int) -> None:
         """Take the values of all tensors of `modules` as those that must hold."""
         self._step = step
-        for watched in self._all:
-            if watched.reference is None and watched.owners_in(modules):
-                watched.begin(step)
-                self._frozen.append(watched)
-        for watched in self._effective:
-            if watched.reference is None and watched.owners_in(self._context.frozen):
-                watched.begin(step)
-                self._frozen_effective.append(watched)
-        self._aliases = aliases_of(self._frozen, self._context.model)
+        new = [w for w in self._all if w.began is None and w.owners_in(modules)]
+        self._frozen += grouped(new, step)
+        new = [w for w in self._effective if w.began is None and w.owners_in(self._context.frozen)]
+        self._frozen_effective += grouped(new, step)
+        self._aliases = aliases_of(self._members(), self._context.model)
         if not self._hooks:
             self._hooks = [
                 self._context.model.register_forward_pre_hook(self._on_forward_begins),
@@ -101,10 +98,8 @@ class FrozenWatch:
 
     def end(self, step: int) -> None:
         """Close the windows of all tensors that no frozen module owns any more."""
-        for frozen in (self._frozen, self._frozen_effective):
-            for watched in [w for w in frozen if not w.owners_in(self._context.frozen)]:
-                watched.end(step)
-                frozen.remove(watched)
+        self._frozen = self._still_frozen(self._frozen, step)
+        self._frozen_effective = self._still_frozen(self._frozen_effective, step)
         if not self._frozen:
             for hook in self._hooks:
                 hook.remove()
@@ -127,11 +122,14 @@ class FrozenWatch:
         """
         self._step = step
         self._suspects, self._shared = {}, {}
-        self._look(lambda w: "other_writer", buffers=True)
+        self._look("other_writer")
+        for group in self._frozen:
+            if group.holds_buffers:
+                group.see()
         kept: list[Kept] = []
         able = [
             (watched, tensor)
-            for watched in self._frozen
+            for watched in self._members()
             if isinstance(tensor := watched.read(), nn.Parameter) and tensor.grad is not None
         ]
         if not able and not self._aliases:
@@ -142,32 +140,39 @@ class FrozenWatch:
                 suspect = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, id(tensor) in fresh)
                 self._suspects[id(watched)] = suspect
                 kept += [(layer, tensor, suspect) for layer in watched.owners_in(self._context.frozen)]
-        for watched in self._frozen:
+        for watched in self._members() if self._aliases else ():
             if aliases := self._aliases.get(id(watched)):
                 self._shared[id(watched)] = self._take_shared(watched.read(), aliases, groups, fresh)
         return kept
 
-    def after_step(self, step: int) -> list[str]:
-        """Compare all frozen tensors; return the layers of those that moved in this step."""
-        pairs = [(w.read(), w.last) for w in self._frozen if w.last is not None]
-        moved = [w for w, did in zip(self._frozen, differ(pairs), strict=True) if did]
+    def after_step(self) -> torch.Tensor:
+        """Compare all frozen tensors after a step; return one flag a group of them, on their device."""
+        flags = [group.compare() for group in (*self._frozen, *self._frozen_effective)]
+        return torch.stack([flag.to(flags[0].device) for flag in flags]) if flags else torch.zeros(0, dtype=torch.bool)
+
+    def settle(self, step: int, flags: Sequence[bool]) -> list[str]:
+        """Note what moved in the step, and why; return the layers of it.
+
+        `flags` are those of `after_step`. They are handed back here so that a loop can read them from the device with
+        the loss, and wait once.
+        """
+        moves = [
+            move
+            for group, flag in zip((*self._frozen, *self._frozen_effective), flags, strict=True)
+            for move in group.moves(flag)
+        ]
         causes: dict[str, list[str]] = {}   # name → why it moved
-        for watched in moved:
-            found = self._causes(watched)
-            watched.moved(step, watched.read(), found)
-            causes[watched.name] = found
-        for watched in self._frozen:
-            watched.version = version_of(watched.read())
-            watched.seen = watched.last
+        for move in moves:   # what is computed from other tensors comes behind them
+            watched = move.watched
+            if watched.compute is None:
+                found = self._causes(move)
+            else:
+                found = [cause for part in watched.parts for cause in causes.get(part, [])]
+            causes[watched.name] = list(dict.fromkeys(found or ["other_writer"]))
+            watched.moved(step, move.change, move.distance, causes[watched.name])
         self._written = {}
-        for watched in self._frozen_effective:
-            now = watched.read()
-            if watched.last is not None and differ([(now, watched.last)])[0]:
-                why = [cause for part in watched.parts for cause in causes.get(part, [])]
-                watched.moved(step, now, dict.fromkeys(why or ["other_writer"]))
-                moved.append(watched)
-        leaked = dict.fromkeys(layer for w in moved for layer in w.owners_in(self._context.frozen))
-        return [layer for layer in leaked if layer in self._layers]
+        leaked = {layer for move in moves for layer in move.watched.owners_in(self._context.frozen)}
+        return [layer for layer in self._layers if layer in leaked] if leaked else []
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
@@ -179,11 +184,11 @@ class FrozenWatch:
 
     def _on_forward_begins(self, model: nn.Module, inputs: Any) -> None:
         self._follow_replaced()
-        self._look(lambda w: "other_writer", buffers=False)
+        self._look("other_writer")
 
     def _on_forward_ends(self, model: nn.Module, inputs: Any, output: Any) -> None:
         self._follow_replaced()
-        self._look(lambda w: "forward_write", buffers=False)
+        self._look("forward_write")
 
     def _follow_replaced(self) -> None:
         """Look from now on at a module that has taken the place of a watched one."""
@@ -196,30 +201,34 @@ class FrozenWatch:
                     if watched.layer == path:
                         watched.owner = now
 
-    def _look(self, cause_of: Any, buffers: bool) -> None:
-        """Note which frozen tensors were written since the last look.
+    def _look(self, cause: str) -> None:
+        """Note which frozen parameters were written since the last look, and by what.
 
-        Comparing everything again and again would multiply the price of a clean run: parameters are compared when torch
-        has counted a write into them, in the first two steps of a window, and once they are known to move. Buffers are
-        compared right before the step; the forward alone writes them, and so does its repetition within backward when
-        activations are recomputed.
+        Buffers are looked at right before the step alone: the forward writes them, and so does its repetition within
+        backward when activations are recomputed.
         """
-        doubted = [
-            w
-            for w in self._frozen
-            if (buffers if w.role == "buffer" else w.version != version_of(w.read()) or self._is_young(w))
-        ]
-        pairs = [(w.read(), w.seen) for w in doubted if w.seen is not None]
-        for watched, wrote in zip(doubted, differ(pairs), strict=True):
-            watched.version = version_of(watched.read())
-            if wrote:
-                cause = cause_of(watched) if watched.role != "buffer" else _buffer_cause(watched)
-                self._written.setdefault(id(watched), {})[cause] = None
-                watched.seen = watched.read().detach().clone()
+        for group in self._frozen:
+            if not group.holds_buffers:
+                for watched in group.written(self._step):
+                    self._written.setdefault(id(watched), {})[cause] = None
 
-    def _is_young(self, watched: Watched) -> bool:
-        """Tell whether a parameter has to be compared at each look: it may be written past torch's count."""
-        return watched.moved_steps > 0 or self._step - watched.began < 2
+    def _members(self) -> list[Watched]:
+        return [watched for group in self._frozen for watched in group.members]
+
+    def _still_frozen(self, groups: Sequence[FrozenGroup], step: int) -> list[FrozenGroup]:
+        """Close the windows of tensors that no frozen module owns any more; return the groups of all others."""
+        found = []
+        for group in groups:
+            staying = [watched for watched in group.members if watched.owners_in(self._context.frozen)]
+            if len(staying) < len(group.members):
+                for watched in group.members:
+                    if watched not in staying:
+                        watched.end(step)
+                if not staying:
+                    continue
+                group.keep(staying)
+            found.append(group)
+        return found
 
     def _take_shared(
         self, tensor: torch.Tensor, aliases: list[nn.Parameter], groups: dict[int, dict[str, Any]], fresh: set[int]
@@ -233,19 +242,19 @@ class FrozenWatch:
             tensor, [(p, Suspect.take(optimizer, groups[id(p)], p, id(p) in fresh)) for p in able]
         )
 
-    def _causes(self, watched: Watched) -> list[str]:
+    def _causes(self, move: Move) -> list[str]:
         """Name what moved a tensor in this step, from what was kept before the step."""
+        watched = move.watched
         found = list(self._written.get(id(watched), {}))
-        suspect, shared, now = self._suspects.get(id(watched)), self._shared.get(id(watched)), watched.read()
-        before = watched.seen if suspect is None else suspect.value
-        assert before is not None
-        if not differ([(before, now)])[0]:
+        if watched.role == "buffer" and move.before:
+            found.append("running_statistics" if watched.is_statistic else "forward_write")
+        suspect, shared = self._suspects.get(id(watched)), self._shared.get(id(watched))
+        now = watched.read()
+        if not (move.within if suspect is None else suspect.was_moved(now)):
             return found   # moved before the step, and not by it
         if shared is not None:
-            return list(dict.fromkeys(found + causes_in_shared_memory(shared, suspect, now)))
-        if suspect is not None:
-            return list(dict.fromkeys(found + causes_of_step(suspect, now)))
-        return list(dict.fromkeys([*found, "other_writer"]))
+            return found + causes_in_shared_memory(shared, suspect, now)
+        return found + (causes_of_step(suspect, now) if suspect is not None else ["other_writer"])
 
 
 def _homes(model: nn.Module) -> dict[str, tuple[nn.Module, str, nn.Module]]:
@@ -256,10 +265,6 @@ def _homes(model: nn.Module) -> dict[str, tuple[nn.Module, str, nn.Module]]:
         for name, module in parent._modules.items()
         if module is not None and own_tensors(module)
     }
-
-
-def _buffer_cause(watched: Watched) -> str:
-    return "running_statistics" if watched.is_statistic else "forward_write"
 
 
 def _verdict(watched: Watched, steps: int) -> TensorVerdict:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from freeze_gui.freezing.bits import largest_difference
 from freeze_gui.models.layer_tree import own_tensors
 
 
@@ -23,7 +22,7 @@ class Cause:
 
 @dataclass(eq=False)
 class Watched:
-    """One tensor of the model, and what is known about it; `reference` is set while it is frozen.
+    """One tensor of the model, and what is known about it.
 
     Attributes
     ----------
@@ -38,10 +37,8 @@ class Watched:
     made_of, parts
         The layers that own what it is computed from, all of which must be frozen for it to be, and the names of those
         tensors. Any other tensor is frozen with one of its layers.
-    reference, last
-        Its value when the window began, and after the step before; the same object until it moves first.
-    seen
-        Its value when it was last looked at within the step; the same object as `last` until something writes it.
+    began
+        The step from which on it is frozen now; None where it is not.
     """
 
     name: str
@@ -53,11 +50,7 @@ class Watched:
     compute: Callable[[], torch.Tensor] | None = None
     made_of: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
-    reference: torch.Tensor | None = None
-    last: torch.Tensor | None = None
-    seen: torch.Tensor | None = None
-    version: tuple[int, int] = (0, 0)
-    began: int = 0
+    began: int | None = None
     windows: list[tuple[int, int]] = field(default_factory=list)
     moved_steps: int = 0
     first_moved_step: int | None = None
@@ -83,35 +76,25 @@ class Watched:
         value = found if found is not None else self.owner._buffers.get(self.key)
         return torch.empty(0) if value is None else value
 
-    def begin(self, step: int) -> None:
-        """Take its value as the one that must hold from `step` on."""
-        tensor = self.read().detach()
-        self.reference = self.last = self.seen = tensor.clone()
-        self.version = version_of(tensor)
-        self.began = step
-
     def end(self, step: int) -> None:
         """Close its window before `step`."""
-        self.windows.append((self.began, step))
-        self.reference = self.last = self.seen = None
+        if self.began is not None:
+            self.windows.append((self.began, step))
+        self.began = None
 
-    def moved(self, step: int, now: torch.Tensor, causes: Iterable[str]) -> None:
-        """Note that it has the value `now` after `step`, and why."""
-        assert self.last is not None
-        assert self.reference is not None
-        change = largest_difference(now, self.last)
+    def moved(self, step: int, change: float, distance: float, causes: Iterable[str]) -> None:
+        """Note that `step` moved it, and why: an element by at most `change`, to `distance` from where it began."""
         for cause in causes:
             known = self.causes.get(cause, Cause(cause, 0, 0.0))
             self.causes[cause] = Cause(cause, known.steps + 1, _larger(known.max_abs_change, change))
         self.moved_steps += 1
-        self.max_abs_change = _larger(self.max_abs_change, largest_difference(now, self.reference))
+        self.max_abs_change = _larger(self.max_abs_change, distance)
         if self.first_moved_step is None:
             self.first_moved_step = step
-        self.last = self.seen = now.detach().clone()
 
     def windows_until(self, steps: int) -> tuple[tuple[int, int], ...]:
         """Return its frozen windows in a run of `steps` steps so far."""
-        open_window = [(self.began, steps)] if self.reference is not None and steps > self.began else []
+        open_window = [(self.began, steps)] if self.began is not None and steps > self.began else []
         return (*self.windows, *open_window)
 
 
@@ -131,11 +114,6 @@ def every_tensor(model: nn.Module) -> list[Watched]:
 def is_statistic(key: str) -> bool:
     """Tell whether a tensor of this name is a running statistic of a norm layer."""
     return key.startswith("running_") or key == "num_batches_tracked"
-
-
-def version_of(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return what changes when something writes into `tensor` in place, or another takes its place."""
-    return id(tensor), -1 if tensor.is_inference() else tensor._version
 
 
 def _larger(a: float, b: float) -> float:

@@ -43,10 +43,8 @@ from freeze_gui.training.run_forecast import forecast_run
 from freeze_gui.training.schedule import Schedule, check_data_suit
 from freeze_gui.training.state_norms import StateNorms
 from freeze_gui.training.stopwatch import Part, Stopwatch
-from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
+from freeze_gui.training.telemetry import Telemetry
 from freeze_gui.training.trials import Trials
-
-Norms = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | tuple[None, None, None]
 
 _COUNTED_PLANS = 3
 """Activations are counted at the first step of so many plans; a plan that changes at every step would slow the run."""
@@ -147,10 +145,13 @@ class Loop:
                     self._telemetry.look_at_gradients()
             self._precision.step(freezer.optimizer)
             self.schedule.step()
-            leaked = tuple(self._row_of[path] for path in freezer.after_step(step))
-            self._telemetry.saw(frozen, leaked)
+            flags = freezer.after_step(step)
+            numbers = torch.cat((loss.view(1), flags)) if len(flags) else loss.view(1)
+            with self._measuring:   # one transfer takes all from the device that is read of a step
+                loss_value, *moved = (self._telemetry.measure(frozen, numbers) if is_measured else numbers).tolist()
+            leaked = tuple(self._row_of[path] for path in freezer.settle(step, moved))
             with self._measuring:
-                (gradient, update, delta), loss_value = self._measure(is_measured, step, loss)
+                norms = self._telemetry.settle(frozen, leaked)
                 with_state = is_measured and bool(freezer.plan.tasks)
                 state = self._states.measure(freezer.optimizer) if with_state else None
         if of_note:
@@ -158,9 +159,20 @@ class Loop:
         in_all, measuring = whole.seconds(), self._measuring.seconds()
         overhead = measuring + self._watching.seconds()
         self._budget.took(measuring if is_measured else None, in_all - overhead)
-        task = group[0].task
+        gradient, update, delta = (None, None, None) if norms is None else norms
         return change, StepDone(
-            step, loss_value, task, gradient, update, delta, frozen, leaked, in_all, overhead, rate, state
+            step,
+            loss_value,
+            group[0].task,
+            gradient,
+            update,
+            delta,
+            frozen,
+            leaked,
+            in_all,
+            overhead,
+            rate,
+            state,
         )
 
     def evaluation(self, step: int, control: RunControl) -> Iterator[Evaluated]:
@@ -255,15 +267,9 @@ class Loop:
     def _is_measured(self, step: int, task: str | None, of_note: bool) -> bool:
         """Tell whether the step that begins is measured, and if so see to it that its update can be."""
         is_measured = self._budget.is_due(step, task, of_note)
-        if is_measured and self._measured_step != step - 1:
-            with self._measuring:
-                self._telemetry.remember_weights()
+        if is_measured:
+            if self._measured_step != step - 1:
+                with self._measuring:
+                    self._telemetry.remember_weights()
+            self._measured_step = step
         return is_measured
-
-    def _measure(self, is_measured: bool, step: int, loss: Tensor) -> tuple[Norms, float]:
-        """Return the norms of gradient, update and distance, in the order of `StepDone`, and the loss."""
-        if not is_measured:
-            return (None, None, None), float(loss)
-        self._measured_step = step
-        norms, extra = self._telemetry.measure(loss.view(1))
-        return (norms[GRADIENT], norms[UPDATE], norms[DELTA]), float(extra[0])

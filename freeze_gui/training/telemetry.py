@@ -60,6 +60,11 @@ class Telemetry:
     with_updates
         Whether to measure updates, which takes a copy of all parameters; without it they are NaN, but 0 where a frozen
         layer holds still.
+
+    Attributes
+    ----------
+    layers
+        How many.
     """
 
     def __init__(self, layers: Sequence[nn.Module], with_updates: bool = True) -> None:
@@ -71,10 +76,12 @@ class Telemetry:
         self._parameter_of = np.array([parameter for parameter, _ in pairs], dtype=np.int64)
         self._layer_of = np.array([layer for _, layer in pairs], dtype=np.int64)
         self._owners, self._ranges = np.unique(self._layer_of, return_index=True)
-        self._layer_count = len(layers)
+        self.layers = len(layers)
         self._missing = np.ones(len(self._parameters), bool)   # had no gradient when they were looked at
-        self._held = np.zeros(len(layers), bool)    # frozen in the last step, and not moved by it
-        self._still = np.zeros(len(layers), bool)   # so in the last measured step and in all since
+        # frozen in the last measured step and in all since, and moved by none of them
+        self._still = np.zeros(len(layers), bool)
+        self._passed_over = self._still             # those that the last measurement took to be so once more
+        self._squares: Floats | None = None         # of a step that was measured and is not settled
 
     def remember_weights(self) -> None:
         """Take the weights now as those before the next step; needed only when the step before was not measured."""
@@ -90,37 +97,55 @@ class Telemetry:
         self._missing = np.array([p.grad is None for p in self._parameters], dtype=bool)
         self._norms.look_at_gradients()
 
-    def saw(self, frozen: Flags, leaked: Sequence[int]) -> None:
-        """Note after each step, measured or not, which layers are frozen and which of them moved all the same."""
-        self._held = frozen
-        if leaked:
-            self._held = frozen.copy()
-            self._held[list(leaked)] = False
-        self._still &= self._held
-
-    def measure(self, extra: torch.Tensor) -> tuple[Floats, Floats]:
+    def measure(self, frozen: Flags, extra: torch.Tensor) -> Floats:
         """Measure after a step; the gradients are those that were looked at before it.
+
+        Frozen layers that held still so far are passed over: whether they did so once more need not be known yet.
 
         Parameters
         ----------
+        frozen
+            The layers that are frozen in this step, shape (layers,).
         extra
             A few numbers, shape (n,), that leave the device in the same transfer.
 
         Returns
         -------
-        tuple of ndarray
-            The norms, shape (3, layers): `GRADIENT`, `UPDATE`, `DELTA`; and `extra`.
+        ndarray
+            The numbers that came with it; the norms are returned by `settle`.
         """
-        squares, numbers = self._norms.squares(self._still_parameters(), extra)
-        norms = np.zeros((3, self._layer_count))
-        norms[GRADIENT] = NO_GRADIENT
-        if len(self._parameter_of):
-            by_layer = np.add.reduceat(squares[:, self._parameter_of], self._ranges, axis=1)
-            norms[:, self._owners] = np.sqrt(by_layer)
-            without = np.logical_and.reduceat(self._missing[self._parameter_of], self._ranges)
-            norms[GRADIENT, self._owners[without]] = NO_GRADIENT
-        self._still = self._held.copy()
-        return norms, numbers
+        self._passed_over = self._still & frozen
+        self._squares, numbers = self._norms.squares(self._parameters_of_none_but(self._passed_over), extra)
+        return numbers
+
+    def settle(self, frozen: Flags, leaked: Sequence[int]) -> Floats | None:
+        """Note after each step, measured or not, which layers are frozen and which of them moved all the same.
+
+        Returns
+        -------
+        ndarray or None
+            The norms, shape (3, layers): `GRADIENT`, `UPDATE`, `DELTA`; None where the step was not measured.
+        """
+        held = frozen
+        if leaked:
+            held = frozen.copy()
+            held[list(leaked)] = False
+        squares, self._squares = self._squares, None
+        if squares is None:
+            self._still &= held
+            return None
+        if (self._passed_over & ~held).any():
+            self._look_again(squares, self._passed_over & held)
+        self._still = held.copy()
+        return self._by_layer(squares)
+
+    def _look_again(self, squares: Floats, still: Flags) -> None:
+        """Put right what was measured on the way of parameters whose layers were passed over, and are not `still`."""
+        moved = self._parameters_of_none_but(self._passed_over) & ~self._parameters_of_none_but(still)
+        found, _ = self._norms.squares(~moved, torch.zeros(0))
+        # a small one may have been looked at all the same, and has not moved since
+        squares[UPDATE, moved] = np.maximum(squares[UPDATE, moved], found[UPDATE, moved])
+        squares[DELTA, moved] = found[DELTA, moved]
 
     def _follow_replaced(self) -> None:
         """Look at a parameter that the model itself has put in the place of another."""
@@ -130,11 +155,22 @@ class Telemetry:
                 self._parameters[at] = now
                 self._norms.replace(at, now)
 
-    def _still_parameters(self) -> Flags:
-        """Return the parameters that hold still in each of their layers."""
-        moving = np.zeros(len(self._parameters), bool)
-        moving[self._parameter_of[~self._still[self._layer_of]]] = True
-        return ~moving
+    def _by_layer(self, squares: Floats) -> Floats:
+        """Return the norms of the layers, shape (3, layers), from the sums of squares of their parameters."""
+        norms = np.zeros((3, self.layers))
+        norms[GRADIENT] = NO_GRADIENT
+        if len(self._parameter_of):
+            by_layer = np.add.reduceat(squares[:, self._parameter_of], self._ranges, axis=1)
+            norms[:, self._owners] = np.sqrt(by_layer)
+            without = np.logical_and.reduceat(self._missing[self._parameter_of], self._ranges)
+            norms[GRADIENT, self._owners[without]] = NO_GRADIENT
+        return norms
+
+    def _parameters_of_none_but(self, layers: Flags) -> Flags:
+        """Return the parameters all of whose layers are among `layers`."""
+        others = np.zeros(len(self._parameters), bool)
+        others[self._parameter_of[~layers[self._layer_of]]] = True
+        return ~others
 
 
 def _own_parameters(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -66,10 +67,12 @@ def telemetry_alone(model: nn.Module) -> AfterStep:
     """Put the program's measuring of every layer into a bare loop, and nothing else of the program."""
     modules = dict(model.named_modules())
     telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
+    free = np.zeros(telemetry.layers, bool)
 
     def after_step(step: int, loss: Tensor) -> None:
         telemetry.look_at_gradients()
-        telemetry.measure(loss.detach().view(1))
+        telemetry.measure(free, loss.detach().view(1))
+        telemetry.settle(free, ())
 
     return after_step
 

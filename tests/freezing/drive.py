@@ -44,7 +44,7 @@ def drive(
         freezer.before_step(step)
         freezer.optimizer.step()
         after(step)
-        freezer.after_step(step)
+        freezer.settle(step, freezer.after_step(step).tolist())
     return freezer
 
 

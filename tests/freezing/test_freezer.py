@@ -50,7 +50,7 @@ def test_what_only_looks_is_told_from_what_the_method_does(monkeypatch: pytest.M
     with (
         told(monkeypatch, watching, method_class("restore"), ["freeze", "after_backward", "after_step"]) as acting,
         told(monkeypatch, watching, SideEffectWatch, looks) as effects,
-        told(monkeypatch, watching, verdict.FrozenWatch, ["before_step", "after_step"]) as comparing,
+        told(monkeypatch, watching, verdict.FrozenWatch, ["before_step", "after_step", "settle"]) as comparing,
     ):
         plan = FreezePlan((Phase(frozenset({"0"})),), method="restore")
         freezer = Freezer(model, optimizer, plan, watching=watching)
@@ -60,5 +60,5 @@ def test_what_only_looks_is_told_from_what_the_method_does(monkeypatch: pytest.M
         freezer.after_backward(0)
         freezer.before_step(0)
         optimizer.step()
-        freezer.after_step(0)
+        freezer.settle(0, freezer.after_step(0).tolist())
     assert (acting, effects, comparing) == ({False}, {True}, {True})

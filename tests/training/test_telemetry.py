@@ -18,8 +18,16 @@ def norm64(*tensors: torch.Tensor) -> float:
 
 
 def measured(telemetry: Telemetry) -> np.ndarray:
+    free = np.zeros(telemetry.layers, bool)
+    return after_step(telemetry, free, ())
+
+
+def after_step(telemetry: Telemetry, frozen: np.ndarray, leaked: tuple[int, ...]) -> np.ndarray:
     telemetry.look_at_gradients()
-    return telemetry.measure(NO_EXTRA)[0]
+    telemetry.measure(frozen, NO_EXTRA)
+    norms = telemetry.settle(frozen, leaked)
+    assert norms is not None
+    return norms
 
 
 def test_norms_of_odd_sizes_and_layouts_are_those_of_float64() -> None:
@@ -128,46 +136,49 @@ def test_other_number_formats_are_measured_too(dtype: torch.dtype) -> None:
 
 
 def test_what_rides_along_comes_back() -> None:
-    _, extra = Telemetry([nn.Linear(2, 2)]).measure(torch.tensor([0.25, 7.0]))
+    extra = Telemetry([nn.Linear(2, 2)]).measure(np.zeros(1, bool), torch.tensor([0.25, 7.0]))
     assert extra.tolist() == [0.25, 7.0]
 
 
-def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_may_have_moved() -> None:
-    layers = [nn.Linear(256, 100, bias=False) for _ in range(3)]   # so large that what holds still is not read
+@pytest.mark.parametrize("size", [256, 2])   # what is large and holds still is not read
+def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_moved(size: int) -> None:
+    layers = [nn.Linear(size, 100, bias=False) for _ in range(3)]
     telemetry = Telemetry(layers)
     frozen, free = np.array([True, True, False]), np.zeros(3, bool)
 
-    def move(*moving: int) -> None:
+    def step(moving: tuple[int, ...], mask: np.ndarray, leaked: tuple[int, ...]) -> np.ndarray:
         with torch.no_grad():
             for row in moving:
                 layers[row].weight += 0.5
+        return after_step(telemetry, mask, leaked)
 
-    def step(mask: np.ndarray, leaked: tuple[int, ...]) -> None:
-        telemetry.saw(mask, leaked)
-
-    length = 0.5 * math.sqrt(25600)
-    step(frozen, ())
-    measured(telemetry)
-    move(2)
-    step(frozen, ())
-    np.testing.assert_allclose(measured(telemetry)[UPDATE], [0, 0, length], rtol=1e-6)
-    move(0)                     # leaks in a measured step
-    step(frozen, (0,))
-    np.testing.assert_allclose(measured(telemetry)[UPDATE], [length, 0, 0], rtol=1e-6)
-    step(frozen, ())
-    measured(telemetry)
-    move(0, 1)                  # leaks in a step between, holds still in the next
-    step(frozen, (0,))
+    length = 0.5 * math.sqrt(100 * size)
+    step((), frozen, ())
+    np.testing.assert_allclose(step((2,), frozen, ())[UPDATE], [0, 0, length], rtol=1e-6)
+    norms = step((0,), frozen, (0,))   # passed over, and leaks
+    np.testing.assert_allclose(norms[UPDATE], [length, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(norms[DELTA], [length, 0, length], rtol=1e-6)
+    np.testing.assert_allclose(step((0, 2), frozen, (0,))[UPDATE], [length, 0, length], rtol=1e-6)
+    step((), frozen, ())
+    with torch.no_grad():
+        layers[0].weight += 0.5
+    assert telemetry.settle(frozen, (0,)) is None   # leaks in a step between, which is not measured
     telemetry.remember_weights()
-    step(frozen, ())
-    norms = measured(telemetry)
+    norms = step((), frozen, ())
     np.testing.assert_allclose(norms[UPDATE], 0)
-    np.testing.assert_allclose(norms[DELTA], [2 * length, 0, length], rtol=1e-6)   # 1 moved past the watch
-    move(0, 1)                  # thawed
-    step(free, ())
-    norms = measured(telemetry)
+    np.testing.assert_allclose(norms[DELTA], [3 * length, 0, 2 * length], rtol=1e-6)
+    norms = step((0, 1), free, ())     # thawed
     np.testing.assert_allclose(norms[UPDATE], [length, length, 0], rtol=1e-6)
-    np.testing.assert_allclose(norms[DELTA], [3 * length, 2 * length, length], rtol=1e-6)
+    np.testing.assert_allclose(norms[DELTA], [4 * length, length, 2 * length], rtol=1e-6)
+
+
+def test_a_large_frozen_layer_that_holds_still_is_not_read() -> None:
+    layer, frozen = nn.Linear(256, 100, bias=False), np.ones(1, bool)
+    telemetry = Telemetry([layer])
+    after_step(telemetry, frozen, ())
+    with torch.no_grad():
+        layer.weight += 0.5   # past the watch, which says that it held still
+    assert after_step(telemetry, frozen, ())[:, 0].tolist() == [NO_GRADIENT, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("size", [3, 200])

@@ -1,0 +1,165 @@
+"""Tensors that froze at the same moment: what they were then, after each step, and within the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from freeze_gui.freezing.bits import SMALL
+from freeze_gui.freezing.values import Values
+from freeze_gui.freezing.watched import Watched
+
+_MOST = 32 * 1024 * 1024
+"""Elements that are compared by one call on a GPU, where calls are dear and copies cheap: 128 MB for a moment."""
+
+_YOUNG = 2
+"""Steps of a window in which parameters are compared at each look: they may be written past torch's count."""
+
+Kind = tuple[torch.Size, torch.dtype, torch.device, torch.layout]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One tensor that moved in a step.
+
+    Attributes
+    ----------
+    change, distance
+        Largest absolute change of an element in this step, and its distance from where the window began.
+    before, within
+        Whether it was written between the end of the step before and the optimizer's step, and by what came then.
+    """
+
+    watched: Watched
+    change: float
+    distance: float
+    before: bool
+    within: bool
+
+
+class FrozenGroup:
+    """Tensors that froze at `step`, small ones of one kind together.
+
+    Parameters
+    ----------
+    members
+        Parameters or buffers, as `grouped` puts them together.
+    step
+        The first of their window.
+    """
+
+    def __init__(self, members: Sequence[Watched], step: int) -> None:
+        self.members = list(members)
+        self.holds_buffers = members[0].role == "buffer"
+        self._began = step
+        for watched in members:
+            watched.began = step
+        tensors = self._read()
+        self._kinds = [_kind(tensor) for tensor in tensors]
+        self._in_one = all(_fits(tensor) for tensor in tensors)
+        self._versions = [_version(tensor) for tensor in tensors]
+        # the value when the window began, after the step before, at the last look: one object until the first move
+        self._reference = self._last = self._seen = self._now = self._values(tensors).kept()
+
+    def keep(self, members: Sequence[Watched]) -> None:
+        """Let go of all others, between two steps."""
+        places = [at for at, watched in enumerate(self.members) if watched in members]
+        self.members = [self.members[at] for at in places]
+        self._kinds = [self._kinds[at] for at in places]
+        self._versions = [self._versions[at] for at in places]
+        has_moved = self._last is not self._reference
+        self._reference = self._reference.only(places)
+        self._last = self._last.only(places) if has_moved else self._reference
+        self._seen = self._now = self._last
+
+    def written(self, step: int) -> list[Watched]:
+        """Return those that were written since the last look.
+
+        To compare everything at each look would multiply the price of a clean run: it is done when torch has counted a
+        write, in the first steps of a window, and once one of them is known to move.
+        """
+        tensors = self._read()
+        versions = [_version(tensor) for tensor in tensors]
+        is_young = step - self._began < _YOUNG or any(watched.moved_steps for watched in self.members)
+        if versions == self._versions and not is_young:
+            return []
+        self._versions = versions
+        now = self._values(tensors)
+        which = now.which_differ(self._seen)
+        if which.any():
+            self._seen = now.kept()
+        return [watched for watched, did in zip(self.members, which, strict=True) if did]
+
+    def see(self) -> None:
+        """Keep what the tensors are now; what became of them until now and from now on is told by `moves`."""
+        self._seen = self._values(self._read()).kept()
+
+    def compare(self) -> torch.Tensor:
+        """Look at the tensors after a step; return whether any bit moved, as a flag on the device."""
+        tensors = self._read()
+        self._versions = [_version(tensor) for tensor in tensors]
+        self._now = self._values(tensors)
+        return self._now.differ(self._last)
+
+    def moves(self, did_move: bool) -> list[Move]:
+        """Return what `compare` saw to have moved; `did_move` is the flag that it gave."""
+        if not did_move:
+            self._seen = self._now = self._last
+            return []
+        now, seen, last = self._now, self._seen, self._last
+        which, within = now.which_differ(last), now.which_differ(seen)
+        before = seen.which_differ(last)
+        changes, distances = now.distances(last), now.distances(self._reference)
+        self._seen = self._last = now.kept()
+        return [
+            Move(self.members[at], float(changes[at]), float(distances[at]), bool(before[at]), bool(within[at]))
+            for at in which.nonzero()[0]
+        ]
+
+    def _read(self) -> list[torch.Tensor]:
+        return [watched.read() for watched in self.members]
+
+    def _values(self, tensors: Sequence[torch.Tensor]) -> Values:
+        """Put the tensors in one array, unless the model has put one of another kind in the place of any."""
+        return Values(tensors, self._in_one and [_kind(tensor) for tensor in tensors] == self._kinds)
+
+
+def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
+    """Put tensors together that one call can compare.
+
+    On the CPU those are small ones, where a call takes longer than to copy and compare them; larger ones are compared
+    where they are.
+    """
+    groups: list[list[Watched]] = []
+    open_groups: dict[tuple[object, ...], tuple[list[Watched], int]] = {}
+    for watched in frozen:
+        tensor = watched.read()
+        size = tensor.numel()
+        if watched.compute is not None or not _fits(tensor) or size > (SMALL if tensor.is_cpu else _MOST):
+            groups.append([watched])
+            continue
+        key = (watched.role == "buffer", tensor.device, tensor.dtype)
+        group, filled = open_groups.get(key, ([], _MOST))
+        if filled + size > _MOST:
+            group, filled = [], 0
+            groups.append(group)
+        group.append(watched)
+        open_groups[key] = group, filled + size
+    return [FrozenGroup(group, step) for group in groups]
+
+
+def _fits(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor can lie in one array with others."""
+    is_plain = tensor.layout == torch.strided and not tensor.is_complex() and not tensor.is_quantized
+    return is_plain and type(tensor) in (torch.Tensor, torch.nn.Parameter)
+
+
+def _kind(tensor: torch.Tensor) -> Kind:
+    return tensor.shape, tensor.dtype, tensor.device, tensor.layout
+
+
+def _version(tensor: torch.Tensor) -> tuple[int, int]:
+    """Return what changes when something writes into `tensor` in place, or another takes its place."""
+    return id(tensor), -1 if tensor.is_inference() else tensor._version

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from freeze_gui.freezing.frozen_group import FrozenGroup, grouped
+from freeze_gui.freezing.watched import every_tensor
+
+
+def named(groups: list[FrozenGroup]) -> list[list[str]]:
+    return [[watched.name for watched in group.members] for group in groups]
+
+
+def linear(count: int) -> tuple[list[nn.Linear], FrozenGroup]:
+    """Return layers whose weights and biases are zero, and the one group that they freeze in."""
+    layers = [nn.Linear(2, 2) for _ in range(count)]
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    (group,) = grouped(every_tensor(nn.Sequential(*layers)), 0)
+    return layers, group
+
+
+def settled(group: FrozenGroup) -> list[tuple[str, float, float, bool, bool]]:
+    moves = group.moves(bool(group.compare()))
+    return [(move.watched.name, move.change, move.distance, move.before, move.within) for move in moves]
+
+
+def test_small_tensors_of_one_kind_are_compared_together_and_large_ones_where_they_are() -> None:
+    model = nn.Sequential(nn.Linear(200, 200), nn.BatchNorm1d(200), nn.Linear(200, 3))
+    groups = named(grouped(every_tensor(model), 0))
+    assert groups == [
+        ["0.weight"],
+        ["0.bias", "1.weight", "1.bias", "2.weight", "2.bias"],
+        ["1.running_mean", "1.running_var"],
+        ["1.num_batches_tracked"],
+    ]
+
+
+def test_moves_before_and_within_the_step_and_from_the_start_are_told_apart() -> None:
+    a, b, model = torch.zeros(3), torch.zeros(2), nn.Module()
+    model.register_buffer("a", a)
+    model.register_buffer("b", b)
+    (group,) = grouped(every_tensor(model), 0)
+    a += 1.0
+    group.see()
+    assert settled(group) == [("a", 1.0, 1.0, True, False)]
+    group.see()
+    a -= 0.25
+    b[1] = 2.0
+    assert settled(group) == [("a", 0.25, 0.75, False, True), ("b", 2.0, 2.0, False, True)]
+    group.see()
+    assert settled(group) == []
+    a += 1.0
+    group.see()
+    a -= 1.0   # and back again
+    assert settled(group) == []
+
+
+def test_a_write_is_seen_at_the_next_look_once_torch_has_counted_it() -> None:
+    layers, group = linear(2)
+    for _ in range(4):
+        settled(group)
+    assert group.written(4) == []
+    with torch.no_grad():
+        layers[0].weight.add_(1.0)
+    assert [watched.name for watched in group.written(4)] == ["0.weight"]
+    assert group.written(4) == []
+    assert settled(group) == [("0.weight", 1.0, 1.0, True, False)]
+
+
+def test_those_that_stay_frozen_keep_their_values_when_others_thaw() -> None:
+    layers, group = linear(3)
+    with torch.no_grad():
+        layers[0].bias.add_(1.0)
+    settled(group)
+    group.keep([watched for watched in group.members if watched.layer in ("0", "2")])
+    with torch.no_grad():
+        layers[0].bias.add_(0.5)
+        layers[1].bias.add_(5.0)
+        layers[2].weight.add_(3.0)
+    names = [(name, change, distance) for name, change, distance, *_ in settled(group)]
+    assert names == [("0.bias", 0.5, 1.5), ("2.weight", 3.0, 3.0)]
+
+
+def test_a_tensor_of_another_shape_in_the_place_of_one_has_moved_and_hides_no_other() -> None:
+    layers, group = linear(2)
+    layers[1].bias = nn.Parameter(torch.zeros(5))
+    with torch.no_grad():
+        layers[0].bias.add_(1.0)
+    assert [name for name, *_ in settled(group)] == ["0.bias", "1.bias"]
+    assert settled(group) == []
+    with torch.no_grad():
+        layers[0].bias.add_(1.0)
+    assert settled(group)[0][:3] == ("0.bias", 1.0, 2.0)
+
+
+def test_the_window_of_each_member_begins_at_the_step() -> None:
+    watched = every_tensor(nn.Linear(2, 2))
+    grouped(watched, 7)
+    assert [one.began for one in watched] == [7, 7]
+
+
+def test_what_was_written_and_put_back_is_not_seen_as_written_in_the_next_step() -> None:
+    layers, group = linear(1)
+    with torch.no_grad():
+        layers[0].weight.add_(1.0)
+        assert len(group.written(0)) == 1
+        layers[0].weight.sub_(1.0)
+    assert settled(group) == []
+    assert group.written(1) == []   # a young window is compared at each look

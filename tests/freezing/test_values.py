@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from freeze_gui.freezing.values import Values
+
+FORMATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool]
+
+
+def tensors(dtype: torch.dtype) -> list[torch.Tensor]:
+    torch.manual_seed(0)
+    shapes: list[tuple[int, ...]] = [(3, 4), (0,), (), (7,), (2, 0), (2, 3, 5, 5)]
+    made = [torch.randint(0, 2 if dtype == torch.bool else 50, shape).to(dtype) for shape in shapes]
+    made[-1] = made[-1].to(memory_format=torch.channels_last)
+    return made
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_what_differs_and_how_far_is_told_of_each_tensor(dtype: torch.dtype) -> None:
+    before = tensors(dtype)
+    after = [tensor.clone() for tensor in before]
+    after[0].view(-1)[5] = 0 if before[0].view(-1)[5] else 1
+    after[5][1, 2, 3, 4] = 0 if before[5][1, 2, 3, 4] else 1
+    a, b = Values(before, True), Values(after, True)
+    assert b.differ(a).item() is True
+    assert b.which_differ(a).tolist() == [True, False, False, False, False, True]
+    pairs = zip(before, after, strict=True)
+    apart = [float((y.double() - x.double()).abs().max()) if x.numel() else 0.0 for x, y in pairs]
+    assert b.distances(a).tolist() == apart
+    assert [bool(torch.equal(a[at], before[at])) for at in range(len(a))] == [True] * len(before)
+    same = Values(before, True)
+    assert same.differ(a).item() is False
+    assert not same.which_differ(a).any()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_zeros_of_two_signs_differ_and_a_nan_equals_itself(together: bool) -> None:
+    before = [torch.tensor([0.0, 1.0]), torch.tensor([math.nan]), torch.tensor([math.inf])]
+    after = [torch.tensor([-0.0, 1.0]), torch.tensor([math.nan]), torch.tensor([math.inf])]
+    a, b = Values(before, together), Values(after, together)
+    assert b.differ(a).item() is True
+    assert b.which_differ(a).tolist() == [True, False, False]
+    distances = b.distances(a)
+    assert distances[0] == 0.0
+    assert np.isnan(distances[1:]).all()   # infinity less infinity
+
+
+def test_one_that_is_of_another_kind_now_differs_and_the_others_are_compared_all_the_same() -> None:
+    before = [torch.zeros(3), torch.ones(2), torch.zeros(2)]
+    after = [torch.zeros(4), torch.ones(2), torch.zeros(2, dtype=torch.float64)]
+    a, b = Values(before, True).kept(), Values(after, False)
+    assert b.differ(a).item() is True
+    assert b.which_differ(a).tolist() == [True, False, True]
+    assert np.isnan(b.distances(a)[[0, 2]]).all()
+    assert b.distances(a)[1] == 0.0
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_kept_stays_as_it_was(count: int, together: bool) -> None:
+    own = [torch.zeros(4) for _ in range(count)]
+    values = Values(own, together).kept()
+    for tensor in own:
+        tensor += 1
+    assert all(not values[at].any() for at in range(count))
+    some = values.only([count - 1])
+    assert (len(some), some[0].tolist()) == (1, [0.0] * 4)
+    assert Values(own, together).which_differ(values).all()
+
+
+def test_sparse_and_complex_tensors_are_compared_one_by_one() -> None:
+    before = [torch.eye(3).to_sparse(), torch.tensor([1 + 2j])]
+    after = [torch.eye(3).to_sparse(), torch.tensor([1 + 3j])]
+    assert Values(after, False).which_differ(Values(before, False)).tolist() == [False, True]
+    assert Values(after, False).distances(Values(before, False)).tolist() == [0.0, 1.0]
