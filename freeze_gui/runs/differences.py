@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,19 @@ def end_equality(one: RunRecorder, other: RunRecorder) -> dict[str, bool]:
     if "" in end.values() or "" in theirs.values():
         return {}
     return {path: end[path] == theirs[path] for path in end if path in theirs}
+
+
+def differing_layers(recorders: Sequence[RunRecorder]) -> tuple[str, ...] | None:
+    """Return the layers whose updates or last bits are not the same in all runs; None where nothing can be compared."""
+    begun = [recorder for recorder in recorders if recorder.history is not None and recorder.history.steps]
+    if len(begun) < 2:
+        return None
+    differ: set[str] = set()
+    for other in begun[1:]:
+        found = first_difference(begun[0], other)
+        differ |= {path for path, step in found.layers.items() if step is not None}
+        differ |= {path for path, equal in found.end_equal.items() if not equal}
+    return tuple(layer.path for layer in begun[0].layers if layer.path in differ)
 
 
 def _evaluations(one: History, other: History) -> tuple[int | None, bool]:

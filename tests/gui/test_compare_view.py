@@ -8,10 +8,11 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_tiles import tiles_per_row
-from freeze_gui.gui.compare_view import CompareView, differing_layers
+from freeze_gui.gui.compare_view import CompareView
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.run_look import run_color, run_dash
 from freeze_gui.gui.theme import RUN_DASHES, series_color
+from freeze_gui.runs.differences import differing_layers
 from freeze_gui.runs.grid import Axes
 from freeze_gui.runs.recorder import RunRecorder
 from tests.gui.conftest import RUN_MS
@@ -197,6 +198,7 @@ def test_a_tile_clicked_twice_with_ctrl_is_no_pair(qtbot: QtBot) -> None:
 
 def test_zoom_and_cursor_are_shared_with_the_difference(qtbot: QtBot) -> None:
     view = compared(qtbot, three_runs())
+    view.show_pair(*view.recorders[:2])
     view.show_steps(20.0, 40.0)
     assert view.difference.map.x_range() == view.tiles_view.tiles[0].heatmap.x_range() == (20.0, 40.0)
     view.reset_view()
