@@ -124,6 +124,8 @@ class CompareView(QWidget):
 
     def _refreshed(self) -> Iterator[None]:
         """Do a refresh in small pieces."""
+        self.status.refresh(self.comparing, self.in_turns)
+        yield
         self._filter_rows()
         yield
         if self.tiles_view.isVisible():
@@ -131,7 +133,6 @@ class CompareView(QWidget):
         self.difference.refresh()
         yield
         yield from self.overlays.refreshed()
-        self.status.refresh(self.comparing, self.in_turns)
 
     @Slot()
     def reset_view(self) -> None:

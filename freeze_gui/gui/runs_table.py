@@ -29,7 +29,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyleOptionViewItem, QTableView, QWidget
 
 from freeze_gui.gui.compare_columns import COLUMNS
 from freeze_gui.gui.compare_table_model import RUN, SORT_ROLE, VERDICT, RunsModel
@@ -237,10 +237,10 @@ class RunsTable(QTableView):
             self.setColumnHidden(at, column.key not in self.shown_keys or (self.diff_only and same))
             if at in (RUN, len(COLUMNS) - 1) or self.isColumnHidden(at):
                 continue   # the last has what is left; its words are in the tooltip where they are cut
-            need = min(max(self.sizeHintForColumn(at) + 2, self._usual_width(at)), column.most_px)
+            need = min(max(self._needed_width(at, rows), self._usual_width(at)), column.most_px)
             if need > self.columnWidth(at):   # never narrower while numbers change
                 self.setColumnWidth(at, need)
-        self._names_need = min(self.sizeHintForColumn(RUN) + 2, COLUMNS[RUN].most_px)
+        self._names_need = min(self._needed_width(RUN, rows), COLUMNS[RUN].most_px)
         self._fit_names()
 
     def _fit_names(self) -> None:
@@ -253,6 +253,15 @@ class RunsTable(QTableView):
         room = self.viewport().width() - others
         self._names_width = max(min(self._names_need, room), self._usual_width(RUN))
         self.setColumnWidth(RUN, self._names_width)
+
+    def _needed_width(self, at: int, rows: Sequence[Sequence[str]]) -> int:
+        """Return the width of the widest words of a column: Qt would lay out every cell of it."""
+        if not rows:
+            return 0
+        metrics, option = self.fontMetrics(), QStyleOptionViewItem()
+        widest = max(range(len(rows)), key=lambda row: metrics.horizontalAdvance(rows[row][at]))
+        self.initViewItemOption(option)
+        return self.itemDelegate().sizeHint(option, self.runs_model.index(widest, at)).width() + 2
 
     def _usual_width(self, at: int) -> int:
         """Return the width of a column with its title and what usually stands in it."""

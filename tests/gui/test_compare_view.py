@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, Qt
 from PySide6.QtTest import QTest
@@ -15,6 +18,7 @@ from freeze_gui.gui.theme import RUN_DASHES, series_color
 from freeze_gui.runs.differences import differing_layers
 from freeze_gui.runs.grid import Axes
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import Evaluated
 from tests.gui.conftest import RUN_MS
 from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs, waiting_run
 
@@ -119,6 +123,26 @@ def test_a_run_has_one_colour_and_dash_in_tile_curves_and_loss(qtbot: QtBot) -> 
     assert [tile.dot.number for tile in view.tiles_view.tiles[:3]] == [5, 12, 3]
     assert [(line.color, line.dash) for line in view.overlays.weight_delta_plot.series] == looks[:2]
     assert [(line.color, line.dash) for line in view.overlays.loss_plot.series] == looks
+
+
+def test_every_evaluation_has_the_colour_of_its_run(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b"), started_run("c")]
+    for run, accuracy in zip(runs, (0.5, None, 0.75), strict=True):
+        add_steps(run, 3)
+        run.handle(Evaluated(3, 0.25, accuracy))
+    runs[2].handle(Evaluated(5, math.nan, 0.5))
+    view = compared(qtbot, runs)
+    qtbot.wait(1)
+
+    def shown(item: pg.ScatterPlotItem) -> list[tuple[float, float, str]]:
+        return [(spot.pos().x(), spot.pos().y(), spot.brush().color().name()) for spot in item.points()]
+
+    plot, (a, b, c) = view.overlays.loss_plot, (series_color(at) for at in range(3))
+    assert shown(plot.evaluated.item) == [(3, 0.25, a), (3, 0.25, b), (3, 0.25, c)]
+    assert shown(plot.accuracies.item) == [(3, 0.5, a), (3, 0.75, c), (5, 0.5, c)]
+    view.set_runs(runs[1:], [1, 2])
+    qtbot.wait(1)
+    assert shown(plot.evaluated.item) == [(3, 0.25, b), (3, 0.25, c)]
 
 
 def test_a_comparison_after_an_earlier_run_goes_on_with_its_colours(window: MainWindow) -> None:

@@ -158,7 +158,7 @@ def test_new_steps_reach_every_plot_within_three_quick_refreshes(qtbot: QtBot) -
     assert len(plots.loss_plot.lines[0].loss.points[0]) == 10
     end_run(run)
     plots.refresh()
-    assert plots.loss_plot.lines[0].accuracy_points.getData()[1].tolist() == [0.9]
+    assert plots.loss_plot.accuracies.item.getData()[1].tolist() == [0.9]
 
 
 def test_a_zoom_stays_while_steps_arrive_and_the_key_a_ends_it(qtbot: QtBot) -> None:
