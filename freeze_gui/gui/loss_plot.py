@@ -149,8 +149,9 @@ class LossPlot(StepPlot):
         parts = [self._draw(lines, one, width) for lines, one in zip(self.lines, self.series, strict=False)]
         self._show_evaluations()
         losses = np.concatenate(parts) if parts else np.zeros(0)
-        if self.follows_y and np.isfinite(losses).any():
-            self.view_box.setYRange(*loss_range(losses), padding=0)
+        heights = loss_range(losses)
+        if self.follows_y and np.isfinite(losses).any() and self.view_box.viewRange()[1] != [*heights]:
+            self.view_box.setYRange(*heights, padding=0)   # lays the axis out anew, also where nothing changes
         return True
 
     def _draw(self, lines: _Lines, one: LossSeries, width: int) -> Floats:
