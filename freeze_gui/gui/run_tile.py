@@ -18,7 +18,6 @@ from freeze_gui.gui.theme import current_theme, set_states
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
-LEAST_PX = QSize(116, 104)
 _MARKS = {"held": "✓", "leaked": "✗", "warning": "!", "muted": ""}
 
 
@@ -39,11 +38,6 @@ class Dot(QWidget):
 
 class RunTile(QWidget):
     """Name and verdict of one run, a stretch of its line, and its small heatmap.
-
-    Attributes
-    ----------
-    recorder
-        The run, None before there is one.
 
     Signals
     -------
@@ -67,7 +61,7 @@ class RunTile(QWidget):
         self.verdict.setProperty("verdict", True)
         self.heatmap = HeatmapView(self, compact=True)
         self.heatmap.installEventFilter(self)
-        self.recorder: RunRecorder | None = None
+        self._recorder: RunRecorder | None = None
         self._shown: object = None
         line = QHBoxLayout()
         line.setSpacing(5)
@@ -83,15 +77,10 @@ class RunTile(QWidget):
 
     def set_run(self, recorder: RunRecorder, number: int) -> None:
         """Show a run, which has this number among all."""
-        if recorder is not self.recorder or number != self.dot.number:
-            self.recorder = recorder
-            self.dot.number = number
-            self.heatmap.set_history(recorder.history)
-            self.restyle()
-
-    def restyle(self) -> None:
-        """Take the colours of the theme in use."""
+        self._recorder = recorder
+        self.dot.number = number
         self.update()
+        self.heatmap.set_history(recorder.history)
         self._shown = None
         self._show_words()
 
@@ -109,16 +98,16 @@ class RunTile(QWidget):
 
     def refresh(self) -> None:
         """Draw what has arrived since the last call."""
-        if self.recorder is None:
+        if self._recorder is None:
             return
-        self.heatmap.live = self.recorder.ended is None
-        self.heatmap.set_history(self.recorder.history)
+        self.heatmap.live = self._recorder.ended is None
+        self.heatmap.set_history(self._recorder.history)
         self.heatmap.refresh()
         self._show_words()
 
     def minimumSizeHint(self) -> QSize:
         """Return the least size at which something is seen."""
-        return LEAST_PX
+        return QSize(116, 104)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the card below title and heatmap, and between them the line with which the run is drawn."""
@@ -151,19 +140,19 @@ class RunTile(QWidget):
         return super().eventFilter(watched, event)
 
     def _show_words(self) -> None:
-        if self.recorder is None:
+        if self._recorder is None:
             return
-        version = version_of(self.recorder)
+        version = version_of(self._recorder)
         if self._shown == version:
             return
         self._shown = version
-        verdict = verdict_of(self.recorder)
+        verdict = verdict_of(self._recorder)
         mark = _MARKS[verdict.tone]
-        self.title.setText(self.recorder.label)
+        self.title.setText(self._recorder.label)
         short = verdict.words.replace("LEAKED", "leaked").replace("running statistics", "statistics")
         self.verdict.setText(f"{mark} {short}".strip())
         self.verdict.least = mark
-        words = f"{self.recorder.label}: {verdict.words}"
+        words = f"{self._recorder.label}: {verdict.words}"
         if verdict.detail not in ("", verdict.words):
             words += f"\n{verdict.detail}"
         for label in (self.title, self.verdict):
@@ -171,6 +160,6 @@ class RunTile(QWidget):
         self.heatmap.setAccessibleName(f"Heatmap of {words}")
         set_states(self.verdict, **{tone: tone == verdict.tone for tone in _MARKS})
         self.heatmap.empty_text = verdict.detail if verdict.detail != "waiting" else "waits for its turn"
-        if self._filtered and self.recorder.history is not None:
+        if self._filtered and self._recorder.history is not None:
             self.heatmap.empty_text = "every layer is equal in all runs"
         self.heatmap.update()

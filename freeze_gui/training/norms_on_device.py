@@ -46,10 +46,11 @@ class NormsOnDevice:
             torch._foreach_copy_(self._previous, [_real(p) for p in self._parameters])
 
     @torch.no_grad()
-    def look_at_gradients(self) -> None:
-        """Add up the gradients now; the sums stay on the device."""
+    def look_at_gradients(self) -> list[bool]:
+        """Add up the gradients now, the sums stay on the device; and return which parameters have none."""
         grads = {at: _real(p.grad) for at, p in enumerate(self._parameters) if p.grad is not None}
         self._gradients, self._gradient_norms = list(grads), list(_norms(list(grads.values())))
+        return [at not in grads for at in range(len(self._parameters))]
 
     @torch.no_grad()
     def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:

@@ -1,15 +1,16 @@
 """Per-layer norms of gradient, update and distance from the start, at the price of about one look at the memory.
 
-Weights at the start and at the step before are kept in flat copies of rows of 256 numbers. A step is worked through a
-chunk of rows at a time, so that all arithmetic on a chunk finds it in the cache. Sums of squares are taken over rows
-and added up in float64: a float32 norm over millions of numbers in one go would be off by up to a percent (pytorch
-#169237), rows of 256 stay within 1e-6 of float64. Layers that are frozen and were seen to hold still, bit by bit, have
-no update and the distance that they had; their weights are not looked at again.
+Weights at the start and at the step before are kept in flat copies. A step is worked through a chunk at a time, so that
+all arithmetic on a chunk finds it in the cache. Sums of squares are taken over rows of some hundred numbers and added
+up in float64: a float32 norm over millions of numbers in one go would be off by up to a percent (pytorch #169237), such
+rows stay within 1e-6 of float64. Layers that are frozen and were seen to hold still, bit by bit, have no update and the
+distance that they had; their weights are not looked at again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from freeze_gui.training.events import NO_GRADIENT
+from freeze_gui.training.norm_rows import columns
 from freeze_gui.training.norms_on_device import NormsOnDevice
 from freeze_gui.training.norms_on_host import NormsOnHost
 
@@ -28,6 +30,8 @@ COPIES = 2
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Slots = dict[str, nn.Parameter | None]
+"""A module's own parameters by their names; it is looked into at each step, without the way through the module."""
 
 
 class Norms(Protocol):
@@ -39,8 +43,8 @@ class Norms(Protocol):
     def remember(self) -> None:
         """Take the weights now as those before the next step."""
 
-    def look_at_gradients(self) -> None:
-        """Add up the gradients now."""
+    def look_at_gradients(self) -> list[bool]:
+        """Look at the gradients now, and return which parameters have none."""
 
     def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
         """Return sums of squares, shape (3, parameters), and `extra`, and remember the weights.
@@ -76,8 +80,11 @@ class Telemetry:
         self._parameter_of = np.array([parameter for parameter, _ in pairs], dtype=np.int64)
         self._layer_of = np.array([layer for _, layer in pairs], dtype=np.int64)
         self._owners, self._ranges = np.unique(self._layer_of, return_index=True)
+        self._from = columns(self._parameter_of, len(self._parameters))
+        self._to = columns(self._owners, len(layers))
         self.layers = len(layers)
-        self._missing = np.ones(len(self._parameters), bool)   # had no gradient when they were looked at
+        self._missing: list[bool] = []   # parameters that had no gradient when they were looked at,
+        self._without = self._owners     # and layers
         # frozen in the last measured step and in all since, and moved by none of them
         self._still = np.zeros(len(layers), bool)
         self._passed_over = self._still             # those that the last measurement took to be so once more
@@ -94,8 +101,11 @@ class Telemetry:
         SGD with Nesterov momentum adds the momentum to them where it works on many tensors at once.
         """
         self._follow_replaced()
-        self._missing = np.array([p.grad is None for p in self._parameters], dtype=bool)
-        self._norms.look_at_gradients()
+        missing = self._norms.look_at_gradients()
+        if missing != self._missing:
+            self._missing = missing
+            by_layer = np.logical_and.reduceat(np.array(missing)[self._parameter_of], self._ranges)
+            self._without = self._owners[by_layer]
 
     def measure(self, frozen: Flags, extra: torch.Tensor) -> Floats:
         """Measure after a step; the gradients are those that were looked at before it.
@@ -149,8 +159,10 @@ class Telemetry:
 
     def _follow_replaced(self) -> None:
         """Look at a parameter that the model itself has put in the place of another."""
-        for at, (module, key) in enumerate(self._places):
-            now, known = module._parameters.get(key), self._parameters[at]
+        found = [slots.get(key) for slots, key in self._places]
+        if all(map(is_, found, self._parameters)):
+            return
+        for at, (now, known) in enumerate(zip(found, self._parameters, strict=True)):
             if now is not known and now is not None and now.shape == known.shape and now.dtype == known.dtype:
                 self._parameters[at] = now
                 self._norms.replace(at, now)
@@ -160,14 +172,15 @@ class Telemetry:
         norms = np.zeros((3, self.layers))
         norms[GRADIENT] = NO_GRADIENT
         if len(self._parameter_of):
-            by_layer = np.add.reduceat(squares[:, self._parameter_of], self._ranges, axis=1)
-            norms[:, self._owners] = np.sqrt(by_layer)
-            without = np.logical_and.reduceat(self._missing[self._parameter_of], self._ranges)
-            norms[GRADIENT, self._owners[without]] = NO_GRADIENT
+            by_layer = np.add.reduceat(squares[:, self._from], self._ranges, axis=1)
+            norms[:, self._to] = np.sqrt(by_layer)
+            norms[GRADIENT, self._without] = NO_GRADIENT
         return norms
 
     def _parameters_of_none_but(self, layers: Flags) -> Flags:
         """Return the parameters all of whose layers are among `layers`."""
+        if not layers.any():
+            return np.zeros(len(self._parameters), bool)
         others = np.zeros(len(self._parameters), bool)
         others[self._parameter_of[~layers[self._layer_of]]] = True
         return ~others
@@ -175,18 +188,18 @@ class Telemetry:
 
 def _own_parameters(
     layers: Sequence[nn.Module],
-) -> tuple[list[nn.Parameter], list[tuple[int, int]], list[tuple[nn.Module, str]]]:
+) -> tuple[list[nn.Parameter], list[tuple[int, int]], list[tuple[Slots, str]]]:
     """Return the parameters, each once; (parameter, layer) pairs: a tied one has several; and where each is found."""
     index: dict[int, int] = {}
     parameters: list[nn.Parameter] = []
     pairs: list[tuple[int, int]] = []
-    places: list[tuple[nn.Module, str]] = []
+    places: list[tuple[Slots, str]] = []
     for layer, module in enumerate(layers):
         for key, parameter in module._parameters.items():
             if parameter is not None:
                 if id(parameter) not in index:
                     index[id(parameter)] = len(parameters)
                     parameters.append(parameter)
-                    places.append((module, key))
+                    places.append((module._parameters, key))
                 pairs.append((index[id(parameter)], layer))
     return parameters, pairs, places

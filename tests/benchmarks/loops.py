@@ -34,7 +34,7 @@ def bare_loop(config: RunConfig, steps: int, watch: Callable[[nn.Module], AfterS
     loaded = _loaded(config)
     device = torch.device(config.train.device)
     model = loaded.model.module.to(device).train()
-    optimizer = getattr(torch.optim, config.optimizer.name)(model.parameters(), **config.optimizer.hyper)
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.optimizer.hyper["lr"], momentum=0.9)
     after_step = watch(model) if watch is not None else _nothing
     batches = _forever(loaded)
     numbers = itertools.count()
@@ -77,12 +77,7 @@ def telemetry_alone(model: nn.Module) -> AfterStep:
     return after_step
 
 
-SGD: dict[str, Any] = {"name": "SGD", "lr": 0.001, "momentum": 0.9}
-
-
-def case_config(
-    model: str, data: str, device: str, threads: int, measure_every: int | None, optimizer: dict[str, Any] = SGD
-) -> RunConfig:
+def case_config(model: str, data: str, device: str, threads: int, measure_every: int | None) -> RunConfig:
     """Return a run that does not end while it is measured; `measure_every` of None leaves it to the budget."""
     train = {"steps": 1_000_000, "device": device, "threads": threads, "eval_every": 10**9}
     if measure_every is not None:
@@ -90,7 +85,7 @@ def case_config(
     return load_config({
         "model": {"source": model, "weights": "none"},
         "data": {"source": data},
-        "optimizer": optimizer,
+        "optimizer": {"name": "SGD", "lr": 0.001, "momentum": 0.9},
         "train": train,
     })
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_sums_of_squares_are_those_of_float64(engine: Any, dtype: torch.dtype) -
     for step in range(3):
         before = [p.detach().clone() for p in own]
         for at, p in enumerate(own):
-            p.grad = None if at == step else torch.randn_like(p)
+            p.grad = None if at in (step, step + 3) else torch.randn_like(p)
             p.data += 0.01 * torch.randn_like(p)
         norms.look_at_gradients()
         found, extra = norms.squares(np.zeros(len(own), bool), torch.tensor([0.25, 7.0]))
@@ -99,6 +100,36 @@ def test_squares_beyond_float32_are_not_lost(engine: Any, size: int, value: floa
     found, _ = norms.squares(np.zeros(1, bool), NOTHING)
     truth = math.sqrt(size) * float(torch.tensor(value).double())
     np.testing.assert_allclose(np.sqrt(found[:, 0]), truth, 1e-6)
+    own[0].data.fill_(3 * value)
+    norms.look_at_gradients()
+    found, _ = norms.squares(np.zeros(1, bool), NOTHING)
+    np.testing.assert_allclose(np.sqrt(found[:, 0]), [truth, 2 * truth, 3 * truth], 1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_few_rows_of_an_embedding_that_have_a_gradient_are_seen_among_zeros_however_small(engine: Any) -> None:
+    own = [nn.Parameter(torch.zeros(3000, 100))]
+    norms = engine(own)
+    own[0].grad = torch.zeros(3000, 100)
+    for row, value in ((7, 1e-30), (2700, 2e-30), (2999, 3e-30)):
+        own[0].grad[row] = value
+        own[0].data[row] = -value
+    norms.look_at_gradients()
+    found, _ = norms.squares(np.zeros(1, bool), NOTHING)
+    np.testing.assert_allclose(np.sqrt(found[:, 0]), 1e-30 * math.sqrt(100 * (1 + 4 + 9)), 1e-6)
+
+
+@pytest.mark.parametrize("with_updates", [True, False])
+def test_two_copies_are_kept_beside_a_few_megabytes_and_one_where_updates_are_not_measured(with_updates: bool) -> None:
+    own = [nn.Parameter(torch.randn(12 * 1024 * 1024)), nn.Parameter(torch.randn(7))]   # 48 MiB
+    own[0].grad = torch.ones_like(own[0])
+    tracemalloc.start()
+    norms = NormsOnHost(own, with_updates)
+    norms.look_at_gradients()
+    norms.squares(np.zeros(2, bool), NOTHING)
+    _, most = tracemalloc.get_traced_memory()   # NumPy's arrays count
+    tracemalloc.stop()
+    assert 48 * (1 + with_updates) <= most / 2**20 < 48 * (1 + with_updates) + 4
 
 
 @pytest.mark.parametrize("engine", ENGINES)

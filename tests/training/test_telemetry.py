@@ -173,7 +173,7 @@ def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_moved(size: int
 
 
 def test_a_large_frozen_layer_that_holds_still_is_not_read() -> None:
-    layer, frozen = nn.Linear(256, 100, bias=False), np.ones(1, bool)
+    layer, frozen = nn.Linear(256, 200, bias=False), np.ones(1, bool)
     telemetry = Telemetry([layer])
     after_step(telemetry, frozen, ())
     with torch.no_grad():
