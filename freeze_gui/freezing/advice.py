@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from freeze_gui.freezing.advice_windows import momentum_dropped, never_in_effect, rates_overlap, thaw_jump
+from freeze_gui.freezing.advice_windows import momentum_dropped, never_in_effect, rates_overlap, thaw_fails, thaw_jump
 from freeze_gui.freezing.circumstances import Circumstances, ForecastWarning, warning
 from freeze_gui.freezing.life import CUTTING
 
@@ -172,7 +172,7 @@ def _parametrized(seen: Circumstances) -> ForecastWarning | None:
 
 
 _JUDGES: tuple[Callable[[Circumstances], ForecastWarning | None], ...] = (
-    _nothing_to_train, _everything_frozen, _unknown_optimizer, _eval_only, _upstream_cut, _scheduler, _decays,
-    thaw_jump, momentum_dropped, _pile_up, _clipping, _head, _middle, _tied, _parametrized, never_in_effect,
+    _nothing_to_train, thaw_fails, _everything_frozen, _unknown_optimizer, _eval_only, _upstream_cut, _scheduler,
+    _decays, thaw_jump, momentum_dropped, _pile_up, _clipping, _head, _middle, _tied, _parametrized, never_in_effect,
     rates_overlap,
 )

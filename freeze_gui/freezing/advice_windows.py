@@ -99,3 +99,21 @@ def thaw_jump(seen: Circumstances) -> ForecastWarning | None:
         f"{seen.optimizer} goes on changing the momentum of these layers while they are frozen, so that their first "
         "step after the thaw may be many times too large. Thaw with reset_state, or freeze with gradients of None.",
     )
+
+
+def thaw_fails(seen: Circumstances) -> ForecastWarning | None:
+    """Warn of layers that thaw without momentum into a group of fused SGD that has some."""
+    plan = seen.basis.plan
+    thawing = [p for p in plan.phases if p.stop is not None and p.start < p.stop < seen.steps]
+    if plan.thaw == "keep_state":   # who got a gradient before, or gets one while frozen, has momentum
+        lasts = plan.moment == "step_start" or plan.method == "grad_none"
+        never = lasts and plan.method in ("requires_grad", "grad_none", "no_grad", "detach")
+        thawing = [p for p in thawing if never and p.start == 0]
+    apart = plan.method in ("exclude", "filter")   # what thaws becomes a group of its own
+    without = {m for p in thawing for m in p.modules} if seen.begins_together and not apart else set()
+    return warning(
+        "thaw_fails",
+        (layer for layer in seen.layers if layer in without),
+        "These layers thaw without momentum and the others have some by then, which PyTorch's fused SGD does not take: "
+        "the run will fail there. Leave fused out, or freeze by exclude or filter.",
+    )

@@ -45,6 +45,8 @@ class Circumstances:
         Length of the run.
     rates_clash
         Layers that get different learning rates from several phases.
+    begins_together
+        Whether the parameters of a group must get their momentum in one and the same step, as under fused SGD.
     """
 
     basis: Basis
@@ -57,6 +59,7 @@ class Circumstances:
     clipping: bool
     steps: int
     rates_clash: tuple[str, ...] = ()
+    begins_together: bool = False
 
     def sets(self) -> list[frozenset[str]]:
         """Return every set of modules that is frozen at some step, each once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from freeze_gui.freezing.explanation import (
     AT_FREEZE,
     AT_START,
+    AT_THAW,
     BEFORE_FORWARD,
     FLAGS_OFF,
     FREEZE_FROM_INPUT,
@@ -189,6 +190,20 @@ optimizer = torch.optim.SGD([
 frozen = set(layer.parameters())
 for group in optimizer.param_groups:   # in place: the others keep their memory
     group["params"] = [p for p in group["params"] if p not in frozen]""",
+    ),
+    "thaw_fails": Explanation(
+        "fused SGD cannot thaw it",
+        "{layers}: will thaw without momentum, into a group of fused SGD in which the other layers have some. PyTorch "
+        "raises, and the run fails.",
+        "A fused step works on a whole group at once, and PyTorch tells it once for all whether the momentum begins. "
+        "Where some parameters have a momentum buffer and others have none it raises a TypeError.",
+        "Leave fused out, or give the layer a group of its own when it thaws, as exclude and filter do.",
+        AT_THAW,
+        """\
+own = set(layer.parameters())
+for group in optimizer.param_groups:
+    group["params"] = [p for p in group["params"] if p not in own]
+optimizer.add_param_group({"params": layer.parameters()})   # begins its momentum for itself""",
     ),
     "eval_only_freezes_nothing": Explanation(
         "eval() freezes nothing",

@@ -47,6 +47,7 @@ class DifferenceView(QWidget):
         self._numbers: list[int] = []
         self._said_for: object = None
         self._said_steps = 0
+        self._is_filled = True
         self.map = DifferenceMap(self)
         self.legend = DifferenceLegend(self)
         self.first_box, self.second_box = (
@@ -79,12 +80,18 @@ class DifferenceView(QWidget):
         return (self._recorders[one], self._recorders[other]) if chosen else None
 
     def set_runs(self, recorders: Sequence[RunRecorder], numbers: Sequence[int]) -> None:
-        """Offer these runs, and show the first two."""
-        self._recorders, self._numbers = list(recorders), list(numbers)
+        """Offer these runs, and show the first two, as soon as somebody sees it."""
+        self._recorders, self._numbers, self._is_filled = list(recorders), list(numbers), False
+        self.refresh()
+
+    def _fill(self) -> None:
+        if self._is_filled:
+            return
+        self._is_filled = True
         for at, box in enumerate((self.first_box, self.second_box)):
             box.blockSignals(True)
             box.clear()
-            for number, recorder in zip(numbers, recorders, strict=True):
+            for number, recorder in zip(self._numbers, self._recorders, strict=True):
                 box.addItem(sample_icon(number), recorder.label)
             box.setCurrentIndex(min(at, box.count() - 1))
             box.blockSignals(False)
@@ -92,6 +99,7 @@ class DifferenceView(QWidget):
 
     def show_pair(self, one: int, other: int) -> None:
         """Show the run at one place less the run at another."""
+        self._fill()
         for box, at in ((self.first_box, one), (self.second_box, other)):
             box.blockSignals(True)
             box.setCurrentIndex(at)
@@ -106,6 +114,7 @@ class DifferenceView(QWidget):
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
         if not self.isVisible():
             return
+        self._fill()
         self._take_labels()
         self.map.refresh()
         pair = self.pair
@@ -154,7 +163,7 @@ class DifferenceView(QWidget):
     def on_theme_changed(self, theme: object) -> None:
         """Draw the samples of the runs in the new colours."""
         for box in (self.first_box, self.second_box):
-            for at, number in enumerate(self._numbers):
+            for at, number in enumerate(self._numbers[: box.count()]):
                 box.setItemIcon(at, sample_icon(number))
 
     def _run_box(self, name: str, words: str) -> QComboBox:

@@ -81,14 +81,14 @@ class CompareOverlays(QWidget):
 
     def refresh(self, which: int | None = None) -> None:
         """Draw what has arrived since the last call, in all plots or in one; costs little when nothing is new."""
-        if not self.isVisible():
-            return
-        self._turns.start(self._refreshed(self.plots if which is None else self.plots[which : which + 1]))
+        if self.isVisible():
+            self._turns.start(self.refreshed(which))
 
-    def _refreshed(self, plots: Sequence[StepPlot]) -> Iterator[None]:
+    def refreshed(self, which: int | None = None) -> Iterator[None]:
+        """Do a refresh in small pieces."""
+        plots = self.plots if which is None else self.plots[which : which + 1]
         self._fill_layer_box()
-        self._choose_lines()
-        yield
+        yield from self._choose_lines()
         stop = max((_last_step(recorder) for recorder in self._recorders), default=1)
         live = any(recorder.ended is None for recorder in self._recorders)
         for plot in plots:
@@ -152,12 +152,11 @@ class CompareOverlays(QWidget):
         self.layer_box.setCurrentIndex(max(self.layer_box.findData(before), 0) if layers else -1)
         self.layer_box.blockSignals(False)
 
-    def _choose_lines(self) -> None:
+    def _choose_lines(self) -> Iterator[None]:
         path = self.layer_box.currentData()
         key = path, [(id(recorder.history), recorder.label) for recorder in self._recorders]
         if key == self._lines_for:
             return
-        self._lines_for = key
         lines, losses = [], []
         for number, recorder in zip(self._numbers, self._recorders, strict=True):
             color, dash, history = run_color(number), run_dash(number), recorder.history
@@ -166,7 +165,10 @@ class CompareOverlays(QWidget):
                 lines.append(Series(recorder.label, color, dash, history, history.layers.index(path)))
         for plot in (self.weight_delta_plot, self.grad_norm_plot):
             plot.set_series(lines)
+            yield
         self.loss_plot.set_series(losses)
+        self._lines_for = key   # only now: in the middle another refresh may begin
+        yield
 
     def _readout(self, step: float) -> str:
         path = self.layer_box.currentData()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -15,7 +15,8 @@ from freeze_gui.gui.compare_parts import CompareStatus, EmptyPage, headed_by
 from freeze_gui.gui.compare_tiles import CompareTiles
 from freeze_gui.gui.elided_label import ElidedLabel
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
-from freeze_gui.runs.differences import first_difference
+from freeze_gui.gui.turns import InTurns
+from freeze_gui.runs.differences import differing_layers
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
@@ -59,6 +60,7 @@ class CompareView(QWidget):
         self._chosen: list[RunRecorder] = []
         self._filtered_for: object = None
         self._turn = 0
+        self._turns = InTurns(self)
         self.status = CompareStatus(self)
         self.tiles_view = CompareTiles(self)
         self.difference = DifferenceView(self)
@@ -84,7 +86,7 @@ class CompareView(QWidget):
         for part in (self.tiles_view, self.difference, self.overlays):
             part.set_runs(self.recorders, self.numbers)
         self.difference_button.setEnabled(len(self.recorders) > 1)
-        self.show_tiles()
+        self._turn_to(_TILES)
         self._pages.setCurrentIndex(int(bool(self.recorders)))
         self.reset_view()
 
@@ -108,21 +110,29 @@ class CompareView(QWidget):
         """Draw what has arrived since the last call; costs next to nothing when hidden or when nothing is new."""
         if not self.isVisible():
             return
+        if not self.comparing:
+            self._turns.start(self._refreshed())
+            return
         self.status.refresh(self.comparing, self.in_turns)
         self._filter_rows()
-        if not self.comparing:
-            self._refresh_content()
-            self.overlays.refresh()
-            return
         self._turn = (self._turn + 1) % 4   # heatmaps and plots in turns, so that no frame is long
         if self._turn == 0:
-            self._refresh_content()
+            self.tiles_view.refresh()
+            self.difference.refresh()
         else:
             self.overlays.refresh(self._turn - 1)
 
-    def _refresh_content(self) -> None:
-        self.tiles_view.refresh()
+    def _refreshed(self) -> Iterator[None]:
+        """Do a refresh in small pieces."""
+        self.status.refresh(self.comparing, self.in_turns)
+        yield
+        self._filter_rows()
+        yield
+        if self.tiles_view.isVisible():
+            yield from self.tiles_view.refreshed()
         self.difference.refresh()
+        yield
+        yield from self.overlays.refreshed()
 
     @Slot()
     def reset_view(self) -> None:
@@ -156,19 +166,22 @@ class CompareView(QWidget):
         """Show all runs side by side."""
         self._chosen = []
         self.tiles_view.mark(())
-        self._show_page(_TILES)
+        self._turn_to(_TILES)
+        self.refresh()
 
     def show_pair(self, one: RunRecorder, other: RunRecorder) -> None:
         """Show one of the runs less another."""
         places = {id(recorder): at for at, recorder in enumerate(self.recorders)}
         self.difference.show_pair(places[id(one)], places[id(other)])
-        self._show_page(_DIFFERENCE)
+        self._turn_to(_DIFFERENCE)
+        self.refresh()
 
     @Slot()
     def on_difference_clicked(self) -> None:
         """Show two runs, or all again."""
         if self.difference_button.isChecked():
-            self._show_page(_DIFFERENCE)
+            self._turn_to(_DIFFERENCE)
+            self.refresh()
         else:
             self.show_tiles()
 
@@ -262,7 +275,7 @@ class CompareView(QWidget):
         self.difference.found.connect(self.on_difference_found)
         self.overlays.x_zoomed.connect(self.show_steps)
 
-    def _show_page(self, page: int) -> None:
+    def _turn_to(self, page: int) -> None:
         self.difference_button.setChecked(page == _DIFFERENCE)
         if page == _TILES:
             self.title.setText(TITLE)
@@ -270,7 +283,6 @@ class CompareView(QWidget):
         else:
             self.difference.say_again()
         self._content.setCurrentIndex(page)
-        self.refresh()
 
     def _filter_rows(self) -> None:
         """Look again for equal layers when another run has ended, and not at every step."""
@@ -279,16 +291,3 @@ class CompareView(QWidget):
             return
         self._filtered_for = key
         self.tiles_view.set_row_filter(differing_layers(self.recorders) if self._diff_only else None)
-
-
-def differing_layers(recorders: Sequence[RunRecorder]) -> tuple[str, ...] | None:
-    """Return the layers whose updates or last bits are not the same in all runs; None where nothing can be compared."""
-    begun = [recorder for recorder in recorders if recorder.history is not None and recorder.history.steps]
-    if len(begun) < 2:
-        return None
-    differ: set[str] = set()
-    for other in begun[1:]:
-        found = first_difference(begun[0], other)
-        differ |= {path for path, step in found.layers.items() if step is not None}
-        differ |= {path for path, equal in found.end_equal.items() if not equal}
-    return tuple(layer.path for layer in begun[0].layers if layer.path in differ)

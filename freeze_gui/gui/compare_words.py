@@ -133,6 +133,8 @@ def difference_line(found: FirstDifference) -> str:
         return f"Equal losses and updates in {steps}, but not in {evaluation}"
     if found.step is None:
         weights = "every loss and every weight" if found.end_equal else "every loss and every update so far"
+        if found.end_unknown:
+            weights = f"every loss and every update; not proven of the weights at the end: {found.end_unknown}"
         return f"The same bits in {steps}: {weights}"
     first = min((step for step in found.layers.values() if step is not None), default=None)
     parts = [f"{found.loss:,} (loss)"] if found.loss is not None else []

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPen
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QRectF, Qt, Slot
+from PySide6.QtGui import QColor, QPen
+from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.gui.line_item import LineItem
@@ -101,9 +101,9 @@ class LayerPlot(StepPlot):
         self.lines: list[_Lines] = []
         self.series: list[Series] = []
         super().__init__(name, METRIC_TITLES[metric], self.axis, parent)
-        self.zero_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=NO_PEN)
-        self.none_strip = pg.LinearRegionItem(orientation="horizontal", movable=False, pen=NO_PEN)
+        self.zero_strip, self.none_strip = QGraphicsRectItem(), QGraphicsRectItem()   # Qt paints them without Python
         for strip in (self.zero_strip, self.none_strip):
+            strip.setPen(NO_PEN)
             strip.setZValue(-10)
             self.view_box.addItem(strip, ignoreBounds=True)
         self.leaks = pg.ScatterPlotItem(symbol="t", size=8, pxMode=True)
@@ -114,6 +114,7 @@ class LayerPlot(StepPlot):
         self.empty_text = EMPTY_TEXTS[metric]
         self.keep = 0.0
         self._scale: LogScale | None = None
+        self.view_box.sigXRangeChanged.connect(self.on_steps_changed)
         self.restyle()
         self._show_nothing()
 
@@ -142,8 +143,8 @@ class LayerPlot(StepPlot):
         if not hasattr(self, "bad"):
             return   # called by the base class before the items are there
         theme = current_theme()
-        self.zero_strip.setBrush(mix(theme.plot_background, theme.text, 0.06))
-        self.none_strip.setBrush(mix(theme.plot_background, theme.frozen, 0.14))
+        self.zero_strip.setBrush(QColor(mix(theme.plot_background, theme.text, 0.06)))
+        self.none_strip.setBrush(QColor(mix(theme.plot_background, theme.frozen, 0.14)))
         self.leaks.setPen(line_pen(theme.plot_background))
         self.leaks.setBrush(theme.leaked)
         self.bad.setPen(line_pen(theme.leaked))
@@ -192,9 +193,10 @@ class LayerPlot(StepPlot):
 
     def _draw_lines(self, lines: _Lines, one: Trace, raw: Trace | None, scale: LogScale, lane: int) -> None:
         lanes = len(self.series)
-        y, is_frozen = scale.y(one.values, lane, lanes), bool(one.frozen.any())
-        lines.main.set_points(one.x, np.where(one.frozen, np.nan, y) if is_frozen else y)
-        lines.main.setVisible(True)
+        y, is_frozen, trains = scale.y(one.values, lane, lanes), bool(one.frozen.any()), not one.frozen.all()
+        lines.main.setVisible(trains)
+        if trains:
+            lines.main.set_points(one.x, np.where(one.frozen, np.nan, y) if is_frozen else y)
         lines.frozen.setVisible(is_frozen)
         if is_frozen:
             around = one.frozen.copy()   # the frozen line reaches to the points beside it, so that nothing is cut
@@ -228,15 +230,25 @@ class LayerPlot(StepPlot):
         scale = fit(least, largest, has_none, has_nan, int(self.view_box.height()), self._scale)
         if scale != self._scale:
             self._scale = self.axis.scale_shown = scale
-            half = 0.5 * scale.strip
-            self.zero_strip.setRegion((scale.zero_y - half, scale.zero_y + half))
-            self.none_strip.setRegion((scale.none_y - half, scale.none_y + half))
-            self.none_strip.setVisible(scale.has_none)
+            self._place_strips(scale)
             self.axis.picture = None
             self.axis.update()
         if self.follows_y and self.view_box.viewRange()[1] != [scale.low, scale.high]:
             self.view_box.setYRange(scale.low, scale.high, padding=0)
         return scale
+
+    @Slot(object, object)
+    def on_steps_changed(self, view_box: object, steps: object) -> None:
+        """Let the strips reach over the steps that are seen now."""
+        if self._scale is not None:
+            self._place_strips(self._scale)
+
+    def _place_strips(self, scale: LogScale) -> None:
+        (start, stop), height = self.view_box.viewRange()[0], scale.strip
+        for strip, middle in ((self.zero_strip, scale.zero_y), (self.none_strip, scale.none_y)):
+            strip.setRect(QRectF(start, middle - 0.5 * height, stop - start, height))
+        self.zero_strip.setVisible(True)
+        self.none_strip.setVisible(scale.has_none)
 
     def _show_nothing(self) -> None:
         self._scale = None
@@ -244,7 +256,7 @@ class LayerPlot(StepPlot):
             lines.hide()
         for marks in (self.leaks, self.bad):
             marks.setVisible(False)
-        self.zero_strip.setRegion((-9, -8))
+        self.zero_strip.setVisible(False)
         self.none_strip.setVisible(False)
         self.view_box.setYRange(0, 1, padding=0)
         self.show_message(self.empty_text)

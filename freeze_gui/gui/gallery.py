@@ -51,6 +51,7 @@ class GalleryView(QScrollArea):
         # cards are the lower the narrower they are: a bar that came with the height would make them fit, go, and come
         # again, which Qt follows until the stack is full
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.verticalScrollBar().rangeChanged.connect(self.on_range_changed)
         self.cards: list[ScenarioCard] = []
         self._columns = 0
         self._idle = True
@@ -74,6 +75,11 @@ class GalleryView(QScrollArea):
         if name is not None and claims:
             self._results[name] = claims
             self._show_result(name)
+
+    @Slot(int, int)
+    def on_range_changed(self, least: int, most: int) -> None:
+        """Hide the handle of the bar where there is nothing to scroll."""
+        self.verticalScrollBar().setEnabled(most > least)
 
     def fill(self) -> Iterator[None]:
         """Make the cards, one after another, once."""

@@ -43,8 +43,9 @@ class HyperDialog(QDialog):
         for key, default in self._defaults.items():
             self._fields[key] = self._field(hyper.get(key, default), default)
             self._fields[key].setObjectName(f"hyper_{key}")
-            self._fields[key].setToolTip(_TIPS.get(key, ""))
             form.addRow(key.replace("_", " "), self._fields[key])
+            for widget in (self._fields[key], form.labelForField(self._fields[key])):
+                widget.setToolTip(_TIPS.get(key, ""))
         self.error_label = QLabel(self)
         self.error_label.setProperty("leaked", True)
         self.error_label.setWordWrap(True)

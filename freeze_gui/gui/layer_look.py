@@ -32,7 +32,7 @@ _WIDE_PX = 1000   # more than stands beside each other in a cell
 
 
 class RowLook:
-    """The look of rows in one view, for one height, theme, font and screen.
+    """The look of rows in one view, for one height, theme, font and screen; it is made anew for another.
 
     Attributes
     ----------

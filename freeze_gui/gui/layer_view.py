@@ -22,13 +22,15 @@ from freeze_gui.gui.layer_cells import DELTA, FREEZE, PARAMS, STATE, STATISTICS
 from freeze_gui.gui.layer_look import RowLook
 from freeze_gui.gui.layer_model import LayerModel
 from freeze_gui.gui.layer_paint import RowPainter
-from freeze_gui.gui.theme import current_theme, theme_manager
+from freeze_gui.gui.theme import theme_manager
 
 Index = QModelIndex | QPersistentModelIndex
 
 _OPEN_ROWS = 60   # more would not fit a screen
 _FOUND_ROWS = 300   # what is found beyond stays closed, but is there: nobody reads so far, and each row takes its time
-_LOOKS = (QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.PaletteChange)
+_LOOKS = (
+    QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.EnabledChange,
+)  # fmt: skip
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 
 
@@ -41,7 +43,7 @@ class LayerView(QTreeView):
         self.setAccessibleName("Layers")
         self._model = model
         self._look: RowLook | None = None
-        self._made_for: tuple[object, ...] = ()
+        self._made_for = (0, 1.0)
         self._painter: RowPainter | None = None   # while it paints
         self.setModel(model)
         self.setUniformRowHeights(True)
@@ -126,7 +128,7 @@ class LayerView(QTreeView):
             self._painter.paint(painter, options, index)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Look anew after another font, style or palette."""
+        """Look anew with another font, style or palette: a theme comes with the last two."""
         super().changeEvent(event)
         if event.type() in _LOOKS:
             self._look = None
@@ -137,8 +139,8 @@ class LayerView(QTreeView):
         self.viewport().update()
 
     def _look_for(self, height: int) -> RowLook:
-        """Return how rows of this height look now."""
-        made_for = height, current_theme().name, self.devicePixelRatioF(), self.isEnabled()
+        """Return how rows of this height look on this screen."""
+        made_for = height, self.devicePixelRatioF()
         if self._look is None or made_for != self._made_for:
             self._look, self._made_for = RowLook(self, height), made_for
         return self._look

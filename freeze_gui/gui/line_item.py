@@ -39,6 +39,8 @@ class LineItem(QGraphicsPathItem):
     def set_points(self, x: Points, y: Points) -> None:
         """Draw the line through these points, each of shape (points,)."""
         self._points = x, y
+        if self._connect == "finite":
+            x, y = without_flat_parts(x, y)
         self.setPath(pg.arrayToQPath(x, y, connect=self._connect))
 
     def set_pen(self, pen: QPen) -> None:
@@ -46,3 +48,11 @@ class LineItem(QGraphicsPathItem):
         thin = QPen(pen)
         thin.setWidthF(0)   # that is one pixel, too; with any other width Qt strokes the path to learn its bounds
         self.setPen(thin)
+
+
+def without_flat_parts(x: Points, y: Points) -> tuple[Points, Points]:
+    """Return the points without those between two of the same height: what is frozen or zero is one piece."""
+    kept = np.ones(len(y), bool)
+    same = y[1:] == y[:-1]
+    kept[1:-1] = ~(same[1:] & same[:-1])
+    return x[kept], y[kept]

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from freeze_gui.gui.line_item import LineItem
 from freeze_gui.gui.log_scale import smooth
 from freeze_gui.gui.palette import mix
-from freeze_gui.gui.plot_base import StepPlot, line_pen, show_marks
+from freeze_gui.gui.plot_base import StepPlot, line_pen
 from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import reduced_line
@@ -41,29 +41,48 @@ class _Lines:
     def __init__(self, plot: LossPlot) -> None:
         self.faint = LineItem()
         self.loss = LineItem()
-        self.evaluated = pg.ScatterPlotItem(symbol="o", size=7, pxMode=True)
         self.accuracy = LineItem()
-        self.accuracy_points = pg.ScatterPlotItem(symbol="d", size=7, pxMode=True)
         self.rate = LineItem()
-        for item in (self.faint, self.loss, self.evaluated):
+        for item in (self.faint, self.loss):
             plot.view_box.addItem(item, ignoreBounds=True)
-        for item in (self.rate, self.accuracy, self.accuracy_points):
+        for item in (self.rate, self.accuracy):
             plot.right_box.addItem(item, ignoreBounds=True)
 
     def style(self, series: LossSeries) -> None:
         background = current_theme().plot_background
         self.faint.set_pen(line_pen(mix(series.color, background, 0.65)))
         self.loss.set_pen(line_pen(series.color, series.dash))
-        self.evaluated.setPen(line_pen(background))
-        self.evaluated.setBrush(series.color)
         self.accuracy.set_pen(line_pen(series.accuracy_color, series.dash or ACCURACY_DASH))
         self.rate.set_pen(line_pen(mix(series.color, background, 0.45), RATE_DASH))
-        self.accuracy_points.setPen(line_pen(background))
-        self.accuracy_points.setBrush(series.accuracy_color)
 
     def set_visible(self, visible: bool) -> None:
-        for item in (self.faint, self.loss, self.evaluated, self.accuracy, self.accuracy_points, self.rate):
+        for item in (self.faint, self.loss, self.accuracy, self.rate):
             item.setVisible(visible)
+
+
+class _Points:
+    """The evaluations of all runs as one item: an item a run costs a hundred times as much to style and to paint."""
+
+    def __init__(self, box: pg.ViewBox, symbol: str) -> None:
+        self.item = pg.ScatterPlotItem(symbol=symbol, size=7, pxMode=True)
+        self._colors: list[str] = []
+        box.addItem(self.item, ignoreBounds=True)
+
+    def show(self, parts: Sequence[tuple[Floats, Floats, str]]) -> None:
+        """Show the finite points, each part in its colour; a part is x, y and a colour."""
+        kept = [(x[good], y[good], color) for x, y, color in parts if (good := np.isfinite(y)).any()]
+        x, y = (np.concatenate([part[at] for part in kept]) if kept else np.zeros(0) for at in (0, 1))
+        colors = [color for part_x, _, color in kept for _ in range(len(part_x))]
+        self.item.setVisible(bool(colors))
+        if colors != self._colors or not all(map(np.array_equal, (x, y), self.item.getData())):
+            self._colors = colors
+            brushes = {color: pg.mkBrush(color) for color in colors}
+            self.item.setData(x, y, pen=line_pen(current_theme().plot_background),
+                              brush=[brushes[color] for color in colors])
+
+    def forget_colors(self) -> None:
+        """Take the colours of the theme with the next points."""
+        self._colors = []
 
 
 class LossPlot(StepPlot):
@@ -74,6 +93,8 @@ class LossPlot(StepPlot):
         super().__init__(name, TITLE, parent=parent)
         self.series: list[LossSeries] = []
         self.lines: list[_Lines] = []
+        self.evaluated = _Points(self.view_box, "o")
+        self.accuracies = _Points(self.right_box, "d")
         self.empty_text = "Loss and accuracy"
         self.keep = 0.0
         item = self.getPlotItem()
@@ -126,9 +147,11 @@ class LossPlot(StepPlot):
         rated = any(s.history is not None and changing_rate(s.history.view()) is not None for s in self.series)
         self.set_title(TITLE_WITH_RATE if rated else TITLE)
         parts = [self._draw(lines, one, width) for lines, one in zip(self.lines, self.series, strict=False)]
+        self._show_evaluations()
         losses = np.concatenate(parts) if parts else np.zeros(0)
-        if self.follows_y and np.isfinite(losses).any():
-            self.view_box.setYRange(*loss_range(losses), padding=0)
+        heights = loss_range(losses)
+        if self.follows_y and np.isfinite(losses).any() and self.view_box.viewRange()[1] != [*heights]:
+            self.view_box.setYRange(*heights, padding=0)   # lays the axis out anew, also where nothing changes
         return True
 
     def _draw(self, lines: _Lines, one: LossSeries, width: int) -> Floats:
@@ -143,22 +166,22 @@ class LossPlot(StepPlot):
         lines.loss.set_points(x, y)
         raw = reduced_line(view.loss_step, view.loss, (start, stop), width) if self.keep else (x[:0], y[:0])
         lines.faint.set_points(*raw)
-        evaluations = list(one.history.evaluations)
-        at = np.array([e[0] for e in evaluations], float)
-        losses = np.array([e[1] for e in evaluations], float)
-        accuracy = np.array([np.nan if e[2] is None else e[2] for e in evaluations], float)
-        good = np.isfinite(losses)
-        show_marks(lines.evaluated, at[good], losses[good])
+        at, losses, accuracy = _evaluations(one.history)
         lines.accuracy.set_points(at, accuracy)
-        rated = np.isfinite(accuracy)
-        show_marks(lines.accuracy_points, at[rated], accuracy[rated])
         rate = changing_rate(view)
         lines.rate.setVisible(rate is not None)
         if rate is not None:
             lines.rate.set_points(*rate_heights(view.loss_step, rate, (start, stop), width))
         return np.concatenate((raw[1], y, losses))
 
+    def _show_evaluations(self) -> None:
+        found = [(one, *_evaluations(one.history)) for one in self.series if one.history is not None]
+        self.evaluated.show([(at, losses, one.color) for one, at, losses, _ in found])
+        self.accuracies.show([(at, accuracy, one.accuracy_color) for one, at, _, accuracy in found])
+
     def _style(self) -> None:
+        for points in (self.evaluated, self.accuracies):
+            points.forget_colors()
         for lines, one in zip(self.lines, self.series, strict=False):
             lines.style(one)
         self.redraw.forget()
@@ -166,6 +189,8 @@ class LossPlot(StepPlot):
     def _show_nothing(self) -> None:
         for lines in self.lines:
             lines.set_visible(False)
+        for points in (self.evaluated, self.accuracies):
+            points.show([])
         self.view_box.setYRange(0, 1, padding=0)
         self.show_message(self.empty_text)
 
@@ -173,6 +198,13 @@ class LossPlot(StepPlot):
     def on_view_resized(self) -> None:
         """Lay the accuracy's view over the loss's."""
         self.right_box.setGeometry(self.view_box.sceneBoundingRect())
+
+
+def _evaluations(history: History) -> tuple[Floats, Floats, Floats]:
+    """Return steps, losses and accuracies, NaN where there is none; each of shape (evaluations,)."""
+    found = np.array([[np.nan if value is None else value for value in one] for one in history.evaluations], float)
+    steps, losses, accuracies = found.reshape(-1, 3).T
+    return steps, losses, accuracies
 
 
 def changing_rate(view: HistoryView) -> Floats | None:

@@ -94,6 +94,8 @@ class StepPlot(pg.PlotWidget):   # type: ignore[misc]
         self.redraw = Redraw()
         item = self.getPlotItem()
         item.hideAxis("right")   # it is there for whoever needs it
+        for axis in axes.values():
+            axis.enableAutoSIPrefix(False)   # there are no units: it lays an empty name out at each change of range
         item.hideButtons()
         item.setMenuEnabled(False)   # pyqtgraph's menu offers exports that write nothing for some of the items
         item.layout.setContentsMargins(0, TITLE_PX, 12, 0)

@@ -51,7 +51,7 @@ def name_apart(recorders: Sequence[RunRecorder], others: Sequence[RunRecorder]) 
 
 def differing_words(config: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Return what a configuration has otherwise than another, in at most two parts of a few words."""
-    mine, theirs = (_flat(content) for content in (config, other))
+    mine, theirs = ({"optimizer.fused": False} | _flat(content) for content in (config, other))   # off where absent
     keys = [*_TELLING, *sorted(mine.keys() - _TELLING.keys())]
     differing = [key for key in keys if key in mine and mine[key] != theirs.get(key)]
     return [_words(key, mine[key]) for key in differing[:_MOST_WORDS]]

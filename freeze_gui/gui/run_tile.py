@@ -18,6 +18,7 @@ from freeze_gui.gui.theme import current_theme, set_states
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
+LEAST_PX = QSize(116, 104)
 _MARKS = {"held": "✓", "leaked": "✗", "warning": "!", "muted": ""}
 
 
@@ -38,6 +39,11 @@ class Dot(QWidget):
 
 class RunTile(QWidget):
     """Name and verdict of one run, a stretch of its line, and its small heatmap.
+
+    Attributes
+    ----------
+    recorder
+        The run, None before there is one.
 
     Signals
     -------
@@ -61,7 +67,7 @@ class RunTile(QWidget):
         self.verdict.setProperty("verdict", True)
         self.heatmap = HeatmapView(self, compact=True)
         self.heatmap.installEventFilter(self)
-        self._recorder: RunRecorder | None = None
+        self.recorder: RunRecorder | None = None
         self._shown: object = None
         line = QHBoxLayout()
         line.setSpacing(5)
@@ -77,10 +83,15 @@ class RunTile(QWidget):
 
     def set_run(self, recorder: RunRecorder, number: int) -> None:
         """Show a run, which has this number among all."""
-        self._recorder = recorder
-        self.dot.number = number
+        if recorder is not self.recorder or number != self.dot.number:
+            self.recorder = recorder
+            self.dot.number = number
+            self.heatmap.set_history(recorder.history)
+            self.restyle()
+
+    def restyle(self) -> None:
+        """Take the colours of the theme in use."""
         self.update()
-        self.heatmap.set_history(recorder.history)
         self._shown = None
         self._show_words()
 
@@ -98,16 +109,16 @@ class RunTile(QWidget):
 
     def refresh(self) -> None:
         """Draw what has arrived since the last call."""
-        if self._recorder is None:
+        if self.recorder is None:
             return
-        self.heatmap.live = self._recorder.ended is None
-        self.heatmap.set_history(self._recorder.history)
+        self.heatmap.live = self.recorder.ended is None
+        self.heatmap.set_history(self.recorder.history)
         self.heatmap.refresh()
         self._show_words()
 
     def minimumSizeHint(self) -> QSize:
         """Return the least size at which something is seen."""
-        return QSize(116, 104)
+        return LEAST_PX
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the card below title and heatmap, and between them the line with which the run is drawn."""
@@ -140,19 +151,19 @@ class RunTile(QWidget):
         return super().eventFilter(watched, event)
 
     def _show_words(self) -> None:
-        if self._recorder is None:
+        if self.recorder is None:
             return
-        version = version_of(self._recorder)
+        version = version_of(self.recorder)
         if self._shown == version:
             return
         self._shown = version
-        verdict = verdict_of(self._recorder)
+        verdict = verdict_of(self.recorder)
         mark = _MARKS[verdict.tone]
-        self.title.setText(self._recorder.label)
+        self.title.setText(self.recorder.label)
         short = verdict.words.replace("LEAKED", "leaked").replace("running statistics", "statistics")
         self.verdict.setText(f"{mark} {short}".strip())
         self.verdict.least = mark
-        words = f"{self._recorder.label}: {verdict.words}"
+        words = f"{self.recorder.label}: {verdict.words}"
         if verdict.detail not in ("", verdict.words):
             words += f"\n{verdict.detail}"
         for label in (self.title, self.verdict):
@@ -160,6 +171,6 @@ class RunTile(QWidget):
         self.heatmap.setAccessibleName(f"Heatmap of {words}")
         set_states(self.verdict, **{tone: tone == verdict.tone for tone in _MARKS})
         self.heatmap.empty_text = verdict.detail if verdict.detail != "waiting" else "waits for its turn"
-        if self._filtered and self._recorder.history is not None:
+        if self._filtered and self.recorder.history is not None:
             self.heatmap.empty_text = "every layer is equal in all runs"
         self.heatmap.update()

@@ -11,8 +11,6 @@ from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
-    QPersistentModelIndex,
-    QRect,
     QSize,
     QSortFilterProxyModel,
     Qt,
@@ -28,20 +26,15 @@ from PySide6.QtGui import (
     QKeySequence,
     QPainter,
     QPaintEvent,
+    QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyleOptionViewItem, QTableView, QWidget
 
 from freeze_gui.gui.compare_columns import COLUMNS
-from freeze_gui.gui.compare_table_model import BAR_ROLE, RUN, SORT_ROLE, VERDICT, RunsModel
+from freeze_gui.gui.compare_table_model import RUN, SORT_ROLE, VERDICT, RunsModel
 from freeze_gui.gui.run_look import SAMPLE_PX
+from freeze_gui.gui.runs_delegate import RunsDelegate
 from freeze_gui.gui.theme import current_theme, theme_manager
 
 if TYPE_CHECKING:
@@ -49,7 +42,6 @@ if TYPE_CHECKING:
 
 ROW_PX = 25
 LEAST_ROWS = 3
-_BAR_PX = 3
 
 
 class RunsTable(QTableView):
@@ -77,7 +69,7 @@ class RunsTable(QTableView):
         self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._proxy.setSourceModel(self.runs_model)
         self.setModel(self._proxy)
-        self.setItemDelegate(_BarDelegate(self))
+        self.setItemDelegate(RunsDelegate(self))
         self.setSortingEnabled(True)
         self._proxy.sort(-1)   # in the order of the runs until a person sorts
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -99,6 +91,7 @@ class RunsTable(QTableView):
         self.shown_keys = frozenset(column.key for column in COLUMNS if column.shown)
         self._selected: list[int] = []
         self._fitted_for: list[int] = []
+        self._names_need = self._names_width = 0
         self.selectionModel().currentRowChanged.connect(self.on_current_changed)
         self.selectionModel().selectionChanged.connect(self.on_selection_changed)
         theme_manager().changed.connect(self.on_theme_changed)
@@ -179,6 +172,11 @@ class RunsTable(QTableView):
         super().showEvent(event)
         self._fit_columns()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let long names have more of a wide table and less of a narrow one."""
+        super().resizeEvent(event)
+        self._fit_names()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows that have room as a whole; what would be cut is reached by scrolling."""
         super().paintEvent(event)
@@ -233,42 +231,45 @@ class RunsTable(QTableView):
 
     def _fit_columns(self) -> None:
         self._fitted_for = self._longest()
-        bold = QFont(self.font())
-        bold.setBold(True)
-        plain, strong = QFontMetrics(self.font()), QFontMetrics(bold)
         rows = [self.runs_model.cells(row) for row in range(len(self.runs_model.recorders))]
         for at, column in enumerate(COLUMNS):
             same = len(rows) > 1 and at != RUN and len({row[at] for row in rows}) == 1
             self.setColumnHidden(at, column.key not in self.shown_keys or (self.diff_only and same))
-            if at == len(COLUMNS) - 1 or self.isColumnHidden(at):
+            if at in (RUN, len(COLUMNS) - 1) or self.isColumnHidden(at):
                 continue   # the last has what is left; its words are in the tooltip where they are cut
-            around = 26 + (SAMPLE_PX + 10 if at == RUN else 0)
-            need = max(
-                self.sizeHintForColumn(at) + 2,
-                self.horizontalHeader().sectionSizeHint(at) + 2,
-                (strong if at == VERDICT else plain).horizontalAdvance(column.widest) + around,
-            )
-            need = min(need, column.most_px)
+            need = min(max(self._needed_width(at, rows), self._usual_width(at)), column.most_px)
             if need > self.columnWidth(at):   # never narrower while numbers change
                 self.setColumnWidth(at, need)
+        self._names_need = min(self._needed_width(RUN, rows), COLUMNS[RUN].most_px)
+        self._fit_names()
 
-
-class _BarDelegate(QStyledItemDelegate):
-    """Draws a thin bar below numbers that have one."""
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """Paint the cell, then the bar over its lower edge."""
-        super().paint(painter, option, index)
-        share = index.data(BAR_ROLE)
-        if share is None:
+    def _fit_names(self) -> None:
+        """Give the names the width that the other columns leave, unless a person chose one."""
+        if self.columnWidth(RUN) not in (self._names_width, self.horizontalHeader().defaultSectionSize()):
             return
-        theme, cell = current_theme(), option.rect
-        track = QRect(cell.left() + 8, cell.bottom() - _BAR_PX, cell.width() - 16, _BAR_PX)
-        painter.fillRect(track, QColor(theme.grid))
-        track.setWidth(max(round(track.width() * share), 1))
-        painter.fillRect(track, QColor(theme.accent))
+        others = sum(self.columnWidth(at) for at in range(RUN + 1, len(COLUMNS) - 1))   # 0 of those that are hidden
+        if not self.isColumnHidden(len(COLUMNS) - 1):
+            others += self.horizontalHeader().sectionSizeHint(len(COLUMNS) - 1)
+        room = self.viewport().width() - others
+        self._names_width = max(min(self._names_need, room), self._usual_width(RUN))
+        self.setColumnWidth(RUN, self._names_width)
+
+    def _needed_width(self, at: int, rows: Sequence[Sequence[str]]) -> int:
+        """Return the width of the widest words of a column: Qt would lay out every cell of it."""
+        if not rows:
+            return 0
+        metrics, option = self.fontMetrics(), QStyleOptionViewItem()
+        widest = max(range(len(rows)), key=lambda row: metrics.horizontalAdvance(rows[row][at]))
+        self.initViewItemOption(option)
+        return self.itemDelegate().sizeHint(option, self.runs_model.index(widest, at)).width() + 2
+
+    def _usual_width(self, at: int) -> int:
+        """Return the width of a column with its title and what usually stands in it."""
+        font = QFont(self.font())
+        font.setBold(at == VERDICT)
+        around = 26 + (SAMPLE_PX + 10 if at == RUN else 0)
+        widest = QFontMetrics(font).horizontalAdvance(COLUMNS[at].widest) + around
+        return max(self.horizontalHeader().sectionSizeHint(at) + 2, widest)
 
 
 def tabular(font: QFont) -> QFont:

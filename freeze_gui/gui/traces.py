@@ -86,7 +86,7 @@ def traces(
     if len(bins.row) > 2 * width:
         bins = bins.grouped(_pixel_starts(view.step[bins.row], x_range[0], pixel))
     step = np.repeat(view.step[bins.row].astype(np.float64), 2)
-    found = [_of_bins(bins, at, step) for at in range(len(layers))]
+    found = _of_bins(bins, step)
     if keep:
         found = [
             _smoothed(one, view, metric, layer, rows, bins.row, keep)
@@ -119,19 +119,15 @@ def _exact(view: HistoryView, metric: str, layer: int, rows: slice, keep: float)
     )  # fmt: skip
 
 
-def _of_bins(bins: Bins, at: int, step: Floats) -> Trace:
-    """Return two points a bin; where nothing in it is a number they say what there is instead."""
-    low, high, marks = bins.low[:, at], bins.high[:, at], bins.marks[:, at]
-    low = np.where(marks & HAS_ZERO, 0.0, low)
+def _of_bins(bins: Bins, step: Floats) -> list[Trace]:
+    """Return two points a bin of each layer; where nothing in a bin is a number they say what there is instead."""
+    marks = bins.marks.T   # (layers, bins), and so below
+    low = np.where(marks & HAS_ZERO, 0.0, bins.low.T)
     nothing = np.where(marks & HAS_MISSING, NO_GRADIENT, np.nan)
-    return Trace(
-        step,
-        np.column_stack((np.where(np.isinf(low), nothing, low), _high(low, high, nothing))).ravel(),
-        np.repeat(marks & HAS_TRAINED == 0, 2),
-        np.repeat(bins.state[:, at] == LEAKED, 2),
-        np.repeat(marks & HAS_MISSING != 0, 2),
-        np.repeat(marks & HAS_BAD != 0, 2),
-    )
+    both = np.where(np.isinf(low), nothing, low), _high(low, bins.high.T, nothing)
+    values = np.stack(both, axis=-1).reshape(len(low), len(step))
+    flags = marks & HAS_TRAINED == 0, bins.state.T == LEAKED, marks & HAS_MISSING != 0, marks & HAS_BAD != 0
+    return [Trace(step, *parts) for parts in zip(values, *(np.repeat(flag, 2, axis=1) for flag in flags), strict=True)]
 
 
 def _high(low: Floats, high: Floats, nothing: Floats) -> Floats:

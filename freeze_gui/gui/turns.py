@@ -37,6 +37,7 @@ class InTurns(QObject):
     @Slot()
     def go_on(self) -> None:
         """Do the next pieces."""
+        _owner = self.parent()   # where only the work holds it, the end of the work must not take this timer
         end, work = time.thread_time() + PIECE_S, self._work
         while work is not None and work is self._work:   # a piece may start another work
             try:

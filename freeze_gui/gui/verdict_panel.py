@@ -167,10 +167,10 @@ class VerdictPanel(QWidget):
         if recorder is None or not running:
             return
         done, total = 0, 0
-        if recorder.history is not None:
-            done, total = recorder.history.steps, recorder.history.total_steps
-        elif recorder.progress is not None and recorder.progress.total:
+        if recorder.progress is not None and recorder.progress.total:   # before the first step or after the last one
             done, total = recorder.progress.done, recorder.progress.total
+        elif recorder.history is not None:
+            done, total = recorder.history.steps, recorder.history.total_steps
         thousandths = 1000 * done // total if total else 0   # bytes would overflow the bar's 32 bits
         self.progress.setRange(0, 1000 if total else 0)
         self.progress.setValue(thousandths)

@@ -108,6 +108,8 @@ def _live(recorder: RunRecorder) -> VerdictText:
     holding = int((recorder.frozen & (recorder.leaked == 0)).sum())
     done, total = recorder.history.steps, recorder.history.total_steps
     sub = f"{recorder.label} · step {done:,}" + (f" of {total:,}" if total else "")
+    if recorder.progress is not None:   # after the last step
+        sub += f" · {recorder.progress.text}"
     so_far = "" if interrupted else " so far"
     lines = tuple(Line("leaked", path, (f"moved in {counted(count, 'step')}{so_far}",)) for path, count in moved)
     headlines = []

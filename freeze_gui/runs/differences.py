@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,8 @@ class FirstDifference:
         Steps taken before the first evaluation that differs, of those that both made; None where all are equal.
     same_evaluations
         Whether both made evaluations after the same steps, with the same results in every bit.
+    end_unknown
+        Why `end_equal` is empty though both runs have ended; empty where there is no more to say.
     """
 
     common_steps: int
@@ -62,6 +64,7 @@ class FirstDifference:
     end_equal: Mapping[str, bool]
     evaluation: int | None = None
     same_evaluations: bool = True
+    end_unknown: str = ""
 
     @property
     def step(self) -> int | None:
@@ -98,6 +101,7 @@ def first_difference(one: RunRecorder, other: RunRecorder) -> FirstDifference:
         {path: _first(steps, updates[:, column]) for column, path in enumerate(layers)},
         end_equality(one, other),
         *_evaluations(one.history, other.history),
+        _end_unknown(one, other),
     )
 
 
@@ -111,6 +115,26 @@ def end_equality(one: RunRecorder, other: RunRecorder) -> dict[str, bool]:
     if "" in end.values() or "" in theirs.values():
         return {}
     return {path: end[path] == theirs[path] for path in end if path in theirs}
+
+
+def differing_layers(recorders: Sequence[RunRecorder]) -> tuple[str, ...] | None:
+    """Return the layers whose updates or last bits are not the same in all runs; None where nothing can be compared."""
+    begun = [recorder for recorder in recorders if recorder.history is not None and recorder.history.steps]
+    if len(begun) < 2:
+        return None
+    differ: set[str] = set()
+    for other in begun[1:]:
+        found = first_difference(begun[0], other)
+        differ |= {path for path, step in found.layers.items() if step is not None}
+        differ |= {path for path, equal in found.end_equal.items() if not equal}
+    return tuple(layer.path for layer in begun[0].layers if layer.path in differ)
+
+
+def _end_unknown(*runs: RunRecorder) -> str:
+    """Say which run has nothing to show of its end."""
+    proofs = ((run.label, run.ended.proof) for run in runs if run.ended is not None)
+    stopped = next((label for label, proof in proofs if proof is not None and not proof.end), None)
+    return "" if stopped is None else f"{stopped} was stopped before their digests were taken"
 
 
 def _evaluations(one: History, other: History) -> tuple[int | None, bool]:

@@ -18,9 +18,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def setting_words(name: str, value: object) -> str:
-    """Return ``momentum 0.9``; of what is on or off ``fused`` or ``no fused``."""
+    """Return ``momentum 0.9``; of what is on or off ``fused`` or ``fused off``."""
     if isinstance(value, bool):
-        return name if value else f"no {name}"
+        return name if value else f"{name} off"
     return f"{name} {format(value, 'g') if isinstance(value, float) else value}"
 
 

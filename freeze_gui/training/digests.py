@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -22,8 +22,8 @@ def digest(chunks: Iterable[Chunk]) -> bytes:
     return found.digest()
 
 
-def layer_digests(model: nn.Module, layers: Sequence[str]) -> dict[str, str]:
-    """Return the digest of each layer's own parameters and buffers, as hexadecimal text; empty where out of reach.
+def layer_digests(model: nn.Module, layers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each layer with the digest of its own parameters and buffers, as hexadecimal text, empty if out of reach.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ def layer_digests(model: nn.Module, layers: Sequence[str]) -> dict[str, str]:
         Paths of the layers wanted.
     """
     modules = dict(model.named_modules())
-    return {path: _digest_of(dict(own_tensors(modules[path]))) for path in layers}
+    for path in layers:
+        yield path, _digest_of(dict(own_tensors(modules[path])))
 
 
 def digest_of_all(digests: Mapping[str, str]) -> str:

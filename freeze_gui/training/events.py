@@ -164,7 +164,8 @@ class Proof:
     ----------
     start, end
         Path → digest of a layer's parameters and buffers, in front of the first step that was taken and after the last;
-        empty where a tensor is of a kind that has none.
+        empty where a tensor is of a kind that has none. There is no layer in `end` where a person stopped the run of a
+        large model before all digests were taken.
     batches
         Digest of the inputs, targets and tasks of all batches in order; empty where not all have one.
     batches_by_step

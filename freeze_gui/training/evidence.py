@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import numpy as np
 from torch import nn
 
 from freeze_gui.data.sources import Batch
+from freeze_gui.models.layer_tree import own_tensors
 from freeze_gui.training.batch_hash import BatchHash
+from freeze_gui.training.control import RunControl
 from freeze_gui.training.digests import layer_digests
 from freeze_gui.training.events import Progress, Proof
 
 SLOW_BYTES = 2**28
-"""To take the digests of so many bytes of weights lasts a few tenths of a second, which is said."""
+"""To take the digests of so many bytes of weights lasts a few tenths of a second: it is said, and Stop ends it."""
+_SHARE = 0.01
+"""Of the work, after which it is said how far it has come."""
 
 
 class Evidence:
@@ -31,22 +35,42 @@ class Evidence:
     def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
         self._model, self._layers = model, layers
         self._start: dict[str, str] = {}
+        self._end: dict[str, str] = {}
         self._has_begun = False   # a step has
-        self._is_slow = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers())) >= SLOW_BYTES
+        modules = dict(model.named_modules())
+        self._bytes_of = {path: _own_bytes(modules[path]) for path in layers}
+        self._bytes = sum(self._bytes_of.values())
+        self._is_slow = self._bytes >= SLOW_BYTES
         self._batches = BatchHash()
         self._evaluations: dict[int, str] = {}
         self._evaluations_out_of_reach = ""
 
-    def begin(self) -> Iterator[Progress]:
-        """Take the bits that the run begins with; say so first where it takes a while."""
-        if self._is_slow:
-            yield Progress("taking the digest of every layer at the start")
-        self._start = layer_digests(self._model, self._layers)
+    def begin(self, control: RunControl) -> Iterator[Progress]:
+        """Take the bits that the run begins with."""
+        self._start = yield from self._digests("start", control)
 
-    def end(self) -> Iterator[Progress]:
-        """Say that the bits which the run ends with are about to be taken, where it takes a while."""
-        if self._is_slow and self._has_begun:
-            yield Progress("taking the digest of every layer at the end")
+    def end(self, control: RunControl) -> Iterator[Progress]:
+        """Take the bits that the run ends with."""
+        if self._has_begun:
+            self._end = yield from self._digests("end", control)
+
+    def _digests(self, when: str, control: RunControl) -> Generator[Progress, None, dict[str, str]]:
+        """Return the digest of every layer; none of a large model whose run is stopped before all are taken."""
+        found: dict[str, str] = {}
+        text, done, said = f"taking the digest of every layer at the {when}", 0, 0
+        if self._is_slow:
+            yield Progress(text, 0, self._bytes)
+        digests = layer_digests(self._model, self._layers)
+        while not (self._is_slow and control.is_stopping):
+            if (taken := next(digests, None)) is None:
+                return found
+            path, digest = taken
+            found[path] = digest
+            done += self._bytes_of[path]
+            if self._is_slow and done - said >= _SHARE * self._bytes:
+                said = done
+                yield Progress(text, done, self._bytes)
+        return {}
 
     def add(self, group: tuple[Batch, ...]) -> None:
         """Take in the micro-batches of a step, before anything can write into them."""
@@ -71,7 +95,7 @@ class Evidence:
             return None
         return Proof(
             self._start,
-            layer_digests(self._model, self._layers),
+            self._end,
             self._batches.result(),
             np.array(self._batches.steps, np.uint64),
             self._batches.out_of_reach,
@@ -83,3 +107,7 @@ class Evidence:
     def close(self) -> None:
         """End what runs beside the loop."""
         self._batches.close()
+
+
+def _own_bytes(module: nn.Module) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in own_tensors(module).values())

@@ -164,6 +164,7 @@ def _circumstances(
         config.train.clip_grad_norm is not None,
         steps,
         _clashing(config, tree),
+        optimizer.name == "SGD" and bool(optimizer.hyper.get("fused")) and basis.rule.momentum,
     )
 
 

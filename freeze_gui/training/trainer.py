@@ -72,9 +72,7 @@ class Trainer:
             if self._loop is not None:
                 self._loop.close()
         if not sys.is_finalizing():   # a run left behind by a program that ends: torch must not be touched any more
-            if self._loop is not None:
-                yield from self._loop.evidence.end()
-            yield self._ended(status, error)
+            yield from self._ended(status, error)
 
     def checkpoint(self) -> Checkpoint | None:
         """Return what is needed to go on after the last step that was yielded; None before the run has started."""
@@ -92,7 +90,7 @@ class Trainer:
             loop.resume(self._resume)
             self._steps, self._evaluated = self._resume.step, self._resume.evaluated
             self._plan_changed = self._resume.plan_changed
-        yield from loop.evidence.begin()
+        yield from loop.evidence.begin(self._control)
         yield started
         if self._resume is not None:
             yield from self._evaluation(loop)
@@ -125,13 +123,16 @@ class Trainer:
             self._evaluated = self._steps
             yield from loop.evaluation(self._steps, self._control)
 
-    def _ended(self, status: str, error: str | None) -> RunEnded:
+    def _ended(self, status: str, error: str | None) -> Iterator[Progress | RunEnded]:
+        """Take the bits at the end, and end with what there is to say."""
         loop = self._loop
         if loop is None:
-            return RunEnded(status, error, 0)
+            yield RunEnded(status, error, 0)
+            return
         freezer = loop.freezer
         try:
-            return RunEnded(
+            yield from loop.evidence.end(self._control)
+            ended = RunEnded(
                 status,
                 error,
                 self._steps,
@@ -146,4 +147,5 @@ class Trainer:
                 loop.evidence.proof(),
             )
         except Exception as late:   # a device that failed may refuse to be read; the run must end all the same
-            return RunEnded("failed", error or describe_failure(late, "the device")[1], self._steps)
+            ended = RunEnded("failed", error or describe_failure(late, "the device")[1], self._steps)
+        yield ended

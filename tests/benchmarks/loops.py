@@ -34,7 +34,7 @@ def bare_loop(config: RunConfig, steps: int, watch: Callable[[nn.Module], AfterS
     loaded = _loaded(config)
     device = torch.device(config.train.device)
     model = loaded.model.module.to(device).train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=config.optimizer.hyper["lr"], momentum=0.9)
+    optimizer = getattr(torch.optim, config.optimizer.name)(model.parameters(), **config.optimizer.hyper)
     after_step = watch(model) if watch is not None else _nothing
     batches = _forever(loaded)
     numbers = itertools.count()
@@ -77,7 +77,12 @@ def telemetry_alone(model: nn.Module) -> AfterStep:
     return after_step
 
 
-def case_config(model: str, data: str, device: str, threads: int, measure_every: int | None) -> RunConfig:
+SGD: dict[str, Any] = {"name": "SGD", "lr": 0.001, "momentum": 0.9}
+
+
+def case_config(
+    model: str, data: str, device: str, threads: int, measure_every: int | None, optimizer: dict[str, Any] = SGD
+) -> RunConfig:
     """Return a run that does not end while it is measured; `measure_every` of None leaves it to the budget."""
     train = {"steps": 1_000_000, "device": device, "threads": threads, "eval_every": 10**9}
     if measure_every is not None:
@@ -85,7 +90,7 @@ def case_config(model: str, data: str, device: str, threads: int, measure_every:
     return load_config({
         "model": {"source": model, "weights": "none"},
         "data": {"source": data},
-        "optimizer": {"name": "SGD", "lr": 0.001, "momentum": 0.9},
+        "optimizer": optimizer,
         "train": train,
     })
 

@@ -1,6 +1,7 @@
 """Starts the program as a person would, watches it from outside, and prints one line of JSON; see test_startup.py.
 
-The one argument is the time of day at which this process was asked for: the start of the interpreter counts as well.
+The first argument is the time of day at which this process was asked for: the start of the interpreter counts as well.
+The others are models, which are then chosen in the model box one after another.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import TYPE_CHECKING
 
 _STARTED = time.perf_counter() - (time.time() - float(sys.argv[1]))
 
@@ -15,9 +17,14 @@ from PySide6.QtCore import Qt, QTimer, Slot  # noqa: E402
 
 from freeze_gui.gui import app, startup  # noqa: E402
 
+if TYPE_CHECKING:
+    from freeze_gui.gui.main_window import MainWindow
+
 _BEAT_MS = 5
-_SETTLED_BEATS = 200
-"""How long the window is watched after Run can be pressed."""
+_SETTLED_BEATS = 700
+"""How long the window is watched after Run can be pressed, and after each model: the first time all of torchvision is
+imported beside it."""
+_NOTHING = dict.fromkeys(("stall_s", "stall_at_s", "stall_cpu_s", "stall_cpu_at_s"), 0.0)
 
 
 class WatchedStartup(startup.Startup):
@@ -28,10 +35,11 @@ class WatchedStartup(startup.Startup):
     """
 
     def run(self) -> int:
-        """Start, watch, close, and print what was seen."""
-        self._seen = dict.fromkeys(("stall_s", "stall_at_s", "stall_cpu_s", "stall_cpu_at_s"), 0.0)
-        self._last, self._last_cpu = float("inf"), 0.0
-        self._settled = 0
+        """Start, watch, close, and print what was seen: a table for the start and for each model."""
+        self._seen = {"start": dict(_NOTHING)}
+        self._of = "start"
+        self._to_open = sys.argv[2:]
+        self._last, self._last_cpu, self._settled, self._since = float("inf"), 0.0, 0, 0.0
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.beat)
@@ -43,7 +51,7 @@ class WatchedStartup(startup.Startup):
     @Slot()
     def beat(self) -> None:
         """Note how late the beat is, and what has come since the last one."""
-        now, cpu, seen = time.perf_counter() - _STARTED, time.process_time(), self._seen
+        now, cpu, seen = time.perf_counter() - _STARTED, time.process_time(), self._seen[self._of]
         late = now - self._last - _BEAT_MS / 1000
         for name, value in (("stall", late), ("stall_cpu", min(late, cpu - self._last_cpu))):
             if value > seen[f"{name}_s"]:
@@ -52,17 +60,32 @@ class WatchedStartup(startup.Startup):
         window = self.window
         if window is not None and window.isVisible():
             self._note("window", now, cpu)
-            if window.run_panel.run_button.isEnabled():
+            if window.run_panel.run_button.isEnabled() and self._is_there(window):
                 self._note("enabled", now, cpu)
                 self._settled += 1
         if window is not None and self._settled > _SETTLED_BEATS:
-            self._timer.stop()
-            window.close()
+            self._go_on(window, now)
         self._last, self._last_cpu = time.perf_counter() - _STARTED, time.process_time()
 
+    def _is_there(self, window: MainWindow) -> bool:
+        opened = window.workbench.desk.opened
+        return self._of == "start" or (opened is not None and opened.loaded.source == self._of)
+
+    def _go_on(self, window: MainWindow, now: float) -> None:
+        """Open the next model, or end."""
+        if not self._to_open:
+            self._timer.stop()
+            window.close()
+            return
+        self._of = self._to_open.pop(0)
+        self._seen[self._of], self._settled, self._since = dict(_NOTHING), 0, now
+        box = window.run_panel.form.model_box
+        box.setCurrentIndex(box.findData(self._of))
+
     def _note(self, what: str, now: float, cpu: float) -> None:
-        if f"{what}_s" not in self._seen:
-            self._seen[f"{what}_s"], self._seen[f"{what}_cpu_s"] = now, cpu
+        seen = self._seen[self._of]
+        if f"{what}_s" not in seen:
+            seen[f"{what}_s"], seen[f"{what}_cpu_s"] = now - self._since, cpu
 
 
 startup.Startup = WatchedStartup   # type: ignore[misc]   # what main opens

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from torch import nn
 
 from freeze_gui.gui.layer_panel import LayerPanel
+from freeze_gui.gui.theme import current_theme, style_sheet
 from freeze_gui.gui.timeline_state import whole_run
 from freeze_gui.models.layer_tree import LayerNode, LayerTree, build_tree
 from tests.benchmarks.measuring import Table, spread
@@ -52,6 +53,7 @@ def tree() -> LayerTree:
 def panel(qtbot: QtBot, tree: LayerTree) -> LayerPanel:
     panel = LayerPanel()
     qtbot.addWidget(panel)
+    panel.setStyleSheet(style_sheet(current_theme()))   # as in the window: it makes each question to the style dearer
     panel.resize(460, 900)
     panel.show()
     panel.set_tree(tree, whole_run(frozenset()))

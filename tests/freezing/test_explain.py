@@ -371,6 +371,19 @@ def momentum_dropped(cure: Cure) -> bool:
     return _differs_from_a_paused_run(script, ideal)
 
 
+def thaw_fails(cure: Cure) -> bool:
+    script = Script(momentum=0.9, fused=True)
+    script.flags_off()
+    script.train(2)
+    script.layer.requires_grad_(True)
+    if cure:
+        script.run(cure)
+    try:
+        return not script.moves()
+    except TypeError as error:
+        return "got NoneType" in str(error)
+
+
 def eval_only_freezes_nothing(cure: Cure) -> bool:
     script = Script()
     script.run(cure or "layer.eval()")
@@ -384,7 +397,7 @@ TROUBLES: dict[str, Callable[[Cure], bool]] = {
         other_writer, upstream_cut, state_evolving, clip_inflated, gradients_accumulate, no_saving, dead_thaw,
         thaw_jump, adamw_decays, gradients_pile_up, everything_frozen, head_frozen, tied_tensors, parametrized,
         clipping_sees_frozen, scheduler_overwrites_lr_zero, unknown_optimizer, nothing_to_train, never_in_effect,
-        rates_overlap, momentum_dropped, eval_only_freezes_nothing,
+        rates_overlap, momentum_dropped, thaw_fails, eval_only_freezes_nothing,
     )
 }  # fmt: skip
 TROUBLES["frozen_in_the_middle"] = no_saving

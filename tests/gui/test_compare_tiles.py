@@ -5,6 +5,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui import turns
 from freeze_gui.gui.compare_tiles import CompareTiles
+from freeze_gui.gui.run_tile import RunTile
 from freeze_gui.runs.recorder import RunRecorder
 from tests.gui.recorded_runs import add_steps, end_run, started_run
 
@@ -66,3 +67,37 @@ def test_after_a_change_of_size_all_heatmaps_are_drawn_a_few_a_turn(
     tiles.resize(900, 400)
     assert drawn(tiles) < 4
     qtbot.waitUntil(lambda: drawn(tiles) == 4)
+
+
+def test_tiles_of_many_runs_come_in_turns_each_at_its_final_place_and_set_as_the_others(
+    tiles: CompareTiles, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PIECE_S", 0.0)
+    runs = finished_runs(9)
+    tiles.set_runs(runs, range(9))
+    tiles.set_selected(["stem"])
+    tiles.set_x_range(3.0, 7.0)
+    tiles.set_row_filter(("stem", "head"))
+    tiles.refresh()
+    assert len(tiles.tiles) < 9   # the window is not held up for all of them
+    qtbot.wait(1)
+    place = tiles.tiles[0].geometry()
+    qtbot.waitUntil(lambda: len(tiles.tiles) == 9 and drawn(tiles) == 9)
+    assert tiles.tiles[0].geometry() == place
+    assert [tile.recorder for tile in tiles.tiles] == runs
+    for tile in tiles.tiles:
+        assert tile.isVisible() and tile.heatmap.x_range() == (3.0, 7.0)
+        assert tile.heatmap.shown_layers == ("stem", "head") and tile.heatmap.pointer.selected == {"stem"}
+
+
+def test_other_runs_in_the_middle_of_it_take_the_place_of_those_before(
+    tiles: CompareTiles, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PIECE_S", 0.0)
+    runs = finished_runs(12)
+    for shown in (runs[:9], runs[6:], runs[2:4]):
+        tiles.set_runs(shown, range(len(shown)))
+        tiles.refresh()
+    qtbot.waitUntil(lambda: drawn(tiles) == 2)
+    assert [tile.title.text() for tile in tiles.tiles] == ["run 2", "run 3"]
+    assert sum(tile.isVisible() for tile in tiles.findChildren(RunTile)) == 2

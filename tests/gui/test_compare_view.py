@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, Qt
 from PySide6.QtTest import QTest
@@ -8,12 +11,14 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_tiles import tiles_per_row
-from freeze_gui.gui.compare_view import CompareView, differing_layers
+from freeze_gui.gui.compare_view import CompareView
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.run_look import run_color, run_dash
 from freeze_gui.gui.theme import RUN_DASHES, series_color
+from freeze_gui.runs.differences import differing_layers
 from freeze_gui.runs.grid import Axes
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import Evaluated
 from tests.gui.conftest import RUN_MS
 from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs, waiting_run
 
@@ -120,6 +125,26 @@ def test_a_run_has_one_colour_and_dash_in_tile_curves_and_loss(qtbot: QtBot) -> 
     assert [(line.color, line.dash) for line in view.overlays.loss_plot.series] == looks
 
 
+def test_every_evaluation_has_the_colour_of_its_run(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b"), started_run("c")]
+    for run, accuracy in zip(runs, (0.5, None, 0.75), strict=True):
+        add_steps(run, 3)
+        run.handle(Evaluated(3, 0.25, accuracy))
+    runs[2].handle(Evaluated(5, math.nan, 0.5))
+    view = compared(qtbot, runs)
+    qtbot.wait(1)
+
+    def shown(item: pg.ScatterPlotItem) -> list[tuple[float, float, str]]:
+        return [(spot.pos().x(), spot.pos().y(), spot.brush().color().name()) for spot in item.points()]
+
+    plot, (a, b, c) = view.overlays.loss_plot, (series_color(at) for at in range(3))
+    assert shown(plot.evaluated.item) == [(3, 0.25, a), (3, 0.25, b), (3, 0.25, c)]
+    assert shown(plot.accuracies.item) == [(3, 0.5, a), (3, 0.75, c), (5, 0.5, c)]
+    view.set_runs(runs[1:], [1, 2])
+    qtbot.wait(1)
+    assert shown(plot.evaluated.item) == [(3, 0.25, b), (3, 0.25, c)]
+
+
 def test_a_comparison_after_an_earlier_run_goes_on_with_its_colours(window: MainWindow) -> None:
     bench = window.workbench
     bench.on_run_started(started_run("first"))
@@ -197,6 +222,7 @@ def test_a_tile_clicked_twice_with_ctrl_is_no_pair(qtbot: QtBot) -> None:
 
 def test_zoom_and_cursor_are_shared_with_the_difference(qtbot: QtBot) -> None:
     view = compared(qtbot, three_runs())
+    view.show_pair(*view.recorders[:2])
     view.show_steps(20.0, 40.0)
     assert view.difference.map.x_range() == view.tiles_view.tiles[0].heatmap.x_range() == (20.0, 40.0)
     view.reset_view()

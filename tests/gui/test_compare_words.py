@@ -138,6 +138,11 @@ def test_many_equal_runs_are_said_to_be_so_in_one_short_line() -> None:
         ),
         (FirstDifference(9, None, {"a": None}, {}), "The same bits in 9 steps: every loss and every update so far"),
         (
+            FirstDifference(9, None, {"a": None}, {}, end_unknown="b was stopped before their digests were taken"),
+            "The same bits in 9 steps: every loss and every update; not proven of the weights at the end: "
+            "b was stopped before their digests were taken",
+        ),
+        (
             FirstDifference(9, None, {"a": None}, {"a": True}, evaluation=6, same_evaluations=False),
             "Equal losses and updates in 9 steps, but not in the evaluation after 6 steps",
         ),

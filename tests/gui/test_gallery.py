@@ -62,10 +62,12 @@ def test_the_width_of_the_cards_does_not_follow_the_height_of_the_window(qtbot: 
     qtbot.wait(50)
     widget = gallery.widget()
     assert gallery.viewport().height() < widget.height()
+    assert gallery.verticalScrollBar().isEnabled()
     before = gallery.viewport().width(), widget.width()
     window.resize(2000, 3000)
     qtbot.wait(50)
     assert gallery.verticalScrollBar().maximum() == 0
+    assert not gallery.verticalScrollBar().isEnabled()   # its handle would fill it
     assert (gallery.viewport().width(), widget.width()) == before
 
 

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.chips import short_names, widest_name
 from freeze_gui.gui.curves import LogAxis
+from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
 from freeze_gui.gui.plot_axes import ValueAxis
 from freeze_gui.gui.plots import RunPlots
@@ -30,6 +31,31 @@ def shown(qtbot: QtBot, run: RunRecorder | None) -> RunPlots:
     plots.set_run(run)
     plots.refresh()
     return plots
+
+
+def test_a_line_is_drawn_without_the_points_between_two_of_the_same_height_and_keeps_its_gaps() -> None:
+    nan = np.nan
+    y = np.array([5, 5, 5, 5, 7, 5, 5, nan, nan, 5, 5, 5])
+    x, left = without_flat_parts(np.arange(12.0), y)
+    assert x.tolist() == [0, 3, 4, 5, 6, 7, 8, 9, 11]
+    assert np.array_equal(left, y[[0, 3, 4, 5, 6, 7, 8, 9, 11]], equal_nan=True)
+    for few in ([], [1.0], [1.0, 1.0]):
+        assert without_flat_parts(np.arange(float(len(few))), np.array(few))[1].tolist() == few
+
+
+def test_the_strips_reach_over_all_steps_that_are_seen(qtbot: QtBot) -> None:
+    run = started_run()
+    add_steps(run, 50, (0.1, 0.0, NO_GRADIENT, 0.1))
+    plot = shown(qtbot, run).grad_norm_plot
+    for start, stop in ((0, 100), (20, 30), (-500, 1e6)):
+        plot.show_steps(start, stop)
+        scale = plot.axis.scale_shown
+        for strip, middle in ((plot.zero_strip, scale.zero_y), (plot.none_strip, scale.none_y)):
+            rect = strip.rect()
+            assert strip.isVisible()
+            assert (rect.left(), rect.right()) == pytest.approx((start, stop))
+            assert rect.center().y() == pytest.approx(middle)
+            assert rect.height() == pytest.approx(scale.strip)
 
 
 def test_zero_lands_in_the_zero_strip_and_missing_values_leave_gaps() -> None:
@@ -158,7 +184,7 @@ def test_new_steps_reach_every_plot_within_three_quick_refreshes(qtbot: QtBot) -
     assert len(plots.loss_plot.lines[0].loss.points[0]) == 10
     end_run(run)
     plots.refresh()
-    assert plots.loss_plot.lines[0].accuracy_points.getData()[1].tolist() == [0.9]
+    assert plots.loss_plot.accuracies.item.getData()[1].tolist() == [0.9]
 
 
 def test_a_zoom_stays_while_steps_arrive_and_the_key_a_ends_it(qtbot: QtBot) -> None:

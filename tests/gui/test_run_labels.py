@@ -36,6 +36,12 @@ def test_a_label_that_is_there_already_says_what_differs_else_gets_a_number(
     assert telling_label("grad_none", config(**sections), [other]) == "grad_none"
 
 
+def test_a_run_that_is_not_fused_says_so_beside_one_that_is() -> None:
+    fused, usual = config(optimizer={"name": "AdamW", "fused": True}), config(optimizer={"name": "AdamW"})
+    assert telling_label("mine", usual, [RunRecorder(fused, "mine")]) == "mine · fused off"
+    assert telling_label("mine", usual, [RunRecorder(usual, "mine")]) == "mine #2"
+
+
 def test_runs_out_of_files_all_get_labels_of_their_own() -> None:
     others = [RunRecorder(config(), "mine")]
     runs = [RunRecorder(config(train={"seed": seed}), "mine") for seed in (0, 7, 7, 7)] + [RunRecorder(config(), "x")]

@@ -5,14 +5,16 @@ import io
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QRect, Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QColor, QGuiApplication, QImage
 from PySide6.QtTest import QAbstractItemModelTester, QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_columns import COLUMNS, column_at
-from freeze_gui.gui.compare_table_model import BAR_ROLE
+from freeze_gui.gui.compare_table_model import BAR_ROLE, RUN, VERDICT
+from freeze_gui.gui.palette import DARK, LIGHT, Theme, on_selected, selected_back
 from freeze_gui.gui.runs_table import RunsTable
-from freeze_gui.gui.theme import current_theme, style_sheet
+from freeze_gui.gui.theme import apply_theme, current_theme, style_sheet
 from freeze_gui.runs.recorder import RunRecorder
 from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs
 
@@ -204,3 +206,55 @@ def test_an_empty_table_says_why(qtbot: QtBot) -> None:
     assert seen != blank
     row = seen.rect().center().y()
     assert len({seen.pixel(x, row) for x in range(seen.width())}) > 1   # letters on the ground
+
+
+LONG = "gradient hook of a name that goes on · resnet18 with many words · lr 0.001 · seed 12345"
+
+
+def test_a_long_name_is_cut_with_a_tooltip_and_leaves_the_figures_in_sight(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    table.resize(1148, 200)   # what a window of 1280 pixels has for it
+    usual = table.columnWidth(RUN)
+    table.set_runs([*three_runs(), started_run(LONG)])
+    last = len(COLUMNS) - 1
+    header = table.horizontalHeader()
+    cut = table.columnWidth(RUN)
+    assert usual <= cut < COLUMNS[RUN].most_px
+    assert header.sectionPosition(last) + header.sectionSizeHint(last) <= table.viewport().width()
+    index = table.model().index(3, RUN)
+    assert index.data() == index.data(Qt.ItemDataRole.ToolTipRole) == LONG
+    widths = []
+    for width in (1168, 2500, 600, 1148):
+        table.resize(width, 200)
+        widths.append(table.columnWidth(RUN))
+    assert widths == [cut + 20, COLUMNS[RUN].most_px, usual, cut]
+
+
+def test_a_width_that_a_person_gave_the_names_stays(qtbot: QtBot) -> None:
+    table = table_of(qtbot, three_runs())
+    table.horizontalHeader().resizeSection(RUN, 333)
+    table.set_runs([*three_runs(), started_run(LONG)])
+    table.resize(1600, 200)
+    assert table.columnWidth(RUN) == 333
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_verdict_of_a_selected_row_keeps_its_colour_and_other_words_stay_readable(
+    qtbot: QtBot, theme: Theme
+) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    apply_theme(app, theme.name)
+    table = table_of(qtbot, three_runs())
+    table.setStyleSheet(style_sheet(theme))
+    select(table, 1)   # leaked
+    inks = []
+    for at in (VERDICT, column_at("loss")):
+        image = table.viewport().grab(table.visualRect(table.model().index(1, at))).toImage()
+        inks.append({QColor(image.pixel(x, y)).name() for x in range(image.width()) for y in range(image.height())})
+    verdict, loss = inks
+    assert on_selected(theme, theme.leaked) in verdict
+    assert theme.text not in verdict
+    assert theme.text in loss
+    assert selected_back(theme) in verdict & loss
+    apply_theme(app, "light")

@@ -22,7 +22,7 @@ from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.verdict_panel import VerdictPanel
 from freeze_gui.resources import resource_path
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.training.events import RunEnded
+from freeze_gui.training.events import Progress, RunEnded
 from tests.gui.conftest import run_and_wait, start_slowly
 from tests.gui.recorded_runs import LAYERS, add_steps, end_run, started_run
 
@@ -47,6 +47,17 @@ def ended(findings: dict[str, Any] | None = None, moved: tuple[str, ...] = (), *
     run.handle(replace(run.ended, **more))
     run.findings = findings or {}
     return run
+
+
+def test_what_is_done_after_the_last_step_is_said_with_how_far_it_has_come(panel: VerdictPanel) -> None:
+    run = started_run()
+    add_steps(run, 5)
+    panel.set_run(run)
+    assert "step 5" in panel.sub_label.text()
+    run.handle(Progress("taking the digest of every layer at the end", 3 * 2**31, 4 * 2**31))   # bytes: beyond 32 bits
+    panel.refresh()
+    assert panel.sub_label.text().endswith("taking the digest of every layer at the end")
+    assert panel.progress.value() / panel.progress.maximum() == 0.75
 
 
 def said(panel: VerdictPanel, run: RunRecorder | None) -> str:

@@ -46,7 +46,7 @@ def test_a_label_says_only_what_differs() -> None:
     fused = [OptimizerChoice("AdamW", {"lr": 0.1}), OptimizerChoice("AdamW", {"lr": 0.1, "fused": True})]
     assert labels(optimizers=fused) == ["AdamW", "AdamW fused"]
     assert labels(optimizers=read_optimizers("AdamW,AdamW:fused=true,AdamW:fused=false")) == [
-        "AdamW", "AdamW fused", "AdamW no fused",
+        "AdamW", "AdamW fused", "AdamW fused off",
     ]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,14 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 @pytest.mark.parametrize("name", CASES)
 def test_the_script_alone_has_the_losses_and_the_verdict_of_the_run(name: str, scripts: dict[str, Result]) -> None:
     assert_same_run(scripts[name], run_config(CASES[name]))
+
+
+def test_a_script_makes_its_optimizer_with_fused_wherever_the_run_does(scripts: dict[str, Result]) -> None:
+    """The losses alone would not tell: they agree to a millionth without it."""
+    for name, result in scripts.items():
+        made = [line for line in re.findall(r"torch\.optim\.[A-Z].*", result.text) if "lr_scheduler" not in line]
+        assert made, name
+        assert all(("fused=True" in line) == name.startswith("fused") for line in made), name
 
 
 def test_no_line_is_long_and_nothing_of_the_program_is_named(scripts: dict[str, Result]) -> None:

@@ -171,7 +171,8 @@ def test_a_quantized_tensor_is_out_of_reach() -> None:
     value = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
     with pytest.raises(OutOfReachError, match="a quantized tensor"):
         found(value)
-    assert layer_digests(torch.nn.ParameterList([torch.nn.Parameter(value, requires_grad=False)]), [""]) == {"": ""}
+    module = torch.nn.ParameterList([torch.nn.Parameter(value, requires_grad=False)])
+    assert dict(layer_digests(module, [""])) == {"": ""}
 
 
 def test_nothing_is_used_up_by_looking() -> None:

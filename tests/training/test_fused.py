@@ -97,6 +97,8 @@ def test_what_fused_sgd_cannot_thaw_ends_as_plain_pytorch_does_with_a_cure(metho
     freeze = {"layers": ["middle"], "from_step": 0, "to_step": 4, "thaw": thaw}
     optimizer = {"name": "SGD", "lr": 0.05, "momentum": 0.9, "fused": True}
     _, _, recorder = run_watched(network_config(method, optimizer, freeze, steps=8))
+    warned = "thaw_fails" in {warning["kind"] for warning in recorder.summary()["forecast"]["warnings"]}
+    assert warned == (recorder.status == "failed")
     apart = method in ("exclude", "filter")   # what thaws becomes a group of its own
     never_had_any = method in ("requires_grad", "grad_none", "no_grad", "detach")
     if not apart and (thaw == "reset_state" or never_had_any):
