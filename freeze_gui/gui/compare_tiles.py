@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 MOST_IN_A_ROW = 4
+REST_MS = 30
+"""So long the size of the window stays before the heatmaps are drawn anew for it."""
 TILE_PX = 132
 """Least width of a tile; where there is room for more than `MOST_IN_A_ROW` of twice this width, a row has more."""
 
@@ -157,8 +159,8 @@ class CompareTiles(QWidget):
 
     @Slot()
     def refresh_later(self) -> None:
-        """Draw soon what somebody has seen to be old."""
-        self._turns.start_later(self.refreshed())
+        """Draw what somebody has seen to be old, once the size has rested: while it changes, pictures stretch."""
+        self._turns.start_later(self.refreshed(), REST_MS)
 
     def refreshed(self) -> Iterator[None]:
         """Do a refresh in small pieces."""

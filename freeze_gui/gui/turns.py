@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-PIECE_S = 0.012
+PIECE_S = 0.008
 """Processor time after which the rest waits for the next turn; a piece that is longer cannot be cut."""
 
 
@@ -21,7 +21,6 @@ class InTurns(QObject):
         super().__init__(parent)
         self._work: Iterator[object] | None = None
         self._timer = QTimer(self)
-        self._timer.setInterval(0)
         self._timer.timeout.connect(self.go_on)
 
     def start(self, work: Iterator[object]) -> None:
@@ -29,10 +28,10 @@ class InTurns(QObject):
         self._work = work
         self.go_on()
 
-    def start_later(self, work: Iterator[object]) -> None:
-        """Begin with the next turn: in the middle of painting nothing else can be drawn."""
+    def start_later(self, work: Iterator[object], after_ms: int = 0) -> None:
+        """Begin with a later turn: in the middle of painting nothing else can be drawn; asking again begins anew."""
         self._work = work
-        self._timer.start()
+        self._timer.start(after_ms)
 
     @Slot()
     def go_on(self) -> None:
@@ -49,5 +48,5 @@ class InTurns(QObject):
                 break
         if self._work is None:
             self._timer.stop()
-        elif not self._timer.isActive():
-            self._timer.start()
+        elif not self._timer.isActive() or self._timer.interval():
+            self._timer.start(0)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_view import CompareView
+from freeze_gui.gui.painting import PaintOnce
 from freeze_gui.gui.runs_table import RunsTable
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import StepDone
@@ -52,6 +53,7 @@ def test_a_frame_of_a_large_comparison(
     view, table = CompareView(), RunsTable()
     for widget, height in ((view, 620), (table, 150)):
         qtbot.addWidget(widget)
+        PaintOnce(widget)   # as the program's window has it
         widget.resize(900, height)
         widget.show()
     table.set_runs(runs)

@@ -90,3 +90,18 @@ def test_the_clock_counts_this_threads_work_and_not_its_waiting(qtbot: QtBot) ->
     owner = QObject()
     InTurns(owner).start(waiting())
     assert done == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_asked_for_again_and_again_begins_once_nobody_has_asked_for_a_while(qtbot: QtBot) -> None:
+    done: list[int] = []
+    owner = QObject()
+    work = InTurns(owner)
+    for _ in range(5):
+        work.start_later(pieces(done), 60_000)
+    qtbot.wait(20)
+    assert not done
+    work.start_later(pieces(done), 10)
+    qtbot.waitUntil(lambda: bool(done))
+    assert work._timer.interval() == 0   # the pieces after the first one do not wait
+    qtbot.waitUntil(lambda: len(done) == 5)
