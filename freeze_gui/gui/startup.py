@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Slot
@@ -28,6 +29,7 @@ SWITCH_S = 0.001
 """How long another thread may compute in Python while the window's waits; Python's own 5 ms are felt at every event."""
 PAUSE_MS = 1
 """Between two parts: without a pause Qt goes from one to the next, and what waits from before stays waiting."""
+_WITH_QT = ("freeze_gui", "pyqtgraph")
 _BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
 
 
@@ -55,6 +57,7 @@ class Startup(QObject):
     def run(self) -> int:
         """Show the shell, import, open the window, and return when it is closed."""
         sys.setswitchinterval(SWITCH_S)
+        leave_sources_unread()
         self.shell.grab()   # what is painted first may wait for the linker, which the imports keep for 0.2 s at a time
         self.shell.show()
         self._imports.start()
@@ -134,6 +137,24 @@ class Imports(QThread):
             importlib.import_module("freeze_gui.gui.main_window")   # classes alone: no widget is made here
         except Exception as error:
             self.error = f"PyTorch cannot be imported: {type(error).__name__}: {error}"
+
+
+def leave_sources_unread() -> None:
+    """Let PySide6 read the sources of those packages alone that use Qt.
+
+    It reads the source of each module that is imported after it, for the features that a module which names PySide6 may
+    switch on: of torch 0.2 s before Run can be pressed, and 100 MB for good. (PySide6 6.10; a version
+    that asks in another way is left alone.)
+    """
+    feature = sys.modules.get("shibokensupport.feature")
+    uses_qt = getattr(feature, "_mod_uses_pyside", None)
+    if feature is None or uses_qt is None:
+        return
+
+    def answer(module: ModuleType) -> bool:
+        return module.__name__.partition(".")[0] in _WITH_QT and uses_qt(module)
+
+    setattr(feature, "_mod_uses_pyside", answer)  # noqa: B010   # a name that no type of PySide6 knows
 
 
 def open_big_libraries() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import linecache
+import sys
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.settings import Settings
+from freeze_gui.gui.startup import leave_sources_unread
 
 
 def test_all_that_will_be_seen_is_styled_and_laid_out_before_the_window_is_shown(
@@ -28,3 +32,20 @@ def test_all_that_will_be_seen_is_styled_and_laid_out_before_the_window_is_shown
     window.show()
     assert {card.card.number: card.geometry() for card in window.gallery.cards} == before
     window.close()
+
+
+def test_pyside_reads_the_sources_of_modules_that_use_qt_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    feature = sys.modules["shibokensupport.feature"]
+    monkeypatch.setattr(feature, "_mod_uses_pyside", feature._mod_uses_pyside)   # as it was, after the test
+    monkeypatch.syspath_prepend(tmp_path)
+    before, after = (tmp_path / f"imported_{when}_the_start.py" for when in ("before", "after"))
+    for path in (before, after):
+        path.write_text("from pathlib import Path\n")
+    __import__(before.stem)
+    leave_sources_unread()
+    __import__(after.stem)
+    assert str(before) in linecache.cache   # or PySide6 does so no more, and nothing needs to be done
+    assert str(after) not in linecache.cache
+    assert feature._mod_uses_pyside(sys.modules["freeze_gui.gui.startup"])
