@@ -70,8 +70,9 @@ class HeatmapPicture:
         table = lookup_table(theme)
         first, last = 0, self.codes.end_column(width, start, stop)
         if self.is_drawn_for(key) and self._pixels.shape == (height, width) and self.image is not None:
-            first = self.codes.column_of_row(self._drawn_rows, width, start, stop)
-            first = max(first - 1, 0)   # the row before the new ones no longer reaches as far as it did
+            # from the last row that was drawn: it reaches to the new ones, be that less far than it did or farther
+            first = self.codes.column_of_row(max(self._drawn_rows - 1, 0), width, start, stop)
+            first = max(first - 1, 0)
             changed = first, last
         else:
             self._pixels = np.full((height, width), table[codes.EMPTY])

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from freeze_gui.gui.heatmap_picture import HeatmapPicture
 from freeze_gui.gui.palette import DARK, LIGHT
+from freeze_gui.training.events import StepDone
 from tests.gui.recorded_runs import add_steps, started_run
 
 ARGUMENTS = ((200, 40), (0.0, 100.0), (-3.0, 1.0), range(4))
@@ -25,6 +27,17 @@ def test_a_picture_that_grew_equals_one_that_was_drawn_at_once(qapp: QApplicatio
         add_steps(run, count, (0.1 * count, 1.0, 0.0, 5.0), frozen=[1], leaked=[1] if count == 3 else [])
         seen = drawn(growing, "same view")
         assert growing.is_drawn_for("same view")
+        assert seen == drawn(HeatmapPicture(run.history, "weight_delta"), "other")
+
+
+def test_where_steps_are_measured_more_seldom_than_before_a_picture_that_grows_has_no_gap(qapp: QApplication) -> None:
+    run = started_run()
+    assert run.history is not None
+    growing = HeatmapPicture(run.history, "weight_delta")
+    norms, frozen = np.array([0.1, 1.0, 2.0, 5.0]), np.zeros(4, bool)
+    for step in (*range(20), 23, 31, 39):
+        run.handle(StepDone(step, 1.0, None, norms, norms, norms, frozen, (), 0.01, 0.001, 0.1))
+        seen = drawn(growing, "same view")
         assert seen == drawn(HeatmapPicture(run.history, "weight_delta"), "other")
 
 
