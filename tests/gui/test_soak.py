@@ -10,12 +10,12 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QObject, Qt, QThread, QTimer, Slot
+from PySide6.QtCore import QMessageLogContext, QObject, Qt, QThread, QTimer, QtMsgType, Slot, qInstallMessageHandler
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -38,6 +38,9 @@ SHORT_S = 15.0
 SEED = 20261121
 MODELS = ("builtin:digits-cnn", "builtin:two-task", "builtin:five-linear", "builtin:encoder-head")
 BEAT_MS = 5
+FILES_BESIDE = 4
+"""Files that stay open whatever was run: those of what Qt and torch load late."""
+OF_THE_PLATFORM = "This plugin does not support propagateSizeHints()"   # Qt without a screen says it of every window
 
 
 class Heartbeat(QObject):
@@ -78,6 +81,20 @@ class Heartbeat(QObject):
         late, own = (f"p99 {np.percentile(ms, 99):.1f}, most {max(ms):.0f}" for ms in (self.late_ms, self.own_ms))
         worst = "".join(f"    {own:4.0f} ms, {late:4.0f} ms late: {doing}\n" for own, late, doing in self.worst)
         return f"{len(self.late_ms)} beats, ms late: {late}; of the window's own computing: {own}\n{worst}"
+
+
+@pytest.fixture
+def qt_messages() -> Iterator[list[str]]:
+    """Return the list that takes what Qt complains of from now on."""
+    messages: list[str] = []
+
+    def take(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+        if text != OF_THE_PLATFORM:
+            messages.append(f"{kind.name}: {text}")
+
+    before = qInstallMessageHandler(take)
+    yield messages
+    qInstallMessageHandler(before)
 
 
 def press_anything(window: MainWindow, choice: random.Random) -> None:
@@ -164,14 +181,19 @@ ACTIONS: tuple[Callable[[MainWindow, random.Random], None], ...] = (
     ],
 )
 def test_the_window_survives_a_person_without_a_plan(
-    qtbot: QtBot, window: MainWindow, seconds: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    qtbot: QtBot,
+    window: MainWindow,
+    qt_messages: list[str],
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: True)   # another program's window
     monkeypatch.chdir(tmp_path)
     seed = int(os.environ.get("FREEZE_GUI_SOAK_SEED", SEED if seconds == SHORT_S else time.time()))
     choice = random.Random(seed)
     heart = Heartbeat(window)
-    memory_mb, count, ends = [private_mb()], 0, time.monotonic() + seconds
+    memory_mb, files, count, ends = [private_mb()], [open_files()], 0, time.monotonic() + seconds
     while time.monotonic() < ends:
         action = choice.choice(ACTIONS)
         heart.doing = f"{action.__name__} ({count})"
@@ -181,13 +203,18 @@ def test_the_window_survives_a_person_without_a_plan(
         count += 1
         if count % 200 == 0:
             memory_mb.append(private_mb())
+            files.append(open_files())
     runs = len(window.workbench.runs)
     window.controller.stop()
     qtbot.waitUntil(lambda: not window.controller.is_running, timeout=RUN_MS)
     print(f"\nseed {seed}: {count} actions, {runs} runs; memory {' '.join(f'{mb:.0f}' for mb in memory_mb)} MB")
+    print(f"open files {' '.join(map(str, files))}")
     print(heart.words())
     _look_round(qtbot, window)
+    qtbot.waitUntil(lambda: not threads_of_ours(), timeout=RUN_MS)
+    assert qt_messages == []
     assert runs > 0
+    qtbot.waitUntil(lambda: open_files() <= files[0] + FILES_BESIDE, timeout=RUN_MS)
 
 
 def _look_round(qtbot: QtBot, window: MainWindow) -> None:
@@ -205,6 +232,17 @@ def _look_round(qtbot: QtBot, window: MainWindow) -> None:
     window.run_panel.form.pace_box.setCurrentIndex(0)
     qtbot.waitUntil(lambda: window.run_panel.run_button.isEnabled(), timeout=RUN_MS)
     assert run_and_wait(qtbot, window, steps=5)["steps"] == 5
+
+
+def threads_of_ours() -> list[str]:
+    """Return the names of Python's threads that a run or a job left behind."""
+    return [thread.name for thread in threading.enumerate() if thread.name in ("run-writer", "freeze-gui job")]
+
+
+def open_files() -> int:
+    """Return how many files this process holds open; 0 where the system does not say."""
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
 
 
 def private_mb() -> float:
