@@ -25,7 +25,7 @@ _GROW_BYTES = 16 << 20
 _KEEP_MAPPED_BYTES = 4 << 20
 """So much may be written until its pages are given back."""
 
-_FIRST = 256
+_FIRST = 32
 
 Records = NDArray[Any]   # of a structured dtype
 
