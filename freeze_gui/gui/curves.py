@@ -67,6 +67,7 @@ class _Lines:
         self.main = LineItem()
         self.frozen = LineItem()
         self.none = LineItem()
+        self.drawn: tuple[LogScale, int, Trace] | None = None   # for what: while it stays, they are left alone
         for item, height in zip(self.items, (-5, 2, 1, 0), strict=True):   # no raw line hides another's mean
             item.setZValue(height)
             plot.view_box.addItem(item, ignoreBounds=True)
@@ -84,6 +85,7 @@ class _Lines:
         self.none.set_pen(line_pen(pale))
 
     def hide(self) -> None:
+        self.drawn = None
         for item in self.items:
             item.setVisible(False)
 
@@ -113,6 +115,7 @@ class LayerPlot(StepPlot):
             self.view_box.addItem(marks, ignoreBounds=True)
         self.empty_text = EMPTY_TEXTS[metric]
         self.keep = 0.0
+        self._kept: dict[tuple[object, ...], Trace] = {}   # one run of many goes on
         self._scale: LogScale | None = None
         self.view_box.sigXRangeChanged.connect(self.on_steps_changed)
         self.restyle()
@@ -123,7 +126,7 @@ class LayerPlot(StepPlot):
         if list(series) == self.series:
             return
         before = {(id(s.history), s.layer) for s in self.series}
-        self.series = list(series)
+        self.series, self._kept = list(series), {}
         if not before & {(id(s.history), s.layer) for s in self.series}:
             self._scale = None   # nothing is left that the old scale was for
         while len(self.lines) < len(self.series):
@@ -182,17 +185,23 @@ class LayerPlot(StepPlot):
         show_marks(self.bad, bad, np.full(len(bad), scale.nan_y))
 
     def _traces(self, x_range: tuple[float, float], width: int, keep: float) -> list[Trace]:
-        """Return the line of each series; those of one history are put together at once."""
-        found: dict[int, Trace] = {}
+        """Return the line of each series; those of one history are found at once, those with nothing new kept."""
+        keys = [(keep, id(one.history), one.layer, one.history.rows, x_range, width) for one in self.series]
+        found = {key: self._kept[key] for key in keys if key in self._kept}
         for history in {id(one.history): one.history for one in self.series}.values():
-            places = [at for at, one in enumerate(self.series) if one.history is history]
-            layers = [self.series[at].layer for at in places]
-            lines = traces(history.view(), self.metric, layers, x_range, width, keep)
-            found |= dict(zip(places, lines, strict=True))
-        return [found[at] for at in range(len(self.series))]
+            new = [at for at, one in enumerate(self.series) if one.history is history and keys[at] not in found]
+            if new:
+                layers = [self.series[at].layer for at in new]
+                lines = traces(history.view(), self.metric, layers, x_range, width, keep)
+                found |= {keys[at]: line for at, line in zip(new, lines, strict=True)}
+        self._kept = {key: one for key, one in self._kept.items() if key[0] != keep} | found
+        return [found[key] for key in keys]
 
     def _draw_lines(self, lines: _Lines, one: Trace, raw: Trace | None, scale: LogScale, lane: int) -> None:
         lanes = len(self.series)
+        if lines.drawn is not None and lines.drawn[:2] == (scale, lanes) and lines.drawn[2] is one:
+            return   # with the same line before smoothing: both have one key
+        lines.drawn = scale, lanes, one
         y, is_frozen, trains = scale.y(one.values, lane, lanes), bool(one.frozen.any()), not one.frozen.all()
         lines.main.setVisible(trains)
         if trains:

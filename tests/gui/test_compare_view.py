@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pyqtgraph as pg
 import pytest
@@ -9,14 +10,17 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui import curves
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_tiles import tiles_per_row
 from freeze_gui.gui.compare_view import CompareView
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.run_look import run_color, run_dash
 from freeze_gui.gui.theme import RUN_DASHES, series_color
+from freeze_gui.gui.traces import Trace, traces
 from freeze_gui.runs.differences import differing_layers
 from freeze_gui.runs.grid import Axes
+from freeze_gui.runs.history import HistoryView
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import Evaluated
 from tests.gui.conftest import RUN_MS
@@ -143,6 +147,29 @@ def test_every_evaluation_has_the_colour_of_its_run(qtbot: QtBot) -> None:
     view.set_runs(runs[1:], [1, 2])
     qtbot.wait(1)
     assert shown(plot.evaluated.item) == [(3, 0.25, b), (3, 0.25, c)]
+
+
+def test_while_one_run_goes_on_the_lines_of_the_others_stay_as_they_are(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [started_run("a"), started_run("b")]
+    for run in runs:
+        add_steps(run, 5)
+    view = compared(qtbot, runs)
+    qtbot.wait(1)
+    view.refresh()   # for the size that the plots have now
+    plot, found = view.overlays.weight_delta_plot, list[int]()
+    before = [lines.main.points[0].tolist() for lines in plot.lines]
+
+    def noted(view: HistoryView, *rest: Any) -> list[Trace]:
+        found.append(len(view.step))
+        return traces(view, *rest)
+
+    monkeypatch.setattr(curves, "traces", noted)
+    add_steps(runs[1], 3)
+    view.refresh()
+    assert found == [8, 8]   # of the weight delta and of the gradient norm
+    assert [lines.main.points[0].tolist() for lines in plot.lines] == [before[0], [*before[1], 5, 6, 7]]
 
 
 def test_a_comparison_after_an_earlier_run_goes_on_with_its_colours(window: MainWindow) -> None:
