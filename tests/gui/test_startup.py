@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.startup import leave_sources_unread
+from freeze_gui.training.config import load_config
 
 
 def test_all_that_will_be_seen_is_styled_and_laid_out_before_the_window_is_shown(
@@ -49,3 +50,18 @@ def test_pyside_reads_the_sources_of_modules_that_use_qt_alone(
     assert str(before) in linecache.cache   # or PySide6 does so no more, and nothing needs to be done
     assert str(after) not in linecache.cache
     assert feature._mod_uses_pyside(sys.modules["freeze_gui.gui.startup"])
+
+
+def test_a_later_start_is_built_part_by_part_as_well_and_shows_its_plots(
+    qtbot: QtBot, tmp_path: Path, runs_in_a_folder_of_the_test: Path
+) -> None:
+    settings = Settings(tmp_path / "settings.ini")
+    settings.last_config = load_config({"model": {"source": "builtin:digits-cnn"}}).to_dict()
+    window = MainWindow(settings, at_once=False)
+    qtbot.addWidget(window)
+    while window.build_next():
+        assert not window.isVisible()
+    window.show()
+    assert window.tabs.currentWidget() is window.run_plots
+    assert not window.run_plots.grab().isNull()
+    window.close()
