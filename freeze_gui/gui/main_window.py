@@ -8,16 +8,7 @@ from typing import cast
 
 from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QGraphicsView,
-    QLabel,
-    QMainWindow,
-    QSplitter,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from freeze_gui.gui.code_panel import CodePanel
 from freeze_gui.gui.compare_table_panel import RunsPanel
@@ -143,7 +134,7 @@ class MainWindow(QMainWindow):
     def _rehearse(self) -> Iterator[bool]:
         """Paint each part for nobody: what is styled, laid out and has its icons read is shown in half the time."""
         for part in self._parts():
-            if part.isVisibleTo(self) and part.findChild(QGraphicsView) is None:   # Qt crashes on those not yet shown
+            if part.isVisibleTo(self) and part is not self.run_plots:   # Qt crashes on plots not yet shown
                 yield True
                 part.grab()
 
