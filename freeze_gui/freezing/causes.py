@@ -101,7 +101,7 @@ Marks = dict[int, tuple[int, int]]
 
 def gradient_marks(parameters: Iterable[nn.Parameter]) -> Marks:
     """Return a mark for each gradient that exists; backward changes the mark of those that it writes."""
-    return {id(p): (id(p.grad), p.grad._version) for p in parameters if p.grad is not None}
+    return {id(p): (id(grad), grad._version) for p in parameters if (grad := p.grad) is not None}
 
 
 def freshly_written(parameters: Iterable[nn.Parameter], marks: Marks) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 import torch
 from torch import nn
@@ -26,7 +27,8 @@ class FreezeContext:
         self.optimizer = optimizer
         self.modules: dict[str, nn.Module] = dict(model.named_modules())
         self.frozen: frozenset[str] = frozenset()
-        self._tree: list[tuple[dict[str, nn.Module | None], list[nn.Module | None]]] = []
+        self._children: list[dict[str, nn.Module | None]] = []
+        self._known: list[nn.Module | None] | None = None   # all children, as the tree was walked
         self._owners: list[dict[str, nn.Parameter | None]] = []
 
     def all_parameters(self) -> list[nn.Parameter]:
@@ -35,11 +37,12 @@ class FreezeContext:
         Walking the tree of a small model takes as long as a tenth of its step; it is walked again when a module has
         taken the place of another.
         """
-        if not self._tree or any(list(children.values()) != known for children, known in self._tree):
+        if list(chain.from_iterable(map(dict.values, self._children))) != self._known:
             modules = list(self.model.modules())
-            self._tree = [(module._modules, list(module._modules.values())) for module in modules]
+            self._children = [module._modules for module in modules]
+            self._known = [child for children in self._children for child in children.values()]
             self._owners = [module._parameters for module in modules]
-        return [p for own in self._owners for p in own.values() if p is not None]
+        return [p for p in chain.from_iterable(map(dict.values, self._owners)) if p is not None]
 
     def parameters(self, paths: Iterable[str]) -> list[nn.Parameter]:
         """Return the parameters that the modules at `paths` own, each once, in the model's order."""

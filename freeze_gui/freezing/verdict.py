@@ -17,6 +17,8 @@ from freeze_gui.freezing.memory import aliases_of
 from freeze_gui.freezing.watched import Cause, Watched, every_tensor
 from freeze_gui.models.layer_tree import own_tensors
 
+_NO_FLAGS = torch.zeros(0, dtype=torch.bool)
+
 Kept = tuple[str, nn.Parameter, Suspect]
 """Layer, parameter, and what was kept of it before a step that may move it."""
 
@@ -148,7 +150,7 @@ class FrozenWatch:
     def after_step(self) -> torch.Tensor:
         """Compare all frozen tensors after a step; return one flag a group of them, on their device."""
         flags = [group.compare() for group in (*self._frozen, *self._frozen_effective)]
-        return torch.stack([flag.to(flags[0].device) for flag in flags]) if flags else torch.zeros(0, dtype=torch.bool)
+        return torch.stack([flag.to(flags[0].device) for flag in flags]) if flags else _NO_FLAGS
 
     def settle(self, step: int, flags: Sequence[bool]) -> list[str]:
         """Note what moved in the step, and why; return the layers of it.

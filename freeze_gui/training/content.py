@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from freeze_gui.freezing.bits import bits, parts
+from freeze_gui.freezing.bits import NUMPY_KNOWS, bits, parts
 
 Chunk = bytes | memoryview
 
@@ -156,6 +156,8 @@ class _Walk:
 
 def _memory(tensor: torch.Tensor) -> memoryview:
     """Return the bytes of a dense tensor in the order of its elements; no copy where it lies so on the CPU."""
+    if tensor.is_cpu and tensor.dtype in NUMPY_KNOWS and tensor.is_contiguous() and not tensor.is_neg():
+        return tensor.numpy().reshape(-1).view(np.uint8).data   # as below, in a third of the time
     plain = bits(tensor.resolve_neg()).cpu().contiguous().reshape(-1)
     return plain.numpy().view(np.uint8).data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -10,7 +11,7 @@ Mark = float | torch.cuda.Event
 
 
 class Stopwatch:
-    """Marks moments, and tells the time between them.
+    """Marks moments (`mark` returns this one), and tells the time between them.
 
     Work for CUDA is queued: the machine's clock tells when it was asked for and not when it ran, and books the time of
     the training on whoever waits for the device next. An event is a mark in the queue itself.
@@ -18,23 +19,21 @@ class Stopwatch:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-
-    def mark(self) -> Mark:
-        """Return this moment."""
-        if self._device.type != "cuda":
-            return time.perf_counter()
-        event = torch.cuda.Event(enable_timing=True)   # type: ignore[no-untyped-call]
-        event.record(torch.cuda.current_stream(self._device))
-        return event
+        self.mark: Callable[[], Mark] = self._event if device.type == "cuda" else time.perf_counter
 
     def seconds(self, begin: Mark, end: Mark) -> float:
         """Return the time between two moments; on CUDA the device must have come to the later one, or is waited for."""
-        if isinstance(begin, torch.cuda.Event) and isinstance(end, torch.cuda.Event):
-            end.synchronize()
-            return float(begin.elapsed_time(end)) / 1000
-        assert isinstance(begin, float)
-        assert isinstance(end, float)
-        return end - begin
+        if isinstance(begin, float) and isinstance(end, float):
+            return end - begin
+        assert isinstance(begin, torch.cuda.Event)
+        assert isinstance(end, torch.cuda.Event)
+        end.synchronize()
+        return float(begin.elapsed_time(end)) / 1000
+
+    def _event(self) -> torch.cuda.Event:
+        event = torch.cuda.Event(enable_timing=True)   # type: ignore[no-untyped-call]
+        event.record(torch.cuda.current_stream(self._device))
+        return event
 
 
 class Part:

@@ -87,6 +87,7 @@ class Telemetry:
         self._without = self._owners     # and layers
         # frozen in the last measured step and in all since, and moved by none of them
         self._still = np.zeros(len(layers), bool)
+        self._frozen = self._still                  # as of the step before
         self._passed_over = self._still             # those that the last measurement took to be so once more
         self._squares: Floats | None = None         # of a step that was measured and is not settled
 
@@ -136,23 +137,24 @@ class Telemetry:
         ndarray or None
             The norms, shape (3, layers): `GRADIENT`, `UPDATE`, `DELTA`; None where the step was not measured.
         """
-        held = frozen
-        if leaked:
-            held = frozen.copy()
-            held[list(leaked)] = False
         squares, self._squares = self._squares, None
+        if squares is None and not leaked and frozen is self._frozen:
+            return None   # nothing is new
+        held = frozen.copy()
+        held[list(leaked)] = False
+        self._frozen = frozen
         if squares is None:
             self._still &= held
             return None
         if (self._passed_over & ~held).any():
             self._look_again(squares, self._passed_over & held)
-        self._still = held.copy()
+        self._still = held
         return self._by_layer(squares)
 
     def _look_again(self, squares: Floats, still: Flags) -> None:
         """Put right what was measured on the way of parameters whose layers were passed over, and are not `still`."""
         moved = self._parameters_of_none_but(self._passed_over) & ~self._parameters_of_none_but(still)
-        found, _ = self._norms.squares(~moved, torch.zeros(0))
+        found, _ = self._norms.squares(~moved, torch.zeros(0, device=self._parameters[0].device))
         # a small one may have been looked at all the same, and has not moved since
         squares[UPDATE, moved] = np.maximum(squares[UPDATE, moved], found[UPDATE, moved])
         squares[DELTA, moved] = found[DELTA, moved]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from freeze_gui.data.sources import Batch
 from freeze_gui.models.layer_tree import build_tree
+from freeze_gui.training.budget import Budget
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import StepDone
@@ -73,6 +74,29 @@ def telemetry_alone(model: nn.Module) -> AfterStep:
         telemetry.look_at_gradients()
         telemetry.measure(free, loss.detach().view(1))
         telemetry.settle(free, ())
+
+    return after_step
+
+
+def telemetry_by_its_budget(model: nn.Module) -> AfterStep:
+    """Put the program's measuring into a bare loop, at the steps that its budget leaves it, and nothing else."""
+    modules = dict(model.named_modules())
+    telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
+    free = np.zeros(telemetry.layers, bool)
+    budget = Budget(None)
+    ended = time.perf_counter()
+
+    def after_step(step: int, loss: Tensor) -> None:
+        nonlocal ended
+        began = time.perf_counter()
+        is_due = budget.is_due(step, None, of_note=False)
+        if is_due:
+            telemetry.remember_weights()
+            telemetry.look_at_gradients()
+            telemetry.measure(free, loss.detach().view(1))
+        telemetry.settle(free, ())
+        training, ended = began - ended, time.perf_counter()
+        budget.took(ended - began if is_due else None, training)
 
     return after_step
 

@@ -15,7 +15,7 @@ import torchvision
 from torch import nn
 
 from freeze_gui.training import budget
-from tests.benchmarks.loops import Slice, bare_loop, case_config, our_loop, telemetry_alone
+from tests.benchmarks.loops import Slice, bare_loop, case_config, our_loop, telemetry_alone, telemetry_by_its_budget
 from tests.benchmarks.measuring import CORES, Table, interleaved, ratio, spread, taken_s
 from tests.benchmarks.rivals import RIVALS, AfterStep, Rival
 
@@ -23,7 +23,7 @@ from tests.benchmarks.rivals import RIVALS, AfterStep, Rival
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900), pytest.mark.filterwarnings("default")]
 
 _HERE = Path(__file__).with_name("networks.py")
-BARE, ALONE = "bare loop", "our telemetry alone"
+BARE, ALONE, ALONE_BUDGET = "bare loop", "our telemetry alone", "our telemetry alone, by its budget"
 EVERY, BUDGET = "our trainer, every step measured", "our trainer, by its budget"
 _TITLES = ["watched by", "ms a step", "bare loop ×", "processor time ×", "added ms", "× what our telemetry adds"]
 
@@ -54,6 +54,7 @@ def test_cost_of_measuring(
     loops: dict[str, Slice] = {
         BARE: bare_loop(config(1), steps),
         ALONE: bare_loop(config(1), steps, partial(_timed_telemetry, calls_s)),
+        ALONE_BUDGET: bare_loop(config(1), steps, telemetry_by_its_budget),
         EVERY: our_loop(config(1), steps),
         BUDGET: our_loop(config(None), steps, before=20),
     }

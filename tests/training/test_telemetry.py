@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from freeze_gui.training import telemetry as telemetry_module
 from freeze_gui.training.events import NO_GRADIENT
+from freeze_gui.training.norms_on_device import NormsOnDevice
+from freeze_gui.training.norms_on_host import NormsOnHost
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
 
 NO_EXTRA = torch.zeros(0)
@@ -140,8 +143,12 @@ def test_what_rides_along_comes_back() -> None:
     assert extra.tolist() == [0.25, 7.0]
 
 
+@pytest.mark.parametrize("engine", [NormsOnHost, NormsOnDevice])
 @pytest.mark.parametrize("size", [256, 2])   # what is large and holds still is not read
-def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_moved(size: int) -> None:
+def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_moved(
+    size: int, engine: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry_module, "NormsOnHost", engine)
     layers = [nn.Linear(size, 100, bias=False) for _ in range(3)]
     telemetry = Telemetry(layers)
     frozen, free = np.array([True, True, False]), np.zeros(3, bool)
