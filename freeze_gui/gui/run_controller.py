@@ -6,10 +6,8 @@ per step: the window polls from one timer.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
-import torch
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QThread, QTimer, Signal, Slot
 
 from freeze_gui.freezing.plan import FreezePlan
@@ -83,7 +81,6 @@ class RunController(QObject):
         self._timer = QTimer(self)
         self._timer.setObjectName("tick")
         self._timer.timeout.connect(self._tick)
-        leave_a_core_to_the_window()
 
     @property
     def is_running(self) -> bool:
@@ -258,8 +255,3 @@ class RunController(QObject):
         if keeper.error is not None:   # said again: the word that the run has ended came after it
             self.said.emit(keeper.error)
         self.runs_saved.emit()
-
-
-def leave_a_core_to_the_window() -> None:
-    """Let torch use one core less than there are, where a configuration does not say otherwise."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))

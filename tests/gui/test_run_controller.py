@@ -90,6 +90,16 @@ def test_one_run_at_a_time(qtbot: QtBot) -> None:
     controller.close()
 
 
+def test_the_window_leaves_torch_all_its_threads() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        RunController()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_nothing_is_signalled_per_step(qtbot: QtBot) -> None:
     controller = RunController()
     ticks: list[float] = []
