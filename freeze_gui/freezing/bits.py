@@ -47,6 +47,28 @@ def differ(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
 
 def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
     """Return the largest absolute difference of an element; NaN where a NaN or another shape leaves nothing to say."""
+    return largest_differences([(a, b)])[0]
+
+
+def largest_differences(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
+    """Return `largest_difference` of each pair, with one read from the device for all."""
+    found = [_apart(a, b) for a, b in pairs]
+    unread = [one for one in found if isinstance(one, torch.Tensor)]
+    read = iter(torch.stack([one.to(unread[0].device) for one in unread]).tolist() if unread else ())
+    return [next(read) if isinstance(one, torch.Tensor) else one for one in found]
+
+
+def is_zero(tensor: torch.Tensor) -> bool:
+    """Tell whether every element is exactly zero, of either sign."""
+    return not bool(parts(tensor)[-1].any())
+
+
+def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and a.layout == b.layout
+
+
+def _apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
+    """Return the largest absolute difference of an element, which may be left on the device."""
     if not _alike(a, b):
         return float("nan")
     if a.layout != torch.strided:
@@ -61,13 +83,4 @@ def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
         with np.errstate(all="ignore"):   # infinity less infinity is NaN here as well
             return float(np.abs(np.subtract(a.detach().numpy(), b.detach().numpy(), dtype=np.float64)).max())
     wide = torch.float32 if a.device.type == "mps" else torch.float64
-    return float((a.detach().to(wide) - b.detach().to(wide)).abs().max())
-
-
-def is_zero(tensor: torch.Tensor) -> bool:
-    """Tell whether every element is exactly zero, of either sign."""
-    return not bool(parts(tensor)[-1].any())
-
-
-def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and a.layout == b.layout
+    return (a.detach().to(wide) - b.detach().to(wide)).abs().max()

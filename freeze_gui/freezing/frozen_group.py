@@ -61,18 +61,19 @@ class FrozenGroup:
         self._in_one = all(_fits(tensor) for tensor in tensors)
         self._versions = [_version(tensor) for tensor in tensors]
         # the value when the window began, after the step before, at the last look: one object until the first move
-        self._reference = self._last = self._seen = self._now = self._values(tensors).kept()
+        self._reference = self._last = self._seen = self._values(tensors).kept()
 
     def keep(self, members: Sequence[Watched]) -> None:
         """Let go of all others, between two steps."""
-        places = [at for at, watched in enumerate(self.members) if watched in members]
+        staying = {id(watched) for watched in members}
+        places = [at for at, watched in enumerate(self.members) if id(watched) in staying]
         self.members = [self.members[at] for at in places]
         self._kinds = [self._kinds[at] for at in places]
         self._versions = [self._versions[at] for at in places]
         has_moved = self._last is not self._reference
         self._reference = self._reference.only(places)
         self._last = self._last.only(places) if has_moved else self._reference
-        self._seen = self._now = self._last
+        self._seen = self._last
 
     def written(self, step: int) -> list[Watched]:
         """Return those that were written since the last look.
@@ -100,19 +101,21 @@ class FrozenGroup:
         """Look at the tensors after a step; return whether any bit moved, as a flag on the device."""
         tensors = self._read()
         self._versions = [_version(tensor) for tensor in tensors]
-        self._now = self._values(tensors)
-        return self._now.differ(self._last)
+        return self._values(tensors).differ(self._last)
 
     def moves(self, did_move: bool) -> list[Move]:
-        """Return what `compare` saw to have moved; `did_move` is the flag that it gave."""
+        """Return what moved; `did_move` is the flag that `compare` gave.
+
+        The tensors are read once more: to keep what `compare` saw until its flag is known would hold a copy of every
+        group at once on a GPU.
+        """
         if not did_move:
-            self._seen = self._now = self._last
+            self._seen = self._last
             return []
-        now, seen, last = self._now, self._seen, self._last
-        which, within = now.which_differ(last), now.which_differ(seen)
-        before = seen.which_differ(last)
+        now, seen, last = self._values(self._read()).kept(), self._seen, self._last
+        which, within, before = now.which_differ(last), now.which_differ(seen), seen.which_differ(last)
         changes, distances = now.distances(last), now.distances(self._reference)
-        self._seen = self._last = now.kept()
+        self._seen = self._last = now
         return [
             Move(self.members[at], float(changes[at]), float(distances[at]), bool(before[at]), bool(within[at]))
             for at in which.nonzero()[0]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from freeze_gui.freezing.bits import NUMPY_KNOWS, bits, differ, largest_difference
+from freeze_gui.freezing.bits import NUMPY_KNOWS, bits, differ, largest_differences
 
 Flags = NDArray[np.bool_]
 
@@ -40,17 +40,19 @@ class Values:
     def __len__(self) -> int:
         return len(self._shapes)
 
-    def __getitem__(self, at: int) -> torch.Tensor:
+    def tensors(self) -> list[torch.Tensor]:
+        """Return what each tensor was."""
         if self._array is None:
-            return self._tensors[at]
+            return self._tensors
         if len(self) == 1:
-            return self._array   # as it lies in memory, in rows or channels last
-        begin = sum(shape.numel() for shape in self._shapes[:at])
-        return self._array[begin : begin + self._shapes[at].numel()].view(self._shapes[at])
+            return [self._array]   # as it lies in memory, in rows or channels last
+        pieces = torch.split(self._array, [shape.numel() for shape in self._shapes])
+        return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
     def only(self, places: Sequence[int]) -> Values:
         """Return some of these values, kept."""
-        return Values([self[at] for at in places], self._array is not None).kept()
+        tensors = self.tensors()
+        return Values([tensors[at] for at in places], self._array is not None).kept()
 
     def kept(self) -> Values:
         """Return these values, which stay as they are from now on whatever becomes of the tensors."""
@@ -62,31 +64,33 @@ class Values:
 
     def differ(self, other: Values) -> torch.Tensor:
         """Tell whether any bit of any tensor differs, as a flag on the device, for which nobody has waited."""
-        if self._array is None or other._array is None:
-            return torch.tensor(any(differ(self._each(other))), device=self._tensors[0].device)
-        a, b = bits(self._array), bits(other._array)
+        a, b = self._array, other._array
+        if a is None or b is None:
+            return torch.tensor(any(differ(self._each(other))))
+        a, b = bits(a), bits(b)
         return torch.tensor(not torch.equal(a, b)) if a.is_cpu else torch.ne(a, b).any()
 
     def which_differ(self, other: Values) -> Flags:
         """Tell for each tensor whether any bit differs."""
-        if self._array is None or other._array is None or len(self) == 1:
+        a, b = self._array, other._array
+        if a is None or b is None or len(self) == 1 or not a.is_cpu:
             return np.array(differ(self._each(other)), bool)
-        a, b = bits(self._array), bits(other._array)
+        a, b = bits(a), bits(b)
         if torch.equal(a, b):
             return np.zeros(len(self), bool)
-        return self._by_tensor(np.logical_or, torch.ne(a, b).cpu().numpy(), False)
+        return self._by_tensor(np.logical_or, torch.ne(a, b).numpy(), False)
 
     def distances(self, other: Values) -> NDArray[np.float64]:
-        """Return the largest absolute difference of an element for each tensor, as `bits.largest_difference` does."""
+        """Return the largest absolute difference of an element for each tensor, as `bits.largest_differences` does."""
         a, b = self._array, other._array
-        if a is None or b is None or len(self) == 1 or a.dtype not in NUMPY_KNOWS:
-            return np.array([largest_difference(x, y) for x, y in self._each(other)])
+        if a is None or b is None or len(self) == 1 or not a.is_cpu or a.dtype not in NUMPY_KNOWS:
+            return np.array(largest_differences(self._each(other)))
         with np.errstate(all="ignore"):   # infinity less infinity is NaN
-            apart = np.abs(np.subtract(a.cpu().numpy(), b.cpu().numpy(), dtype=np.float64))
+            apart = np.abs(np.subtract(a.numpy(), b.numpy(), dtype=np.float64))
         return self._by_tensor(np.maximum, apart, 0.0)
 
     def _each(self, other: Values) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        return [(self[at], other[at]) for at in range(len(self))]
+        return list(zip(self.tensors(), other.tensors(), strict=True))
 
     def _by_tensor(self, reduce: np.ufunc, elements: NDArray[Any], of_none: Any) -> NDArray[Any]:
         """Reduce the elements of each tensor to one; `of_none` for a tensor without any."""

@@ -221,15 +221,16 @@ class FrozenWatch:
         """Close the windows of tensors that no frozen module owns any more; return the groups of all others."""
         found = []
         for group in groups:
-            staying = [watched for watched in group.members if watched.owners_in(self._context.frozen)]
-            if len(staying) < len(group.members):
-                for watched in group.members:
-                    if watched not in staying:
-                        watched.end(step)
-                if not staying:
-                    continue
+            staying = []
+            for watched in group.members:
+                if watched.owners_in(self._context.frozen):
+                    staying.append(watched)
+                else:
+                    watched.end(step)
+            if len(staying) < len(group.members) and staying:
                 group.keep(staying)
-            found.append(group)
+            if staying:
+                found.append(group)
         return found
 
     def _take_shared(

@@ -155,8 +155,8 @@ class Telemetry:
         """Put right what was measured on the way of parameters whose layers were passed over, and are not `still`."""
         moved = self._parameters_of_none_but(self._passed_over) & ~self._parameters_of_none_but(still)
         found, _ = self._norms.squares(~moved, torch.zeros(0, device=self._parameters[0].device))
-        # a small one may have been looked at all the same, and has not moved since
-        squares[UPDATE, moved] = np.maximum(squares[UPDATE, moved], found[UPDATE, moved])
+        # the small piece of a large one was looked at all the same, and has not moved since
+        squares[UPDATE, moved] += found[UPDATE, moved]
         squares[DELTA, moved] = found[DELTA, moved]
 
     def _follow_replaced(self) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -93,6 +94,29 @@ def test_a_tensor_of_another_shape_in_the_place_of_one_has_moved_and_hides_no_ot
     with torch.no_grad():
         layers[0].bias.add_(1.0)
     assert settled(group)[0][:3] == ("0.bias", 1.0, 2.0)
+
+
+@pytest.mark.parametrize("other", [None, nn.Parameter(torch.zeros(5)), nn.Parameter(torch.zeros(2).double())])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_tensor_of_another_kind_may_go_again_and_the_first_be_back(count: int, other: nn.Parameter | None) -> None:
+    layers, group = linear(count)
+    own = layers[0].bias
+    layers[0].register_parameter("bias", other)
+    assert [name for name, *_ in settled(group)] == ["0.bias"]
+    layers[0].bias = own
+    assert [(name, distance) for name, _, distance, *_ in settled(group)] == [("0.bias", 0.0)]
+    assert settled(group) == []
+
+
+def test_those_that_stay_are_compared_on_when_one_of_another_kind_thaws() -> None:
+    layers, group = linear(2)
+    layers[0].bias = nn.Parameter(torch.zeros(5))
+    settled(group)
+    group.keep([watched for watched in group.members if watched.layer == "1"])
+    assert settled(group) == []
+    with torch.no_grad():
+        layers[1].bias.add_(1.0)
+    assert settled(group)[0][:3] == ("1.bias", 1.0, 1.0)
 
 
 def test_the_window_of_each_member_begins_at_the_step() -> None:

@@ -19,8 +19,12 @@ def tensors(dtype: torch.dtype) -> list[torch.Tensor]:
     return made
 
 
+@pytest.mark.parametrize("is_cpu", [True, False])   # where it is False all is left to the device, and read once
 @pytest.mark.parametrize("dtype", FORMATS)
-def test_what_differs_and_how_far_is_told_of_each_tensor(dtype: torch.dtype) -> None:
+def test_what_differs_and_how_far_is_told_of_each_tensor(
+    dtype: torch.dtype, is_cpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "is_cpu", is_cpu)
     before = tensors(dtype)
     after = [tensor.clone() for tensor in before]
     after[0].view(-1)[5] = 0 if before[0].view(-1)[5] else 1
@@ -31,7 +35,7 @@ def test_what_differs_and_how_far_is_told_of_each_tensor(dtype: torch.dtype) -> 
     pairs = zip(before, after, strict=True)
     apart = [float((y.double() - x.double()).abs().max()) if x.numel() else 0.0 for x, y in pairs]
     assert b.distances(a).tolist() == apart
-    assert [bool(torch.equal(a[at], before[at])) for at in range(len(a))] == [True] * len(before)
+    assert all(map(torch.equal, a.tensors(), before))
     same = Values(before, True)
     assert same.differ(a).item() is False
     assert not same.which_differ(a).any()
@@ -66,9 +70,9 @@ def test_what_is_kept_stays_as_it_was(count: int, together: bool) -> None:
     values = Values(own, together).kept()
     for tensor in own:
         tensor += 1
-    assert all(not values[at].any() for at in range(count))
+    assert all(not tensor.any() for tensor in values.tensors())
     some = values.only([count - 1])
-    assert (len(some), some[0].tolist()) == (1, [0.0] * 4)
+    assert [tensor.tolist() for tensor in some.tensors()] == [[0.0] * 4]
     assert Values(own, together).which_differ(values).all()
 
 

@@ -184,3 +184,26 @@ def test_grouped_norms_are_those_of_float64(with_updates: bool) -> None:
         np.testing.assert_allclose(found[1], found[2], 1e-6)
     else:
         assert np.isnan(found[1]).all()
+
+
+def test_a_frozen_buffer_that_the_model_keeps_on_the_cpu_is_watched_as_the_others(tmp_path: Any) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.first = nn.Linear(6, 8)\n"
+        "        self.first.register_buffer('seen', torch.zeros(1))\n"
+        "        self.last = nn.Linear(8, 3)\n"
+        "    def forward(self, x):\n"
+        "        self.first.seen = torch.ones(1)\n"
+        "        return self.last(self.first(x))\n"
+        "def build():\n"
+        "    return Net()\n"
+    )
+    config = on_cuda("requires_grad", {"name": "SGD"}, {"layers": ["first"], "from_step": 3})
+    config["model"]["source"] = f"file:{tmp_path / 'net.py'}:build"
+    _, _, recorder = run_watched(config)
+    assert recorder.status == "completed", recorder.ended
+    assert not any(tensor["moved"] for tensor in recorder.summary()["tensors"])

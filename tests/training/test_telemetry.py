@@ -179,6 +179,21 @@ def test_a_layer_that_was_frozen_is_measured_again_as_soon_as_it_moved(
     np.testing.assert_allclose(norms[DELTA], [4 * length, length, 2 * length], rtol=1e-6)
 
 
+@pytest.mark.parametrize("engine", [NormsOnHost, NormsOnDevice])
+def test_a_large_frozen_layer_that_moves_again_has_the_update_of_all_its_numbers(
+    engine: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry_module, "NormsOnHost", engine)
+    layer = nn.Linear(331, 331, bias=False)   # 106 rows of 1,024 numbers, and a rest of 1,017
+    telemetry, frozen = Telemetry([layer]), np.ones(1, bool)
+    for _ in range(2):
+        assert after_step(telemetry, frozen, ())[UPDATE, 0] == 0.0
+    with torch.no_grad():
+        layer.weight += 0.5
+    norms = after_step(telemetry, frozen, (0,))
+    np.testing.assert_allclose(norms[[UPDATE, DELTA], 0], 0.5 * 331, rtol=1e-6)
+
+
 def test_a_large_frozen_layer_that_holds_still_is_not_read() -> None:
     layer, frozen = nn.Linear(256, 200, bias=False), np.ones(1, bool)
     telemetry = Telemetry([layer])
