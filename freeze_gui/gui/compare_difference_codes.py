@@ -53,13 +53,15 @@ def encode(values: Floats, levels: tuple[float, float]) -> Codes:
     return np.where(np.isnan(values), MISSING, codes).astype(np.uint8)
 
 
-def columns(codes: Codes, steps: NDArray[np.int64], width: int, start: float, stop: float) -> Codes:
+def columns(codes: Codes, steps: NDArray[np.int64], end_step: int, width: int, start: float, stop: float) -> Codes:
     """Lay measured rows out over `width` columns of pixels that show the steps [start, stop).
 
     Parameters
     ----------
     codes, steps
         Shapes (rows, layers) and (rows,); a row stands for all steps up to the next.
+    end_step
+        The first step that the last row does not stand for.
 
     Returns
     -------
@@ -69,8 +71,7 @@ def columns(codes: Codes, steps: NDArray[np.int64], width: int, start: float, st
     out = np.full((width, codes.shape[1]), EMPTY, np.uint8)
     if not len(steps) or stop <= start:
         return out
-    stride = int(steps[-1] - steps[-2]) if len(steps) > 1 else 1
-    edges = np.append(steps, steps[-1] + stride)
+    edges = np.append(steps, end_step)
     scale = width / (stop - start)
     first = max(int(np.searchsorted(steps, start, "right")) - 1, 0)
     last = int(np.searchsorted(steps, stop, "left"))

@@ -115,7 +115,8 @@ class DifferenceMap(QWidget):
     def refresh(self) -> None:
         """Take in what has arrived since the last call; costs next to nothing when nothing is new."""
         rows = [run.history.rows if run.history is not None else 0 for run in self._pair or ()]
-        seen = (self._metric, [id(run) for run in self._pair or ()], min(rows, default=0))
+        runs = [(id(run), run.ended is None) for run in self._pair or ()]   # at its end a run may have unmeasured steps
+        seen = (self._metric, runs, min(rows, default=0))
         if seen == self._seen:
             return
         self._seen = seen
@@ -180,7 +181,7 @@ class DifferenceMap(QWidget):
         if layer is None or step is None or self.difference is None or self._pair is None:
             return layer or ""
         row = int(np.searchsorted(self.difference.steps, step, "right")) - 1
-        if row < 0:
+        if row < 0 or step >= self.difference.end_step:
             return f"{layer} · step {int(step)} · not measured"
         value = float(self.difference.values[row, self.difference.layers.index(layer)])
         words = f"{layer} · step {self.difference.steps[row]} · "
@@ -222,7 +223,9 @@ class DifferenceMap(QWidget):
         if self._image is None or self._image[0] != key:
             assert self.difference is not None
             width, height = round(rect.width() * ratio), round(rect.height() * ratio)
-            cells = codes.columns(self._codes, self.difference.steps, width, *self.x_range())
+            cells = codes.columns(
+                self._codes, self.difference.steps, self.difference.end_step, width, *self.x_range()
+            )
             self._image = key, pixels_to_image(codes.to_pixels(cells.T, height), codes.color_table(theme))
         return self._image[1]
 

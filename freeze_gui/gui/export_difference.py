@@ -36,7 +36,7 @@ def difference_drawing(seen: DifferenceContent, theme: Theme) -> Drawing:
     frame, drawing = row_frame(seen.title, seen.subtitle, layers, seen.x_range, theme)
     encoded = codes.encode(seen.difference.values, seen.levels or (-3.0, 0.0))
     width, height = (round(length) for length in frame.box[2:])
-    cells = codes.columns(encoded, seen.difference.steps, width, *seen.x_range)
+    cells = codes.columns(encoded, seen.difference.steps, seen.difference.end_step, width, *seen.x_range)
     drawing.add(Pixels(frame.box, table[codes.to_pixels(cells.T, height)]))
     if seen.levels is None:   # a white picture could also mean that something is missing
         left, top, wide, tall = frame.box

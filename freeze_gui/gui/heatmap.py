@@ -136,7 +136,7 @@ class HeatmapView(QWidget):
             return False
         place = self.plot_rect().getRect(), self.x_range()
         newest = newest_column(self._history.newest_step, self.x_range(), self.width())
-        is_due = self.redraw.is_due(place, self._history.rows, newest, self.live)
+        is_due = self.redraw.is_due(place, self._history.steps, newest, self.live)
         if not is_due and self._picture.is_drawn_for(self._view_key()):
             return False
         self._picture.codes.look()

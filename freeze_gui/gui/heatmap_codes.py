@@ -71,6 +71,8 @@ class HeatmapCodes:
     ----------
     range
         Least and largest power of ten seen so far, None while there is none.
+    end_step
+        The step after the newest that `look` has seen: up to there the last measured row stands for those after it.
     """
 
     def __init__(self, history: History, metric: str) -> None:
@@ -79,6 +81,7 @@ class HeatmapCodes:
         self.range: tuple[float, float] | None = None
         self._view = history.view()
         self._steps: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.end_step = 0
 
     @property
     def rows(self) -> int:
@@ -90,17 +93,10 @@ class HeatmapCodes:
         """The scale that suits these data, in powers of ten."""
         return nice_levels(*self.range) if self.range else (-3.0, 0.0)
 
-    @property
-    def end_step(self) -> int:
-        """First step that the last measured row does not stand for: it is as long as the one before, up to the end."""
-        if not len(self._steps):
-            return 0
-        last, total = int(self._steps[-1]), self.history.total_steps
-        stride = last - int(self._steps[-2]) if len(self._steps) > 1 else 1
-        return min(last + stride, max(total, last + 1)) if total else last + stride
-
     def look(self) -> None:
-        """Take note of rows that are new in the history."""
+        """Take note of what is new in the history."""
+        if self.history.rows:
+            self.end_step = self.history.newest_step + 1
         if self.history.rows == len(self._steps):
             return
         view, start = self.history.view(), len(self._steps)
@@ -110,6 +106,7 @@ class HeatmapCodes:
         if new is not None:
             self.range = new if self.range is None else (min(self.range[0], new[0]), max(self.range[1], new[1]))
         self._view, self._steps = view, view.step
+        self.end_step = max(self.end_step, int(view.step[-1]) + 1)   # a step may have come in between
 
     def columns(
         self,

@@ -70,7 +70,7 @@ class HeatmapPicture:
         table = lookup_table(theme)
         first, last = 0, self.codes.end_column(width, start, stop)
         if self.is_drawn_for(key) and self._pixels.shape == (height, width) and self.image is not None:
-            # from the last row that was drawn: it reaches to the new ones, be that less far than it did or farther
+            # from the last row that was drawn: it reaches to the new ones, or to the newest step
             first = self.codes.column_of_row(max(self._drawn_rows - 1, 0), width, start, stop)
             first = max(first - 1, 0)
             changed = first, last

@@ -28,11 +28,14 @@ class LayerDifference:
         Step numbers, shape (rows,).
     values
         First less second, shape (rows, layers); NaN where one of them has no gradient, and 0.0 where both have none.
+    end_step
+        The step after the last one that both took: up to there the last row stands for those after it.
     """
 
     layers: tuple[str, ...]
     steps: NDArray[np.int64]
     values: Floats
+    end_step: int
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,13 @@ class FirstDifference:
 def layer_difference(one: RunRecorder, other: RunRecorder, metric: str) -> LayerDifference:
     """Return how `metric`, one of `METRICS`, of `one` differs from that of `other`."""
     if one.history is None or other.history is None:
-        return LayerDifference((), np.zeros(0, np.int64), np.zeros((0, 0)))
+        return LayerDifference((), np.zeros(0, np.int64), np.zeros((0, 0)), 0)
+    end_step = min(one.history.newest_step, other.history.newest_step) + 1
     layers, steps, a, b = _common(one, other, one.history.view(), other.history.view(), metric)
     missing = (a == NO_GRADIENT) != (b == NO_GRADIENT)
-    return LayerDifference(layers, steps, np.where(missing, np.nan, a - b))
+    if len(steps):   # both may have gone on since
+        end_step = max(end_step, int(steps[-1]) + 1)
+    return LayerDifference(layers, steps, np.where(missing, np.nan, a - b), end_step)
 
 
 def first_difference(one: RunRecorder, other: RunRecorder) -> FirstDifference:

@@ -26,7 +26,7 @@ def test_a_difference_of_one_step_among_ten_thousand_is_seen_whatever_its_sign()
     for sign in (1.0, -1.0):
         values = np.zeros((10_000, 2))
         values[5_003, 1] = sign
-        cells = codes.columns(codes.encode(values, (-1.0, 0.0)), np.arange(10_000), 100, 0.0, 10_000.0)
+        cells = codes.columns(codes.encode(values, (-1.0, 0.0)), np.arange(10_000), 10_000, 100, 0.0, 10_000.0)
         assert cells.shape == (100, 2) and (cells[:, 0] == codes.ZERO).all()
         assert np.flatnonzero(cells[:, 1] != codes.ZERO).tolist() == [50]
         assert codes.to_pixels(np.repeat(cells.T, 40, axis=0), 8)[:, 50].tolist().count(codes.ZERO) < 8
@@ -34,8 +34,8 @@ def test_a_difference_of_one_step_among_ten_thousand_is_seen_whatever_its_sign()
 
 def test_a_measured_row_stands_for_all_steps_up_to_the_next_and_the_rest_is_empty() -> None:
     row = np.array([[200], [60]], np.uint8)
-    cells = codes.columns(row, np.array([0, 5]), 20, 0.0, 20.0)[:, 0]
-    assert cells.tolist() == [200] * 5 + [60] * 5 + [codes.EMPTY] * 10
+    cells = codes.columns(row, np.array([0, 5]), 12, 20, 0.0, 20.0)[:, 0]
+    assert cells.tolist() == [200] * 5 + [60] * 7 + [codes.EMPTY] * 8
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("qapp")
 
 def test_the_sign_is_in_the_colour_and_each_side_has_its_name() -> None:
     values = np.array([[1.0, -1.0, 0.0, np.nan]] * 10)
-    difference = LayerDifference(("a", "b", "c", "d"), np.arange(10), values)
+    difference = LayerDifference(("a", "b", "c", "d"), np.arange(10), values, 10)
     seen = DifferenceContent("Weight delta", "", ("first", "second"), difference, (-1.0, 0.0), (0.0, 10.0))
     drawing = difference_drawing(seen, LIGHT)
     colors = next(shape for shape in drawing.shapes if isinstance(shape, Pixels)).colors
@@ -27,6 +27,6 @@ def test_the_sign_is_in_the_colour_and_each_side_has_its_name() -> None:
 
 
 def test_runs_that_are_equal_say_so() -> None:
-    difference = LayerDifference(("a",), np.arange(3), np.zeros((3, 1)))
+    difference = LayerDifference(("a",), np.arange(3), np.zeros((3, 1)), 3)
     drawing = difference_drawing(DifferenceContent("", "", ("x", "y"), difference, None, (0.0, 3.0)), LIGHT)
     assert "nothing differs" in [shape.words for shape in drawing.shapes if isinstance(shape, Text)]

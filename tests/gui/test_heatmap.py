@@ -98,23 +98,38 @@ def test_drawing_step_by_step_gives_the_same_picture_as_drawing_once(qtbot: QtBo
 def test_every_seventh_measured_step_leaves_no_gap() -> None:
     run = started_run(total_steps=70)
     assert run.history is not None
-    for start in range(0, 70, 7):
-        norms, flags = np.full(4, 0.1), np.zeros(4, bool)   # the six steps in between were not measured
-        run.history.append(StepDone(start, 1.0, None, norms, norms, norms, flags, (), 0.01, 0.001, 0.1))
+    for step in range(70):
+        norms, flags = None if step % 7 else np.full(4, 0.1), np.zeros(4, bool)
+        run.history.append(StepDone(step, 1.0, None, norms, norms, norms, flags, (), 0.01, 0.001, 0.1))
     cells = codes.HeatmapCodes(run.history, "grad_norm")
     cells.look()
     assert (cells.columns((-3.0, 0.0), 140, 0, 70) >= codes.SCALE_FIRST).all() and cells.end_step == 70
 
 
-def test_the_last_measured_step_ends_where_the_run_ends() -> None:
-    run = started_run(total_steps=20)
+def test_the_last_measured_step_stands_for_all_up_to_the_newest_and_for_none_to_come() -> None:
+    run = started_run(total_steps=40)
     assert run.history is not None
     cells = codes.HeatmapCodes(run.history, "grad_norm")
-    for step, end in ((0, 1), (8, 16), (16, 20), (19, 20)):   # as long as the one before, and no longer than the run
-        norms, flags = np.full(4, 0.1), np.zeros(4, bool)
+    for step in range(30):   # as after a change of the plan at step 9, and a stop
+        norms, flags = np.full(4, 0.1) if step in (0, 8, 9, 24) else None, np.zeros(4, bool)
         run.history.append(StepDone(step, 1.0, None, norms, norms, norms, flags, (), 0.01, 0.001, 0.1))
         cells.look()
-        assert cells.end_step == end
+        found = cells.columns((-3.0, 0.0), 40, 0, 40) >= codes.SCALE_FIRST
+        assert found[: step + 1].all() and not found[step + 1 :].any()
+        assert cells.end_step == step + 1
+
+
+def test_a_live_heatmap_goes_on_while_no_step_is_measured(qtbot: QtBot) -> None:
+    run = started_run(total_steps=300)
+    view, table = shown(qtbot, run), lookup_table(current_theme())
+    view.live = True
+    norms, flags = np.full(4, 0.1), np.zeros(4, bool)
+    for step in range(200):
+        measured = norms if step <= 64 else None
+        run.handle(StepDone(step, 1.0, None, measured, measured, measured, flags, (), 0.01, 0.001, 0.1))
+        view.refresh()
+    assert int(table[codes.EMPTY]) not in colors_around(view, 0, 190)
+    assert colors_around(view, 0, 210) == {int(table[codes.EMPTY])}
 
 
 def test_many_layers_in_few_pixels_keep_the_one_that_leaks() -> None:

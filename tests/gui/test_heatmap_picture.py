@@ -30,12 +30,13 @@ def test_a_picture_that_grew_equals_one_that_was_drawn_at_once(qapp: QApplicatio
         assert seen == drawn(HeatmapPicture(run.history, "weight_delta"), "other")
 
 
-def test_where_steps_are_measured_more_seldom_than_before_a_picture_that_grows_has_no_gap(qapp: QApplication) -> None:
+def test_where_the_interval_of_measuring_changes_a_picture_that_grows_has_no_gap(qapp: QApplication) -> None:
     run = started_run()
     assert run.history is not None
     growing = HeatmapPicture(run.history, "weight_delta")
-    norms, frozen = np.array([0.1, 1.0, 2.0, 5.0]), np.zeros(4, bool)
-    for step in (*range(20), 23, 31, 39):
+    measured, frozen = {*range(20), 23, 31, 47, 49, 64}, np.zeros(4, bool)   # ever more seldom; at 49 a change
+    for step in range(70):
+        norms = np.array([0.1, 1.0, 2.0, 5.0]) + step / 50 if step in measured else None
         run.handle(StepDone(step, 1.0, None, norms, norms, norms, frozen, (), 0.01, 0.001, 0.1))
         seen = drawn(growing, "same view")
         assert seen == drawn(HeatmapPicture(run.history, "weight_delta"), "other")

@@ -10,11 +10,13 @@ import pytest
 from PySide6.QtCore import QPointF
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui import compare_difference_codes as codes
 from freeze_gui.gui.compare_difference_map import DifferenceMap
 from freeze_gui.gui.compare_overlays import CompareOverlays
 from freeze_gui.gui.export_numbers import curve_numbers
 from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.readout import readout_html, runs_readout_html
+from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, marked, trace
 from freeze_gui.runs.csv_export import heatmap_csv
 from freeze_gui.runs.differences import first_difference, layer_difference
@@ -51,7 +53,7 @@ def history_of(run: RunRecorder) -> History:
 
 def test_differences_are_taken_at_the_steps_that_both_measured(runs: tuple[RunRecorder, RunRecorder]) -> None:
     found = layer_difference(*runs, "weight_delta")
-    assert found.steps.tolist() == FEW
+    assert found.steps.tolist() == FEW and found.end_step == STEPS
     assert found.values[:, 0].tolist() == [-1.0 if step >= 30 else 0.0 for step in FEW]
     apart = first_difference(*runs)
     assert apart.common_steps == STEPS and apart.loss == apart.step == 30   # losses are known of every step
@@ -74,6 +76,7 @@ def test_the_difference_map_says_the_step_under_the_pointer(
     view.show()
     view.set_pair(runs)
     rect, (start, stop) = view.plot_rect(), view.x_range()
+    assert view.difference is not None and view.difference.end_step == STEPS
     for step, said in ((5, 5), (30, 28), (34, 32), (63, 63)):   # a measured step stands for those up to the next
         x = rect.left() + (step + 0.5 - start) / (stop - start) * rect.width()
         words = view.describe(QPointF(x, rect.top() + 2))
@@ -155,3 +158,17 @@ def test_marks_are_spread_over_the_steps_and_not_over_the_measured_rows() -> Non
     one = x == 750
     assert x[marked(x, one, 10)].tolist() == [750] and not len(marked(x, x < 0, 10))
     assert marked(x[:1], np.ones(1, bool), 10).tolist() == [0]
+
+
+def test_the_difference_map_reaches_to_the_last_step_that_both_took(qtbot: QtBot) -> None:
+    stopped = run_of("stopped", list(range(0, 40, 8)))   # as after a stop: its last steps are not measured
+    view = DifferenceMap()
+    qtbot.addWidget(view)
+    view.resize(700, 200)
+    view.show()
+    view.set_pair((stopped, run_of("every", list(range(STEPS)))))
+    rect, (start, stop) = view.plot_rect(), view.x_range()
+    x = rect.left() + (STEPS - 0.5 - start) / (stop - start) * rect.width()
+    assert "step 32 · equal" in view.describe(QPointF(x, rect.top() + 2))
+    equal = codes.color_table(current_theme())[codes.ZERO]
+    assert view.grab().toImage().pixel(round(x), rect.top() + 4) == int(equal)
