@@ -44,7 +44,7 @@ class MeasuringLabel(QLabel):
             f"Of the time of the last {min(_RECENT_STEPS, len(view.step_s)):,} steps, {share:.1%} went into this "
             f"program's own work: norms of all layers at {how_often(every)}, and at every step the check of frozen "
             "layers, bit by bit, the search for the cause where one moved, and the hash of each batch.\nUnless a "
-            "number of steps is set in the training settings, norms are taken so seldom that they cost at most 2 %, "
+            "number of steps is set in the training settings, norms are taken so seldom that they cost at most 1 %, "
             "after the first 100 steps."
         )
 

@@ -154,13 +154,6 @@ def test_runs_in_turns_come_to_what_they_come_to_one_after_another(qtbot: QtBot)
     controller.close()
 
 
-def test_one_core_is_left_to_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
-    controller = RunController()
-    assert torch.get_num_threads() == 3
-    controller.close()
-
-
 def test_a_small_network_trains_on_one_thread_and_a_large_one_on_all_that_are_given() -> None:
     torch.set_num_threads(3)
     assert choose_threads(46_869) == 1
