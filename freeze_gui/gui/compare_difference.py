@@ -138,6 +138,8 @@ class DifferenceView(QWidget):
     def _name_ends(self) -> None:
         pair = self.pair
         self.legend.set_names(*(run.label for run in pair) if pair else ("", ""))
+        for box in (self.first_box, self.second_box):   # where a name has no room
+            box.setToolTip(f"{box.accessibleName()}: {box.currentText()}")
 
     def _say(self, pair: tuple[RunRecorder, RunRecorder] | None) -> None:
         if pair is None:
@@ -170,10 +172,9 @@ class DifferenceView(QWidget):
         box = QComboBox(self)
         box.setObjectName(name)
         box.setAccessibleName(words)
-        box.setToolTip(words)
         box.setIconSize(QSize(SAMPLE_PX, 14))
-        box.setMinimumContentsLength(11)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(15)   # requires_grad #2
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)   # as far as there is room
         box.currentIndexChanged.connect(self.on_chosen)
         return box
 
@@ -212,19 +213,20 @@ class DifferenceLegend(QWidget):
         painter = QPainter(self)
         metrics, theme = painter.fontMetrics(), current_theme()
         painter.setPen(QColor(theme.muted))
-        x = 0
-        most = self.width() // 4
         end = "" if self._levels is None else power_text(self._levels[1])
-        names = [metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, most) for name in self._names]
-        x = self._word(painter, x, f"more in {names[1]} −{end}" if end else f"more in {names[1]}")
+        before, after = (f" −{end}", f"+{end} ") if end else ("", "")
         width = min(max(self.width() // 6, 90), 220)
+        around = metrics.horizontalAdvance(f"more in {before}{after}more in ") + width + 24
+        most = max((self.width() - around) // 2, 0)
+        names = [metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, most) for name in self._names]
+        x = self._word(painter, 0, f"more in {names[1]}{before}")
         ramp = np.linspace(codes.LOWEST, codes.HIGHEST, width).round().astype(np.uint8)[None, :]
         bar = QRect(x + 8, (self.height() - _BAR_PX) // 2, width, _BAR_PX)
         painter.drawImage(bar, pixels_to_image(ramp, codes.color_table(theme)))
         painter.setPen(QColor(theme.border))
         painter.drawRect(bar.adjusted(-1, -1, 0, 0))
         painter.setPen(QColor(theme.muted))
-        x = self._word(painter, bar.right() + 10, f"+{end} more in {names[0]}" if end else f"more in {names[0]}")
+        x = self._word(painter, bar.right() + 10, f"{after}more in {names[0]}")
         for code, text in ((codes.ZERO, "equal"), (codes.MISSING, "gradient in one only")):
             need = 24 + metrics.horizontalAdvance(text)
             if x + 16 + need > self.width():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 
 class ElidedLabel(QLabel):
@@ -32,6 +32,14 @@ class ElidedLabel(QLabel):
         if self.least and metrics.horizontalAdvance(self.text()[:8]) > room:
             return self.least
         return metrics.elidedText(self.text(), self._mode, room)
+
+    def event(self, event: QEvent) -> bool:
+        """Tell words that are cut, unless there is a longer tooltip."""
+        if event.type() == QEvent.Type.ToolTip and not self.toolTip() and self.shown_text() != self.text():
+            assert isinstance(event, QHelpEvent)
+            QToolTip.showText(event.globalPos(), self.text(), self)
+            return True
+        return super().event(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint what has room."""

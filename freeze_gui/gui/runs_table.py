@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 ROW_PX = 25
 LEAST_ROWS = 3
+_AROUND_TITLE_PX = 20   # its padding in the style sheet, and a little more
 
 
 class RunsTable(QTableView):
@@ -249,7 +250,7 @@ class RunsTable(QTableView):
             return
         others = sum(self.columnWidth(at) for at in range(RUN + 1, len(COLUMNS) - 1))   # 0 of those that are hidden
         if not self.isColumnHidden(len(COLUMNS) - 1):
-            others += self.horizontalHeader().sectionSizeHint(len(COLUMNS) - 1)
+            others += self._usual_width(len(COLUMNS) - 1)
         room = self.viewport().width() - others
         self._names_width = max(min(self._names_need, room), self._usual_width(RUN))
         self.setColumnWidth(RUN, self._names_width)
@@ -264,12 +265,16 @@ class RunsTable(QTableView):
         return self.itemDelegate().sizeHint(option, self.runs_model.index(widest, at)).width() + 2
 
     def _usual_width(self, at: int) -> int:
-        """Return the width of a column with its title and what usually stands in it."""
+        """Return the width of a column with its title and what usually stands in it.
+
+        Qt's own hint has room for an arrow beside the title; ours is above it.
+        """
         font = QFont(self.font())
         font.setBold(at == VERDICT)
         around = 26 + (SAMPLE_PX + 10 if at == RUN else 0)
         widest = QFontMetrics(font).horizontalAdvance(COLUMNS[at].widest) + around
-        return max(self.horizontalHeader().sectionSizeHint(at) + 2, widest)
+        title = self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[at].title)
+        return max(title + _AROUND_TITLE_PX, widest)
 
 
 def tabular(font: QFont) -> QFont:

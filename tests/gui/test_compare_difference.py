@@ -141,3 +141,30 @@ def test_the_legend_says_which_end_is_whose(qtbot: QtBot, name: str) -> None:
     assert f"orange {name}, blue other" in view.legend.accessibleName()
     assert "differences of up to" in view.legend.accessibleName()
     view.legend.grab()
+
+
+LONG = ("requires_grad · AdamW fused", "requires_grad · AdamW · norm eval · zero_grad never")
+
+
+def test_names_too_long_for_the_legend_are_cut_before_its_edge(qtbot: QtBot) -> None:
+    view = shown_view(qtbot, two_runs())
+    for width in (420, 532, 800):   # 532 is what a window of 1280 pixels has for it
+        view.legend.resize(width, view.legend.height())
+        view.legend.set_names(*LONG)
+        view.legend.set_levels((-4.0, -2.5))
+        image = view.legend.grab().toImage()
+        edge = {image.pixel(x, y) for x in range(width - 4, width) for y in range(image.height())}
+        assert len(edge) == 1   # the ground alone
+
+
+def test_a_box_is_as_wide_as_its_names_where_there_is_room_and_tells_the_name(qtbot: QtBot) -> None:
+    runs = two_runs()
+    runs[0].label, runs[1].label = LONG
+    view = shown_view(qtbot, runs)
+    view.resize(1200, 300)
+    qtbot.waitUntil(lambda: view.first_box.width() > 300)
+    for box, name in zip((view.first_box, view.second_box), LONG, strict=True):
+        assert box.width() >= box.fontMetrics().horizontalAdvance(LONG[1])
+        assert name in box.toolTip()
+    view.resize(400, 300)
+    qtbot.waitUntil(lambda: view.second_box.geometry().right() < 400)

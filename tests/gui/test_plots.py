@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QFontMetricsF, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -14,7 +14,7 @@ from freeze_gui.gui.chips import short_names, widest_name
 from freeze_gui.gui.curves import LogAxis
 from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
-from freeze_gui.gui.plot_axes import ValueAxis
+from freeze_gui.gui.plot_axes import StepAxis, ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.traces import trace
@@ -372,6 +372,19 @@ def test_numbers_up_a_side_never_overlap(qtbot: QtBot, height_px: int) -> None:
     ticks = sorted(y for _, values in axis.tickValues(0.0, 1.04, height_px) for y in values)
     assert len(ticks) >= 2
     assert min(b - a for a, b in pairwise(ticks)) / 1.04 * height_px >= 12
+
+
+@pytest.mark.parametrize("width_px", [80, 120, 200, 1000])
+@pytest.mark.parametrize("steps", [7, 300, 1_500, 40_000, 1_000_000])
+def test_numbers_of_steps_never_overlap_and_are_whole(qtbot: QtBot, width_px: int, steps: int) -> None:
+    axis = StepAxis("bottom")
+    ticks = sorted(x for _, values in axis.tickValues(0.0, steps, width_px) for x in values)
+    words = axis.tickStrings(ticks, 1.0, 1.0)
+    assert [float(word.replace(",", "")) for word in words] == ticks and len(ticks) >= 2 - (width_px < 200)
+    wide = [QFontMetricsF(axis.font()).horizontalAdvance(word) for word in words]
+    places = [x / steps * width_px for x in ticks]
+    ends = [(place - width / 2, place + width / 2) for place, width in zip(places, wide, strict=True)]
+    assert all(after[0] - before[1] >= 4 for before, after in pairwise(ends))
 
 
 def test_one_word_stands_for_both_strips_where_they_are_too_near_for_two(qtbot: QtBot) -> None:

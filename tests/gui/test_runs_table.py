@@ -80,7 +80,8 @@ def test_the_columns_have_their_widths_before_the_first_run(qtbot: QtBot) -> Non
     places = range(len(COLUMNS) - 1)
     before = [table.columnWidth(at) for at in places]
     header = table.horizontalHeader()
-    assert all(table.isColumnHidden(at) or before[at] >= header.sectionSizeHint(at) for at in places)
+    titles = [header.fontMetrics().horizontalAdvance(found.title) for found in COLUMNS]
+    assert all(table.isColumnHidden(at) or before[at] >= titles[at] + 16 for at in places)
     table.set_runs([*three_runs(), started_run("requires_grad #2")])
     assert [table.columnWidth(at) for at in places] == before
 
@@ -170,6 +171,22 @@ def test_runs_with_the_same_bits_name_each_other(qtbot: QtBot) -> None:
     assert column(table, "equals") == ["b", "a", ""]
 
 
+def test_every_title_can_be_read_at_the_least_size_with_all_columns_filled(qtbot: QtBot) -> None:
+    runs = [started_run(f"requires_grad #{at}") for at in (2, 3)]
+    table = table_of(qtbot, runs)
+    table.setStyleSheet(style_sheet(current_theme()))
+    table.resize(1148, 200)   # what a window of 1280 pixels has for it
+    for run in runs:
+        add_steps(run, 5, frozen=[0])
+        end_run(run, moved=["stem"], proof="x", status="stopped")
+    table.refresh()
+    header, last = table.horizontalHeader(), len(COLUMNS) - 1
+    for at, found in enumerate(COLUMNS):
+        need = header.fontMetrics().horizontalAdvance(found.title) + 16   # the padding of the sheet
+        assert table.isColumnHidden(at) or table.columnWidth(at) >= need
+    assert header.sectionPosition(last) + need <= table.viewport().width()
+
+
 def test_the_model_of_the_table_keeps_qts_contract(qtbot: QtBot) -> None:
     table = table_of(qtbot, three_runs())
     tester = QAbstractItemModelTester(table.runs_model, QAbstractItemModelTester.FailureReportingMode.Fatal)
@@ -220,7 +237,7 @@ def test_a_long_name_is_cut_with_a_tooltip_and_leaves_the_figures_in_sight(qtbot
     header = table.horizontalHeader()
     cut = table.columnWidth(RUN)
     assert usual <= cut < COLUMNS[RUN].most_px
-    assert header.sectionPosition(last) + header.sectionSizeHint(last) <= table.viewport().width()
+    assert header.sectionPosition(last) + header.fontMetrics().horizontalAdvance("Side effects") + 16 <= table.width()
     index = table.model().index(3, RUN)
     assert index.data() == index.data(Qt.ItemDataRole.ToolTipRole) == LONG
     widths = []
