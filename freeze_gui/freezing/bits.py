@@ -83,4 +83,5 @@ def _apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
         with np.errstate(all="ignore"):   # infinity less infinity is NaN here as well
             return float(np.abs(np.subtract(a.detach().numpy(), b.detach().numpy(), dtype=np.float64)).max())
     wide = torch.float32 if a.device.type == "mps" else torch.float64
-    return (a.detach().to(wide) - b.detach().to(wide)).abs().max()
+    apart = a.detach().to(wide, copy=True)   # the only array beside the two, which may be large
+    return apart.add_(b.detach(), alpha=-1).abs_().max()

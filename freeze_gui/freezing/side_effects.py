@@ -135,6 +135,7 @@ class SideEffectWatch:
             if _state_changed(suspect.state, self._context.optimizer.state.get(p, {})):
                 self._found["state_evolving"][path] = None
                 self._evolved.add(path)
+        self._suspects = []   # copies of weights and more: not to be held through the next forward
         for path, moved in self._first_steps.items():
             report = _thaw_report(step, path, moved)
             reports = self._thaws.setdefault(path, [])

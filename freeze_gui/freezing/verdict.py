@@ -172,7 +172,7 @@ class FrozenWatch:
                 found = [cause for part in watched.parts for cause in causes.get(part, [])]
             causes[watched.name] = list(dict.fromkeys(found or ["other_writer"]))
             watched.moved(step, move.change, move.distance, causes[watched.name])
-        self._written = {}
+        self._written, self._suspects, self._shared = {}, {}, {}   # copies are not held through the next forward
         leaked = {layer for move in moves for layer in move.watched.owners_in(self._context.frozen)}
         return [layer for layer in self._layers if layer in leaked] if leaked else []
 

@@ -7,15 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.cost_forecast import CostForecast, StepCost
-from freeze_gui.training.telemetry import COPIES
+from freeze_gui.training.telemetry import bytes_held
 from freeze_gui.training.trials import Trials
 
 _MEMINFO = Path("/proc/meminfo")
+
+_PUT_BACK = {"restore", "paused"}
+"""Methods that keep the values of what is frozen."""
+
+_SEEN = {"grad_zero", "restore", "lr_zero", "eval_only"}
+"""Methods under which the optimizer sees a gradient of what is frozen."""
+
+_OUT_OF_REACH = {"requires_grad", "no_grad", "detach"}
+"""Methods under which backward writes none; one that was there before stays until it is dropped."""
 
 
 class DoesNotFit(UserError):
@@ -30,8 +40,10 @@ class MemoryForecast:
     ----------
     weights
         Parameters and buffers.
-    measuring, holding
-        Copies of them to measure by; of those that are ever frozen to prove by, and the cache of a method that has one.
+    measuring, updates
+        What is held to measure by; the part of it that only the update of each step needs.
+    holding
+        Copies of what is ever frozen to prove by, and the cache of a method that has one.
     step
         Gradients, optimizer state and activations; None where no step could be tried.
     allocated
@@ -43,6 +55,7 @@ class MemoryForecast:
     holding: int
     step: StepCost | None
     allocated: int = 0
+    updates: int = 0
 
     @property
     def total(self) -> int:
@@ -54,7 +67,7 @@ class MemoryForecast:
 
     def without_updates(self) -> MemoryForecast:
         """Return the forecast of a run that does not measure the update of each step."""
-        return replace(self, measuring=self.measuring * (COPIES - 1) // COPIES)
+        return replace(self, measuring=self.measuring - self.updates, updates=0)
 
     def parts(self) -> str:
         """Return what it is made of, in words."""
@@ -87,13 +100,34 @@ def forecast_memory(
         step = cost.frozen if lasting else cost.free
     module = trials.loaded.module
     tensors = [*module.parameters(), *module.buffers()]
-    parameters = _bytes(module.parameters())
-    ever = frozenset[str]().union(*(p.modules for p in plan.phases), *(task for _, task in plan.tasks))
-    modules = dict(module.named_modules())   # get_submodule stumbles over names with dots
-    frozen = _bytes(t for path in ever for t in modules[path].parameters(recurse=False))
-    holding = frozen * (2 if plan.method == "restore" else 1)
+    measuring, updates = bytes_held(list(module.parameters()), device)
+    holding = _holding(config, module, plan, step)
     there = _bytes(t for t in tensors if t.device == device)
-    return MemoryForecast(_bytes(tensors), COPIES * parameters, holding, step, there)
+    return MemoryForecast(_bytes(tensors), measuring + updates, holding, step, there, updates)
+
+
+def _holding(config: RunConfig, module: nn.Module, plan: FreezePlan, step: StepCost | None) -> int:
+    """Return the bytes of copies of what is ever frozen.
+
+    One to prove by, and one that a method puts back. Before a step that may move frozen weights all that its cause is
+    named by is kept: weights, gradients, and what the optimizer keeps of them. Weights that have moved are kept as they
+    were last, and the step of one tensor after the other is taken again.
+    """
+    method, modules = plan.method, dict(module.named_modules())   # get_submodule stumbles over names with dots
+    ever = frozenset[str]().union(*(p.modules for p in plan.phases), *(task for _, task in plan.tasks))
+    frozen = [p for path in ever for p in modules[path].parameters(recurse=False)]
+    weights, buffers = _bytes(frozen), _bytes(b for path in ever for b in modules[path].buffers(recurse=False))
+    held = weights + buffers + weights * (method in _PUT_BACK)
+    has_begun = plan.moment != "step_start" or plan.tasks or any(p.start for p in plan.phases)
+    has_old_gradient = method in _OUT_OF_REACH and config.optimizer.zero_grad != "none" and has_begun
+    if not weights or not (method in _SEEN or has_old_gradient):
+        return held
+    state = step.optimizer_state_bytes * weights // _bytes(module.parameters()) if step is not None else 0
+    held += 2 * weights + state
+    if method not in _PUT_BACK:
+        largest = max(p.numel() * p.element_size() for p in frozen)
+        held += weights + 2 * (2 * weights + state) * largest // weights
+    return held
 
 
 def has_room_for_updates(forecast: MemoryForecast, device: torch.device) -> bool:

@@ -97,6 +97,13 @@ class NormsOnDevice:
         return groups
 
 
+def bytes_on_device(parameters: Sequence[nn.Parameter]) -> tuple[int, int]:
+    """Return the bytes that are held without updates, and how many more with them."""
+    sizes = [p.numel() * max(p.element_size(), 4) for p in parameters]   # half ones as float32
+    differences = min(sum(sizes), max([4 * _GROUP, *sizes]))
+    return sum(sizes) + differences, sum(sizes)
+
+
 def _norms(tensors: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
     """Return the norm of each tensor."""
     return torch._foreach_norm(list(tensors), 2, dtype=torch.float64) if tensors else []

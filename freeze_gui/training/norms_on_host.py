@@ -11,7 +11,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from freeze_gui.training.norm_rows import Flags, Floats, columns, order_of, pieces_of
+from freeze_gui.training.norm_rows import (
+    LARGE_ROW,
+    SMALL_ROW,
+    Flags,
+    Floats,
+    Piece,
+    columns,
+    order_of,
+    pieces_of,
+)
 from freeze_gui.training.norms_gathered import NormsGathered
 from freeze_gui.training.norms_in_place import NormsInPlace
 
@@ -32,10 +41,8 @@ class NormsOnHost:
 
     def __init__(self, parameters: Sequence[nn.Parameter], with_updates: bool = True) -> None:
         self._parameters, self._with_updates = list(parameters), with_updates
-        is_wide = any(p.dtype in (torch.float64, torch.complex128) for p in parameters)
-        dtype = torch.float64 if is_wide else torch.float32
         orders = [order_of(p) for p in parameters]
-        large, small = pieces_of([p.numel() * (1 + p.is_complex()) for p in parameters], _LARGE)
+        dtype, large, small = _layout(parameters)
         self._of_large, self._of_small = (
             columns(np.array([piece.parameter for piece in pieces], dtype=np.int64), len(parameters))
             for pieces in (large, small)
@@ -87,3 +94,18 @@ class NormsOnHost:
         if not self._with_updates:
             found[1, ~still] = np.nan
         return found, np.array(extra.tolist(), dtype=np.float64)
+
+
+def bytes_on_host(parameters: Sequence[nn.Parameter]) -> tuple[int, int]:
+    """Return the bytes that are held without updates, and how many more with them, but for a few megabytes."""
+    dtype, large, small = _layout(parameters)
+    of_large = large[-1].stop * LARGE_ROW * dtype.itemsize if large else 0
+    of_small = small[-1].stop * SMALL_ROW * dtype.itemsize if small else 0
+    return of_large + 4 * of_small, of_large + of_small   # of small ones the start, and room for all that is asked
+
+
+def _layout(parameters: Sequence[nn.Parameter]) -> tuple[torch.dtype, list[Piece], list[Piece]]:
+    """Return the number format of the copies, and the large and small pieces."""
+    is_wide = any(p.dtype in (torch.float64, torch.complex128) for p in parameters)
+    sizes = [p.numel() * (1 + p.is_complex()) for p in parameters]
+    return (torch.float64 if is_wide else torch.float32, *pieces_of(sizes, _LARGE))

@@ -20,13 +20,10 @@ from torch import nn
 
 from freeze_gui.training.events import NO_GRADIENT
 from freeze_gui.training.norm_rows import columns
-from freeze_gui.training.norms_on_device import NormsOnDevice
-from freeze_gui.training.norms_on_host import NormsOnHost
+from freeze_gui.training.norms_on_device import NormsOnDevice, bytes_on_device
+from freeze_gui.training.norms_on_host import NormsOnHost, bytes_on_host
 
 GRADIENT, UPDATE, DELTA = range(3)
-
-COPIES = 2
-"""Copies of all parameters that measuring keeps: at the start, and before the step; the second only for updates."""
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -186,6 +183,11 @@ class Telemetry:
         others = np.zeros(len(self._parameters), bool)
         others[self._parameter_of[~layers[self._layer_of]]] = True
         return ~others
+
+
+def bytes_held(parameters: Sequence[nn.Parameter], device: torch.device) -> tuple[int, int]:
+    """Return the bytes that measuring holds without updates, and how many more with them."""
+    return (bytes_on_device if device.type == "cuda" else bytes_on_host)(parameters)
 
 
 def _own_parameters(

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from freeze_gui.freezing.bits import differ, largest_difference
+from freeze_gui.freezing.causes import Suspect
+from tests.freezing.drive import STEPS, drive, plan
 from tests.support.runs import network_config, run_watched
 
 PREAMBLE = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n"
@@ -256,3 +260,15 @@ class Net(nn.Module):
     tensors = {t["name"]: t for t in run_watched(config)[2].summary()["tensors"]}
     assert tensors["memory"]["frozen_steps"] == [[0, 6]]
     assert tensors["a.weight"]["frozen_steps"] == [[0, 3]]
+
+
+@pytest.mark.parametrize("method", ["grad_zero", "restore"])
+def test_what_is_kept_to_name_a_cause_is_let_go_before_the_next_forward(method: str) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    kept: list[int] = []
+    model.register_forward_pre_hook(
+        lambda *_: kept.append(sum(isinstance(thing, Suspect) for thing in gc.get_objects()))
+    )
+    freezer = drive(model, torch.optim.Adam(model.parameters()), plan(["0"], 2, method=method), torch.randn(5, 3))
+    assert kept == [0] * STEPS
+    assert freezer.frozen == {"0"}

@@ -14,13 +14,17 @@ from freeze_gui.training import loading, loop, memory
 from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.events import Progress, RunEnded
 from freeze_gui.training.memory import DoesNotFit, MemoryForecast, forecast_memory, free_bytes, has_room_for_updates
-from freeze_gui.training.telemetry import COPIES
+from freeze_gui.training.norms_on_device import NormsOnDevice
+from freeze_gui.training.norms_on_host import NormsOnHost
+from freeze_gui.training.telemetry import bytes_held
 from freeze_gui.training.trainer import Trainer
 from freeze_gui.training.trials import Trials
 from tests.support.runs import network_config, run_watched
 
 CPU = torch.device("cpu")
 FIRST, SECOND = 4 * (7 * 5 + 5), 4 * (5 * 3 + 3)   # bytes of the weights of two layers in float32
+ROWS = 4 * 4 * 256   # four small tensors, each in a row of its own
+MEASURING = 5 * ROWS   # start, before the step, and room for gradient, update and distance
 
 
 def two_layers(device: str = "meta") -> LoadedModel:
@@ -39,21 +43,65 @@ def plan(*phases: Phase, method: str = "requires_grad") -> FreezePlan:
 def test_an_adam_run_holds_weights_gradients_two_moments_a_count_and_the_copies() -> None:
     found = forecast_memory(config(name="Adam"), Trials(two_layers()), plan(), CPU)
     weights = FIRST + SECOND
-    assert (found.weights, found.measuring, found.holding) == (weights, COPIES * weights, 0)
+    assert (found.weights, found.measuring, found.updates, found.holding) == (weights, MEASURING, ROWS, 0)
     assert found.step is not None
     assert found.step.gradient_bytes == weights
     assert found.step.optimizer_state_bytes == 2 * weights + 4 * 4   # a count for each of four tensors
     activations = 2 * (7 + 5) * 4   # each layer saves its input
     assert found.step.saved_activation_bytes == activations
-    assert found.total == (1 + COPIES + 1 + 2) * weights + 16 + activations
+    assert found.total == MEASURING + (1 + 1 + 2) * weights + 16 + activations
 
 
 def test_what_is_frozen_throughout_needs_no_gradient_but_a_copy_to_prove_by() -> None:
     found = forecast_memory(config(name="SGD"), Trials(two_layers()), plan(Phase(frozenset({"0"}))), CPU)
     assert found.step is not None
     assert (found.step.gradient_bytes, found.holding) == (SECOND, FIRST)
-    restored = plan(Phase(frozenset({"0"})), method="restore")
-    assert forecast_memory(config(name="SGD"), Trials(two_layers()), restored, CPU).holding == 2 * FIRST
+
+
+@pytest.mark.parametrize(("method", "zero_grad", "copies"), [
+    ("requires_grad", "none", 1),    # to prove by
+    ("no_grad", "zero", 1),          # no gradient came before
+    ("grad_none", "never", 1),
+    ("exclude", "never", 1),
+    ("paused", "none", 2),           # what is put back
+    ("restore", "none", 2 + 4),      # weights, gradients and two moments, to name a cause by
+    ("grad_zero", "none", 2 + 4),    # the first, and where it was last
+    ("lr_zero", "none", 2 + 4),
+    ("requires_grad from 5", "never", 2 + 4),   # an old gradient may move it
+])  # fmt: skip
+def test_what_the_optimizer_sees_of_a_frozen_layer_is_kept_to_name_a_cause(
+    method: str, zero_grad: str, copies: int
+) -> None:
+    method, _, start = method.partition(" from ")
+    frozen = plan(Phase(frozenset({"0"}), int(start or 0)), method=method)
+    found = forecast_memory(config(name="Adam", zero_grad=zero_grad), Trials(two_layers("cpu")), frozen, CPU)
+    counts = 4 * 2   # a step count of 4 bytes for weight and bias
+    replay = 2 * 4 * 4 * 7 * 5   # that of the weight alone, twice
+    least = copies * FIRST + (replay if copies == 6 and method != "restore" else 0)
+    assert least <= found.holding <= least + (4 * counts if copies == 6 else 0)
+
+
+def _held(norms: Any) -> int:
+    """Return the bytes of all arrays that an engine keeps, but the fixed room of a chunk and the sums of rows."""
+    if isinstance(norms, NormsOnDevice):
+        return sum(t.nbytes for t in (*norms._start, *(norms._previous or ())))
+    small = norms._small
+    arrays = [copy for parts in norms._large._chunks for chunk in parts for copy in (chunk.start, chunk.previous)]
+    arrays += [small._numbers, small._start] + ([] if small._previous is None else [small._previous])
+    return sum(array.nbytes for array in arrays)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64])
+def test_what_measuring_holds_is_what_its_arrays_take(device: str, dtype: torch.dtype) -> None:
+    shapes = [(300, 300), (7, 5), (1000,), (40_001,)]
+    parameters = [nn.Parameter(torch.zeros(shape, dtype=dtype)) for shape in shapes]
+    engine = NormsOnDevice if device == "cuda" else NormsOnHost
+    taken = [_held(engine(parameters, with_updates)) for with_updates in (False, True)]
+    least, updates = bytes_held(parameters, torch.device(device))
+    if device == "cuda":
+        least -= least // 2   # as much again for the differences of one group
+    assert (least, updates) == (taken[0], taken[1] - taken[0])
 
 
 def test_what_thaws_later_counts_as_training() -> None:
@@ -74,10 +122,10 @@ def test_weights_that_are_on_the_device_are_not_needed_again(monkeypatch: pytest
 def test_the_copy_that_updates_are_measured_by_gives_way_first(monkeypatch: pytest.MonkeyPatch) -> None:
     for free, roomy in ((10_000, True), (10_000 - 1, False), (8_000, False)):
         monkeypatch.setattr(memory, "free_bytes", lambda device, free=free: free)
-        assert has_room_for_updates(MemoryForecast(6000, 4000, 0, None), CPU) is roomy
+        assert has_room_for_updates(MemoryForecast(6000, 4000, 0, None, updates=2000), CPU) is roomy
     monkeypatch.setattr(memory, "free_bytes", lambda device: 7_999)
     with pytest.raises(DoesNotFit, match=r"needs 8 kB of memory.*weights 6 kB, copies to measure and prove by 2 kB"):
-        has_room_for_updates(MemoryForecast(6000, 4000, 0, None), CPU)
+        has_room_for_updates(MemoryForecast(6000, 4000, 0, None, updates=2000), CPU)
 
 
 def test_a_run_without_room_for_updates_says_so_and_measures_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
