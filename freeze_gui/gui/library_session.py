@@ -15,7 +15,7 @@ MOST_RESTORED = 12
 
 
 class Session:
-    """Written down at every change: a crash asks nobody.
+    """Written down at every change, as a crash asks nobody: Qt writes settings to disk in its next turn.
 
     Attributes
     ----------
@@ -35,7 +35,6 @@ class Session:
         if bench.beside.recorders or not self.to_restore:
             settings.side_by_side = [paths[recorder] for recorder in bench.beside.recorders if recorder in paths]
             settings.in_turns = bench.beside.took_turns(bench.beside.recorders)
-        settings.save()
 
     def bring_together(self, paths: Mapping[RunRecorder, Path]) -> None:
         """Put side by side what stood so last time, unless something else does already."""

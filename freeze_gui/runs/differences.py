@@ -96,15 +96,15 @@ def first_difference(one: RunRecorder, other: RunRecorder) -> FirstDifference:
     if one.history is None or other.history is None:
         return FirstDifference(0, None, {}, {})
     ours, theirs = one.history.view(), other.history.view()
-    taken, at_ours, at_theirs = np.intersect1d(ours.loss_step, theirs.loss_step, return_indices=True)
+    taken, at_ours, at_theirs = _shared_steps(ours.loss_step, theirs.loss_step)
     losses = _differ(ours.loss[at_ours], theirs.loss[at_theirs])
     layers, steps, a, b = _common(one, other, ours, theirs, "update_norm")
     with np.errstate(over="ignore"):
         updates = _differ(a.astype(np.float32), b.astype(np.float32))
     return FirstDifference(
         len(taken),
-        _first(taken, losses),
-        {path: _first(steps, updates[:, column]) for column, path in enumerate(layers)},
+        _firsts(taken, losses[:, None])[0],
+        dict(zip(layers, _firsts(steps, updates), strict=True)),
         end_equality(one, other),
         *_evaluations(one.history, other.history),
         _end_unknown(one, other),
@@ -161,7 +161,7 @@ def _common(
     """Return common layers, common measured steps, and the measures of both there, each (steps, layers)."""
     row_of = {layer.path: row for row, layer in enumerate(other.layers)}
     pairs = [(row, row_of[layer.path]) for row, layer in enumerate(one.layers) if layer.path in row_of]
-    steps, at_ours, at_theirs = np.intersect1d(ours.step, theirs.step, return_indices=True)
+    steps, at_ours, at_theirs = _shared_steps(ours.step, theirs.step)
     columns, other_columns = np.array(pairs, np.intp).reshape(-1, 2).T
     return (
         tuple(one.layers[row].path for row in columns),
@@ -184,5 +184,20 @@ def _differ(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> NDArr
     return found
 
 
-def _first(steps: NDArray[np.int64], differ: NDArray[np.bool_]) -> int | None:
-    return int(steps[differ.argmax()]) if differ.any() else None
+def _firsts(steps: NDArray[np.int64], differ: NDArray[np.bool_]) -> list[int | None]:
+    """Return for each column of `differ`, shape (steps, columns), the first step that is marked, None where none is."""
+    if not differ.any():
+        return [None] * differ.shape[1]
+    found, first = differ.any(axis=0).tolist(), steps[differ.argmax(axis=0)].tolist()
+    return [step if any_found else None for any_found, step in zip(found, first, strict=True)]
+
+
+def _shared_steps(
+    ours: NDArray[np.int64], theirs: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the steps that are in both, which are in order, and where; nearly always they are the same."""
+    if np.array_equal(ours, theirs):
+        every = np.arange(len(ours))
+        return ours, every, every
+    steps, at_ours, at_theirs = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
+    return steps, at_ours, at_theirs

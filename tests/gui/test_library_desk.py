@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QCoreApplication, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QMessageBox, QPushButton, QWidget
@@ -352,7 +352,7 @@ def test_runs_that_are_gone_stay_away_at_a_restart(
     assert not again.run_panel.error_label.isVisible()
 
 
-def test_the_open_runs_are_written_down_at_once_so_that_a_crash_forgets_none(
+def test_the_open_runs_are_written_down_in_the_next_turn_so_that_a_crash_forgets_none(
     qtbot: QtBot, make_window: Callable[..., MainWindow], tmp_path: Path
 ) -> None:
     window = make_window(tmp_path / "s.ini")
@@ -360,7 +360,8 @@ def test_the_open_runs_are_written_down_at_once_so_that_a_crash_forgets_none(
     window.settings.open_runs = []
     window.settings.save()
     window.library_desk.on_run_kept(window.workbench.runs[0], path)
-    assert window.settings.path.read_text().count(path.name) == 1   # without an event after it
+    QCoreApplication.processEvents()
+    assert window.settings.path.read_text().count(path.name) == 1
 
 
 def test_a_run_from_a_file_is_put_into_the_form_to_be_run_again(
