@@ -88,7 +88,8 @@ class CompareView(QWidget):
         self.difference_button.setEnabled(len(self.recorders) > 1)
         self._turn_to(_TILES)
         self._pages.setCurrentIndex(int(bool(self.recorders)))
-        self.reset_view()
+        self._show_all_steps()
+        self._turns.start_later(self._refreshed())   # what chose the runs has had this turn
 
     def set_count(self, count: int) -> None:
         """Say in the empty view how the runs of the window, which are so many, come side by side."""
@@ -137,10 +138,13 @@ class CompareView(QWidget):
     @Slot()
     def reset_view(self) -> None:
         """Show all steps and all values again."""
+        self._show_all_steps()
+        self.refresh()
+
+    def _show_all_steps(self) -> None:
         self.overlays.reset_view()
         self.tiles_view.set_x_range(None)
         self.difference.map.set_x_range(None)
-        self.refresh()
 
     @Slot(float, float)
     def show_steps(self, start: float, stop: float) -> None:

@@ -188,8 +188,9 @@ def _firsts(steps: NDArray[np.int64], differ: NDArray[np.bool_]) -> list[int | N
     """Return for each column of `differ`, shape (steps, columns), the first step that is marked, None where none is."""
     if not differ.any():
         return [None] * differ.shape[1]
-    found, first = differ.any(axis=0).tolist(), steps[differ.argmax(axis=0)].tolist()
-    return [step if any_found else None for any_found, step in zip(found, first, strict=True)]
+    marked = np.flatnonzero(differ.any(axis=0)).tolist()
+    first = dict(zip(marked, steps[differ.argmax(axis=0)[marked]].tolist(), strict=True))
+    return [first.get(column) for column in range(differ.shape[1])]
 
 
 def _shared_steps(
