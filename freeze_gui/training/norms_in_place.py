@@ -30,6 +30,9 @@ from freeze_gui.training.norm_rows import (
     room,
 )
 
+Place = tuple[int, tuple[int, ...]]
+"""Address and strides of a tensor."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
@@ -75,7 +78,7 @@ class NormsInPlace:
         self._sums = np.zeros((3, rows))
         first = 1 if with_updates else 2
         self._starts = np.array([piece.start for piece in pieces], dtype=np.int64)
-        self._known: dict[int, tuple[int, list[Rows]]] = {}   # parameter → address, and its chunks there
+        self._known: dict[int, tuple[Place, list[Rows]]] = {}   # parameter → its chunks where it lay
         self._copied = torch.empty(min(rows, CHUNK), LARGE_ROW, dtype=dtype)
         distance: Rows = torch.empty_like(self._copied).numpy()
         start, previous = (room((count, LARGE_ROW), dtype) for count in (rows, rows if with_updates else 0))
@@ -142,14 +145,15 @@ class NormsInPlace:
             np.copyto(previous, now)
 
     def _weights(self, piece: Piece) -> Iterable[Rows]:
-        """Return the chunks of a large parameter; kept until its memory is another."""
+        """Return the chunks of a large parameter; kept until it lies elsewhere, or otherwise, as transposed."""
         parameter = self._parameters[piece.parameter]
-        address, known = self._known.get(piece.parameter, (0, None))
-        if known is not None and address == parameter.data_ptr():
+        place = parameter.data_ptr(), parameter.stride()
+        before, known = self._known.get(piece.parameter, (None, None))
+        if known is not None and before == place:
             return known
         found = self._parts(parameter, piece, CHUNK)
-        if isinstance(found, list) and found[0].ctypes.data == parameter.data_ptr():   # in place, and no copy
-            self._known[piece.parameter] = parameter.data_ptr(), found
+        if isinstance(found, list) and found[0].ctypes.data == place[0]:   # in place, and no copy
+            self._known[piece.parameter] = place, found
         return found
 
     def _parts(self, tensor: torch.Tensor, piece: Piece, most: int) -> Iterable[Rows]:

@@ -87,9 +87,9 @@ class NormsOnDevice:
     def _groups(self, parameters: Sequence[int]) -> list[list[int]]:
         """Cut a list of parameters into groups of about `_GROUP` numbers."""
         groups: list[list[int]] = []
-        size = _GROUP
+        size = 0
         for at in parameters:
-            if size + self._sizes[at] > _GROUP:
+            if not groups or size + self._sizes[at] > _GROUP:
                 groups.append([])
                 size = 0
             groups[-1].append(at)

@@ -145,6 +145,24 @@ def test_a_parameter_whose_memory_is_another_is_read_where_it_is_now(engine: Any
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_parameter_that_is_transposed_where_it_lies_is_read_in_its_new_order(engine: Any) -> None:
+    own = nn.Parameter(torch.randn(256, 256))
+    norms, before = engine([own]), own.detach().clone()
+    own.data = own.data.t()
+    found, _ = norms.squares(np.zeros(1, bool), NOTHING)
+    np.testing.assert_allclose(found[1:, 0], squares64((own, before)) * 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_parameter_without_numbers_may_be_the_first(engine: Any) -> None:
+    own = [nn.Parameter(torch.zeros(0, 3)), nn.Parameter(torch.zeros(2))]
+    norms = engine(own)
+    own[1].data += 3.0
+    found, _ = norms.squares(np.zeros(2, bool), NOTHING)
+    np.testing.assert_allclose(found, [[0.0, 0.0], [0.0, 18.0], [0.0, 18.0]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_nan_and_infinity_are_said(engine: Any) -> None:
     own = [nn.Parameter(torch.zeros(300 * 256)), nn.Parameter(torch.zeros(3))]
     norms = engine(own)
