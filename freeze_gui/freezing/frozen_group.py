@@ -136,7 +136,7 @@ def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
     where they are.
     """
     groups: list[list[Watched]] = []
-    open_groups: dict[tuple[object, ...], tuple[list[Watched], int]] = {}
+    open_groups: dict[tuple[object, ...], tuple[list[Watched], int]] = {}   # kind → the last group, and its elements
     for watched in frozen:
         tensor = watched.read()
         size = tensor.numel()
@@ -144,8 +144,8 @@ def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
             groups.append([watched])
             continue
         key = (watched.role == "buffer", tensor.device, tensor.dtype)
-        group, filled = open_groups.get(key, ([], _MOST))
-        if filled + size > _MOST:
+        group, filled = open_groups.get(key, ([], 0))
+        if not group or filled + size > _MOST:
             group, filled = [], 0
             groups.append(group)
         group.append(watched)

@@ -38,6 +38,16 @@ def test_small_tensors_of_one_kind_are_compared_together_and_large_ones_where_th
     ]
 
 
+def test_a_tensor_without_elements_is_watched_also_where_it_is_the_first() -> None:
+    module = nn.Module()
+    for name, size in (("a", 0), ("b", 3)):
+        module.register_buffer(name, torch.zeros(size))
+    (group,) = grouped(every_tensor(module), 2)
+    assert [(watched.name, watched.began) for watched in group.members] == [("a", 2), ("b", 2)]
+    module.a = torch.zeros(2)   # as one that was None when it froze
+    assert [name for name, *_ in settled(group)] == ["a"]
+
+
 def test_moves_before_and_within_the_step_and_from_the_start_are_told_apart() -> None:
     a, b, model = torch.zeros(3), torch.zeros(2), nn.Module()
     model.register_buffer("a", a)
