@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import is_
 
 import torch
 
 from freeze_gui.freezing.bits import SMALL
-from freeze_gui.freezing.values import Values
+from freeze_gui.freezing.values import Layout, Values
 from freeze_gui.freezing.watched import Watched
 
 _MOST = 32 * 1024 * 1024
@@ -56,20 +57,22 @@ class FrozenGroup:
         self._began = step
         for watched in members:
             watched.began = step
-        tensors = self._read()
-        self._kinds = [_kind(tensor) for tensor in tensors]
-        self._in_one = all(_fits(tensor) for tensor in tensors)
-        self._versions = [_version(tensor) for tensor in tensors]
+        tensors = [watched.read() for watched in members]
+        self._know(tensors)
+        self._layout = Layout(tensors) if all(_fits(tensor) for tensor in tensors) else None
+        self._marks = _marks(tensors)
         # the value when the window began, after the step before, at the last look: one object until the first move
-        self._reference = self._last = self._seen = self._values(tensors).kept()
+        self._reference = self._last = self._seen = self._values(self._tensors).kept()
 
     def keep(self, members: Sequence[Watched]) -> None:
         """Let go of all others, between two steps."""
         staying = {id(watched) for watched in members}
         places = [at for at, watched in enumerate(self.members) if id(watched) in staying]
         self.members = [self.members[at] for at in places]
-        self._kinds = [self._kinds[at] for at in places]
-        self._versions = [self._versions[at] for at in places]
+        tensors = [self._tensors[at] for at in places]
+        self._know(tensors)
+        self._layout = None if self._layout is None else Layout(tensors)
+        self._marks = [self._marks[at] for at in places]
         has_moved = self._last is not self._reference
         self._reference = self._reference.only(places)
         self._last = self._last.only(places) if has_moved else self._reference
@@ -82,11 +85,11 @@ class FrozenGroup:
         write, in the first steps of a window, and once one of them is known to move.
         """
         tensors = self._read()
-        versions = [_version(tensor) for tensor in tensors]
+        marks = _marks(tensors)
         is_young = step - self._began < _YOUNG or any(watched.moved_steps for watched in self.members)
-        if versions == self._versions and not is_young:
+        if marks == self._marks and not is_young:
             return []
-        self._versions = versions
+        self._marks = marks
         now = self._values(tensors)
         which = now.which_differ(self._seen)
         if which.any():
@@ -97,10 +100,10 @@ class FrozenGroup:
         """Keep what the tensors are now; what became of them until now and from now on is told by `moves`."""
         self._seen = self._values(self._read()).kept()
 
-    def compare(self) -> torch.Tensor:
-        """Look at the tensors after a step; return whether any bit moved, as a flag on the device."""
+    def compare(self) -> bool | torch.Tensor:
+        """Look at the tensors after a step; return whether any bit moved, on a GPU as a flag there."""
         tensors = self._read()
-        self._versions = [_version(tensor) for tensor in tensors]
+        self._marks = _marks(tensors)
         return self._values(tensors).differ(self._last)
 
     def moves(self, did_move: bool) -> list[Move]:
@@ -121,12 +124,28 @@ class FrozenGroup:
             for at in which.nonzero()[0]
         ]
 
+    def follow(self) -> None:
+        """Read from the modules that own the tensors now: another one may have taken the place of an owner."""
+        self._know(self._tensors)
+
+    def _know(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Note where the tensors are found, and what kind they are of."""
+        self._tensors = list(tensors)
+        self._places = [watched.place() for watched in self.members]
+        self._kinds = [_kind(tensor) for tensor in tensors]
+
     def _read(self) -> list[torch.Tensor]:
-        return [watched.read() for watched in self.members]
+        """Return the tensors as they are now: mostly those that are known, which is told in a few calls for all."""
+        if all(map(is_, [slots.get(key) for slots, key in self._places], self._tensors)):
+            return self._tensors
+        tensors = [watched.read() for watched in self.members]
+        if [_kind(tensor) for tensor in tensors] == self._kinds:
+            self._tensors = tensors
+        return tensors
 
     def _values(self, tensors: Sequence[torch.Tensor]) -> Values:
         """Put the tensors in one array, unless the model has put one of another kind in the place of any."""
-        return Values(tensors, self._in_one and [_kind(tensor) for tensor in tensors] == self._kinds)
+        return Values(tensors, self._layout if tensors is self._tensors else None)
 
 
 def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
@@ -163,6 +182,9 @@ def _kind(tensor: torch.Tensor) -> Kind:
     return tensor.shape, tensor.dtype, tensor.device, tensor.layout
 
 
-def _version(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return what changes when something writes into `tensor` in place, or another takes its place."""
-    return id(tensor), -1 if tensor.is_inference() else tensor._version
+def _marks(tensors: Sequence[torch.Tensor]) -> list[tuple[int, int]]:
+    """Return for each what changes when something writes into it in place, or another takes its place."""
+    try:
+        return [(id(tensor), tensor._version) for tensor in tensors]
+    except RuntimeError:   # tensors made in inference mode count no writes
+        return [(id(tensor), -1 if tensor.is_inference() else tensor._version) for tensor in tensors]

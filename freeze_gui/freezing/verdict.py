@@ -17,8 +17,6 @@ from freeze_gui.freezing.memory import aliases_of
 from freeze_gui.freezing.watched import Cause, Watched, every_tensor
 from freeze_gui.models.layer_tree import own_tensors
 
-_NO_FLAGS = torch.zeros(0, dtype=torch.bool)
-
 Kept = tuple[str, nn.Parameter, Suspect]
 """Layer, parameter, and what was kept of it before a step that may move it."""
 
@@ -150,7 +148,13 @@ class FrozenWatch:
     def after_step(self) -> torch.Tensor:
         """Compare all frozen tensors after a step; return one flag a group of them, on their device."""
         flags = [group.compare() for group in (*self._frozen, *self._frozen_effective)]
-        return torch.stack([flag.to(flags[0].device) for flag in flags]) if flags else _NO_FLAGS
+        devices = [flag.device for flag in flags if isinstance(flag, torch.Tensor)]
+        if not devices:
+            return torch.tensor(flags, dtype=torch.bool)
+        return torch.stack([  # where another kind of tensor was compared at once, by a call that does not wait either
+            flag.to(devices[0]) if isinstance(flag, torch.Tensor) else torch.full((), flag, device=devices[0])
+            for flag in flags
+        ])
 
     def settle(self, step: int, flags: Sequence[bool]) -> list[str]:
         """Note what moved in the step, and why; return the layers of it.
@@ -202,6 +206,8 @@ class FrozenWatch:
                 for watched in self._all:
                     if watched.layer == path:
                         watched.owner = now
+                for group in self._frozen:
+                    group.follow()
 
     def _look(self, cause: str) -> None:
         """Note which frozen parameters were written since the last look, and by what.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -75,6 +75,12 @@ class Watched:
         found = self.owner._parameters.get(self.key)
         value = found if found is not None else self.owner._buffers.get(self.key)
         return torch.empty(0) if value is None else value
+
+    def place(self) -> tuple[Mapping[str, torch.Tensor | None], str]:
+        """Return where its module holds it, under which name; nowhere, if it is computed."""
+        if self.compute is not None:
+            return {}, ""
+        return self.owner._parameters if self.key in self.owner._parameters else self.owner._buffers, self.key
 
     def end(self, step: int) -> None:
         """Close its window before `step`."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from freeze_gui.freezing import values
 from freeze_gui.freezing.frozen_group import FrozenGroup, grouped
 from freeze_gui.freezing.watched import every_tensor
 
@@ -143,3 +144,17 @@ def test_what_was_written_and_put_back_is_not_seen_as_written_in_the_next_step()
         layers[0].weight.sub_(1.0)
     assert settled(group) == []
     assert group.written(1) == []   # a young window is compared at each look
+
+
+def test_what_holds_still_is_compared_by_one_call_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_by_one(pairs: object) -> list[bool]:
+        raise AssertionError("a call for each")
+
+    layers, group = linear(3)
+    monkeypatch.setattr(values, "differ", one_by_one)
+    assert settled(group) == []
+    with torch.no_grad():
+        layers[1].bias.add_(1.0)
+    assert settled(group) == [("1.bias", 1.0, 1.0, False, True)]
+    group.keep(group.members[2:])
+    assert settled(group) == []
