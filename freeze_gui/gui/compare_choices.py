@@ -54,6 +54,17 @@ def optimizer_choice(own: OptimizerSettings, offer: Offer) -> OptimizerChoice:
     return OptimizerChoice(offer.name, hyper)
 
 
+def with_and_without_fused(own: OptimizerSettings, choices: Sequence[OptimizerChoice]) -> list[OptimizerChoice]:
+    """Return each choice twice, with torch's fused step and without, where its class has one."""
+    found = []
+    for choice in choices:
+        hyper = choice.hyper or (own.hyper if choice.name == own.name else {})
+        has_fused = "fused" in hyper_parameters(choice.name)
+        both = [OptimizerChoice(choice.name, {**hyper, "fused": fused}) for fused in (False, True)]
+        found += both if has_fused else [choice]
+    return found
+
+
 def known_step_s(config: RunConfig, runs: Sequence[RunRecorder]) -> float | None:
     """Return the time of a step in the last run of the same model, data and batch size; None where there was none."""
     for run in reversed(runs):

@@ -27,6 +27,7 @@ from freeze_gui.gui.compare_choices import (
     optimizer_choice,
     optimizer_offers,
     plan_words,
+    with_and_without_fused,
 )
 from freeze_gui.gui.fields import number_edit
 from freeze_gui.gui.form_choices import NORM_TIPS, ZERO_GRAD_TIPS, sentence_of
@@ -38,12 +39,11 @@ _BESIDE = (
     ("reference", "nothing frozen", "The same run with nothing frozen, to set the others against"),
     ("ideal", "paused ideal", "The frozen layers are held by construction: what every method would like to be"),
 )
-
-
 _TURNS_TIP = (
     "All runs take turns, so that their times are measured under the same conditions; all models are in memory at "
     "once. Otherwise one run follows the other"
 )
+_FUSED_TIP = "Each ticked optimizer a second time with torch's fused step, where there is one"
 
 
 class CompareDialog(QDialog):
@@ -118,7 +118,7 @@ class CompareDialog(QDialog):
         ]
         return Axes(
             methods=self.chosen(),
-            optimizers=optimizers,
+            optimizers=with_and_without_fused(own, optimizers) if self.fused_box.isChecked() else optimizers,
             zero_grad=_ticked(self.zero_grad_boxes),
             norm=_ticked(self.norm_boxes),
             reference=self.beside_boxes["reference"].isChecked(),
@@ -202,9 +202,10 @@ class CompareDialog(QDialog):
         self.zero_grad_boxes = {name: self._box(name, f"zero_grad_{name}", tip) for name, tip in ZERO_GRAD_TIPS}
         self.norm_boxes = {name: self._box(name, f"norm_{name}", tip) for name, tip in NORM_TIPS}
         self.beside_boxes = {name: self._box(text, f"beside_{name}", tip) for name, text, tip in _BESIDE}
+        self.fused_box = self._box("fused as well", "fused_beside", _FUSED_TIP)
         self.turns_box = self._box("in turns of ten steps", "in_turns", _TURNS_TIP)
         rows: tuple[tuple[str, Sequence[QWidget]], ...] = (
-            ("Optimizer", [widget for pair in self.optimizer_boxes.values() for widget in pair]),
+            ("Optimizer", [*(widget for pair in self.optimizer_boxes.values() for widget in pair), self.fused_box]),
             ("zero_grad", list(self.zero_grad_boxes.values())),
             ("Norm layers", list(self.norm_boxes.values())),
             ("Set against", list(self.beside_boxes.values())),
@@ -274,6 +275,7 @@ class CompareDialog(QDialog):
             (self.norm_boxes, set(chosen.norm) or {own.freeze.norm}),
             (self.beside_boxes, beside),
         )
+        self.fused_box.setChecked(len(optimizers) < len(chosen.optimizers))
 
     def _tick(self, *wanted: tuple[dict[str, QCheckBox], set[str]]) -> None:
         """Tick in each group exactly these, and count the runs once."""

@@ -17,8 +17,8 @@ def config(**more: Any) -> RunConfig:
     return load_config({"model": {"source": "builtin:digits-cnn"}, "freeze": {"layers": ["stem"]}, **more})
 
 
-def opened(qtbot: QtBot, *args: Any) -> CompareDialog:
-    dialog = CompareDialog(config(), *args)
+def opened(qtbot: QtBot, *args: Any, form: RunConfig | None = None) -> CompareDialog:
+    dialog = CompareDialog(form or config(), *args)
     qtbot.addWidget(dialog)
     dialog.show()
     return dialog
@@ -94,3 +94,26 @@ def test_turns_are_passed_on(qtbot: QtBot) -> None:
     with qtbot.waitSignal(dialog.comparison_chosen) as chosen:
         dialog.accept()
     assert chosen.args[1] is True
+
+
+def test_each_optimizer_is_set_beside_its_fused_self_where_it_has_one(qtbot: QtBot) -> None:
+    form = config(optimizer={"name": "RMSprop", "alpha": 0.5})
+    dialog = opened(qtbot, Axes(methods=("requires_grad",)), form=form)
+    box(dialog, "optimizer_AdamW").setChecked(True)
+    assert dialog.ok_button.text() == "Compare 2 runs"
+    box(dialog, "fused_beside").setChecked(True)
+    assert dialog.ok_button.text() == "Compare 3 runs"   # torch has no fused RMSprop
+    found = [run.config.optimizer for run in grid(form, dialog.axes())]
+    assert [(one.name, one.hyper.get("fused")) for one in found] == [
+        ("RMSprop", None), ("AdamW", False), ("AdamW", True)
+    ]   # fmt: skip
+    again = opened(qtbot, dialog.axes(), form=form)
+    assert box(again, "fused_beside").isChecked() and again.ok_button.text() == "Compare 3 runs"
+
+
+def test_the_forms_own_optimizer_keeps_its_settings_beside_its_fused_self(qtbot: QtBot) -> None:
+    form = config(optimizer={"name": "SGD", "lr": 0.1, "momentum": 0.5, "fused": True})
+    dialog = opened(qtbot, Axes(methods=("requires_grad",)), form=form)
+    box(dialog, "fused_beside").setChecked(True)
+    found = [dict(run.config.optimizer.hyper) for run in grid(form, dialog.axes())]
+    assert found == [{"lr": 0.1, "momentum": 0.5, "fused": fused} for fused in (False, True)]
