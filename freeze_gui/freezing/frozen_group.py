@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import is_
+from operator import attrgetter, is_
 
 import torch
 
@@ -19,6 +19,7 @@ _YOUNG = 2
 """Steps of a window in which parameters are compared at each look: they may be written past torch's count."""
 
 Kind = tuple[torch.Size, torch.dtype, torch.device, torch.layout]
+_kind: Callable[[torch.Tensor], Kind] = attrgetter("shape", "dtype", "device", "layout")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,11 @@ class FrozenGroup:
         self._began = step
         for watched in members:
             watched.began = step
-        tensors = [watched.read() for watched in members]
-        self._know(tensors)
-        self._layout = Layout(tensors) if all(_fits(tensor) for tensor in tensors) else None
-        self._marks = _marks(tensors)
+        self._tensors = [watched.read() for watched in members]
+        self._kinds = list(map(_kind, self._tensors))
+        self._layout = Layout([shape for shape, *_ in self._kinds]) if all(map(_fits, self._tensors)) else None
+        self._marks = _marks(self._tensors)
+        self.follow()
         # the value when the window began, after the step before, at the last look: one object until the first move
         self._reference = self._last = self._seen = self._values(self._tensors).kept()
 
@@ -69,10 +71,11 @@ class FrozenGroup:
         staying = {id(watched) for watched in members}
         places = [at for at, watched in enumerate(self.members) if id(watched) in staying]
         self.members = [self.members[at] for at in places]
-        tensors = [self._tensors[at] for at in places]
-        self._know(tensors)
-        self._layout = None if self._layout is None else Layout(tensors)
+        self._tensors = [self._tensors[at] for at in places]
+        self._kinds = [self._kinds[at] for at in places]
+        self._layout = None if self._layout is None else Layout([shape for shape, *_ in self._kinds])
         self._marks = [self._marks[at] for at in places]
+        self.follow()
         has_moved = self._last is not self._reference
         self._reference = self._reference.only(places)
         self._last = self._last.only(places) if has_moved else self._reference
@@ -126,26 +129,20 @@ class FrozenGroup:
 
     def follow(self) -> None:
         """Read from the modules that own the tensors now: another one may have taken the place of an owner."""
-        self._know(self._tensors)
-
-    def _know(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Note where the tensors are found, and what kind they are of."""
-        self._tensors = list(tensors)
         self._places = [watched.place() for watched in self.members]
-        self._kinds = [_kind(tensor) for tensor in tensors]
 
     def _read(self) -> list[torch.Tensor]:
         """Return the tensors as they are now: mostly those that are known, which is told in a few calls for all."""
         if all(map(is_, [slots.get(key) for slots, key in self._places], self._tensors)):
             return self._tensors
         tensors = [watched.read() for watched in self.members]
-        if [_kind(tensor) for tensor in tensors] == self._kinds:
+        if list(map(_kind, tensors)) == self._kinds:
             self._tensors = tensors
         return tensors
 
     def _values(self, tensors: Sequence[torch.Tensor]) -> Values:
-        """Put the tensors in one array, unless the model has put one of another kind in the place of any."""
-        return Values(tensors, self._layout if tensors is self._tensors else None)
+        """Put the tensors in one array, unless any is of another kind now: replaced, or changed by `data = …`."""
+        return Values(tensors, self._layout if list(map(_kind, tensors)) == self._kinds else None)
 
 
 def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
@@ -176,10 +173,6 @@ def _fits(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor can lie in one array with others."""
     is_plain = tensor.layout == torch.strided and not tensor.is_complex() and not tensor.is_quantized
     return is_plain and type(tensor) in (torch.Tensor, torch.nn.Parameter)
-
-
-def _kind(tensor: torch.Tensor) -> Kind:
-    return tensor.shape, tensor.dtype, tensor.device, tensor.layout
 
 
 def _marks(tensors: Sequence[torch.Tensor]) -> list[tuple[int, int]]:

@@ -20,15 +20,13 @@ class Layout:
 
     Parameters
     ----------
-    tensors
-        Dense ones of one number format, which is not complex, on one device.
+    shapes
+        Of dense ones of one number format, which is not complex, on one device.
     """
 
-    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
-        self.shapes = [tensor.shape for tensor in tensors]
-        self.dtype = tensors[0].dtype
-        self.sizes = [tensor.numel() for tensor in tensors]
-        self.size = sum(self.sizes)
+    def __init__(self, shapes: Sequence[torch.Size]) -> None:
+        self.shapes = shapes
+        self.sizes = [shape.numel() for shape in shapes]
         sizes = np.array(self.sizes)
         self._full = np.flatnonzero(sizes)
         self._starts = (np.cumsum(sizes) - sizes)[self._full]
@@ -61,10 +59,9 @@ class Values:
         if layout is not None:
             with torch.no_grad():
                 array = tensors[0].detach() if len(tensors) == 1 else _flatten_dense_tensors(tensors)  # type: ignore[no-untyped-call]
-            if array.numel() == layout.size and array.dtype == layout.dtype:   # and nobody has exchanged their memory
-                self._array = array
-                return
-        self._tensors = [tensor.detach() for tensor in tensors]
+            self._array = array
+        else:
+            self._tensors = [tensor.detach() for tensor in tensors]
 
     def __len__(self) -> int:
         return len(self._tensors) if self._array is None or self._layout is None else len(self._layout.sizes)
@@ -82,7 +79,7 @@ class Values:
         """Return some of these values, kept."""
         every = self.tensors()
         some = [every[at] for at in places]
-        return Values(some, None if self._array is None else Layout(some)).kept()
+        return Values(some, None if self._array is None else Layout([tensor.shape for tensor in some])).kept()
 
     def kept(self) -> Values:
         """Return these values, which stay as they are from now on whatever becomes of the tensors."""

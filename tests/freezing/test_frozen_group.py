@@ -119,6 +119,18 @@ def test_a_tensor_of_another_kind_may_go_again_and_the_first_be_back(count: int,
     assert settled(group) == []
 
 
+@pytest.mark.parametrize("other", [torch.zeros(2).bfloat16(), torch.zeros(2, 1), torch.zeros(3)])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_tensor_whose_memory_becomes_one_of_another_kind_has_moved(count: int, other: torch.Tensor) -> None:
+    layers, group = linear(count)
+    own = layers[0].bias.data
+    layers[0].bias.data = other   # the parameter is the same, and its numbers too
+    assert [name for name, *_ in settled(group)] == ["0.bias"]
+    assert settled(group) == []
+    layers[0].bias.data = own
+    assert [(name, distance) for name, _, distance, *_ in settled(group)] == [("0.bias", 0.0)]
+
+
 def test_those_that_stay_are_compared_on_when_one_of_another_kind_thaws() -> None:
     layers, group = linear(2)
     layers[0].bias = nn.Parameter(torch.zeros(5))

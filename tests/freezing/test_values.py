@@ -11,6 +11,10 @@ from freeze_gui.freezing.values import Layout, Values
 FORMATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool]
 
 
+def layout(of: list[torch.Tensor]) -> Layout:
+    return Layout([tensor.shape for tensor in of])
+
+
 def tensors(dtype: torch.dtype) -> list[torch.Tensor]:
     torch.manual_seed(0)
     shapes: list[tuple[int, ...]] = [(3, 4), (0,), (), (7,), (2, 0), (2, 3, 5, 5)]
@@ -29,14 +33,14 @@ def test_what_differs_and_how_far_is_told_of_each_tensor(
     after = [tensor.clone() for tensor in before]
     after[0].view(-1)[5] = 0 if before[0].view(-1)[5] else 1
     after[5][1, 2, 3, 4] = 0 if before[5][1, 2, 3, 4] else 1
-    a, b = Values(before, Layout(before)), Values(after, Layout(after))
+    a, b = Values(before, layout(before)), Values(after, layout(after))
     assert bool(b.differ(a)) is True
     assert b.which_differ(a).tolist() == [True, False, False, False, False, True]
     pairs = zip(before, after, strict=True)
     apart = [float((y.double() - x.double()).abs().max()) if x.numel() else 0.0 for x, y in pairs]
     assert b.distances(a).tolist() == apart
     assert all(map(torch.equal, a.tensors(), before))
-    same = Values(before, Layout(before))
+    same = Values(before, layout(before))
     assert bool(same.differ(a)) is False
     assert not same.which_differ(a).any()
 
@@ -45,7 +49,7 @@ def test_what_differs_and_how_far_is_told_of_each_tensor(
 def test_zeros_of_two_signs_differ_and_a_nan_equals_itself(together: bool) -> None:
     before = [torch.tensor([0.0, 1.0]), torch.tensor([math.nan]), torch.tensor([math.inf])]
     after = [torch.tensor([-0.0, 1.0]), torch.tensor([math.nan]), torch.tensor([math.inf])]
-    a, b = Values(before, Layout(before) if together else None), Values(after, Layout(after) if together else None)
+    a, b = Values(before, layout(before) if together else None), Values(after, layout(after) if together else None)
     assert bool(b.differ(a)) is True
     assert b.which_differ(a).tolist() == [True, False, False]
     distances = b.distances(a)
@@ -56,7 +60,7 @@ def test_zeros_of_two_signs_differ_and_a_nan_equals_itself(together: bool) -> No
 def test_one_that_is_of_another_kind_now_differs_and_the_others_are_compared_all_the_same() -> None:
     before = [torch.zeros(3), torch.ones(2), torch.zeros(2)]
     after = [torch.zeros(4), torch.ones(2), torch.zeros(2, dtype=torch.float64)]
-    a, b = Values(before, Layout(before)).kept(), Values(after, None)
+    a, b = Values(before, layout(before)).kept(), Values(after, None)
     assert bool(b.differ(a)) is True
     assert b.which_differ(a).tolist() == [True, False, True]
     assert np.isnan(b.distances(a)[[0, 2]]).all()
@@ -67,13 +71,13 @@ def test_one_that_is_of_another_kind_now_differs_and_the_others_are_compared_all
 @pytest.mark.parametrize("together", [True, False])
 def test_what_is_kept_stays_as_it_was(count: int, together: bool) -> None:
     own = [torch.zeros(4) for _ in range(count)]
-    values = Values(own, Layout(own) if together else None).kept()
+    values = Values(own, layout(own) if together else None).kept()
     for tensor in own:
         tensor += 1
     assert all(not tensor.any() for tensor in values.tensors())
     some = values.only([count - 1])
     assert [tensor.tolist() for tensor in some.tensors()] == [[0.0] * 4]
-    assert Values(own, Layout(own) if together else None).which_differ(values).all()
+    assert Values(own, layout(own) if together else None).which_differ(values).all()
 
 
 def test_sparse_and_complex_tensors_are_compared_one_by_one() -> None:
