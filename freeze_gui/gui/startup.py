@@ -98,6 +98,8 @@ class Startup(QObject):
     def show_window(self, window: MainWindow) -> None:
         """Put the window, now complete, in the place of the shell."""
         self.window = self.reports.window = window
+        if (screen := QGuiApplication.primaryScreen()) is not None:   # its first size is more than a small screen has
+            window.resize(window.size().boundedTo(screen.availableSize()))
         window.show()
         window.raise_()
         self.shell.close()

@@ -24,6 +24,8 @@ class Closing(startup.Startup):
     def show_window(self, window):
         super().show_window(window)
         assert self.window is window and window.isVisible()
+        room = self.app.primaryScreen().availableSize().expandedTo(window.minimumSizeHint())
+        assert window.size() == window.size().boundedTo(room)   # a screen without a display has 800 by 800 pixels
         assert not self.shell.isVisible()
         QTimer.singleShot(0, window.close)
 
