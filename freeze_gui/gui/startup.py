@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QVBoxLayout, Q
 
 from freeze_gui.errors import UserError
 from freeze_gui.gui.error_reports import ErrorReports
+from freeze_gui.gui.events_between_imports import EventsBetweenImports
 from freeze_gui.gui.settings import FIRST_MODEL, Settings
 from freeze_gui.gui.theme import apply_theme, icon, style_sheet
 
@@ -30,7 +31,10 @@ SWITCH_S = 0.001
 PAUSE_MS = 1
 """Between two parts: without a pause Qt goes from one to the next, and what waits from before stays waiting."""
 _WITH_QT = ("freeze_gui", "pyqtgraph")
-_BIG_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
+_BIG_LIBRARIES = {
+    "PySide6": ("QtOpenGL.abi3.so", "QtOpenGLWidgets.abi3.so"),
+    "torch": ("lib/libc10.so", "lib/libtorch_cpu.so", "lib/libtorch.so", "lib/libtorch_python.so"),
+}
 
 
 class Startup(QObject):
@@ -72,15 +76,19 @@ class Startup(QObject):
 
     @Slot()
     def open_window(self) -> None:
-        """Begin with the window, or say why there is none."""
+        """Import and begin with the window, or say why there is none."""
         if self._imports.error:
             self.shell.say(self._imports.error)
+            return
+        try:
+            with EventsBetweenImports():
+                from freeze_gui.gui.main_window import MainWindow
+        except Exception as error:
+            self.shell.say(f"The window cannot be imported: {type(error).__name__}: {error}")
             return
         if not self.shell.isVisible():   # closed meanwhile
             self.app.quit()
             return
-        from freeze_gui.gui.main_window import MainWindow
-
         self._in_the_making = MainWindow(self.settings, at_once=False)
         self._build()
 
@@ -107,7 +115,7 @@ class Startup(QObject):
 
 
 class Imports(QThread):
-    """Imports torch and what the window needs of it.
+    """Imports torch and what the window needs of it, but nothing that uses Qt: see `EventsBetweenImports`.
 
     Attributes
     ----------
@@ -136,7 +144,6 @@ class Imports(QThread):
             with contextlib.suppress(UserError):   # of another version: the window opens the first model then
                 importlib.import_module("freeze_gui.models.inspection").inspect_model(self._model)
             importlib.import_module("freeze_gui.runs.scenario_cards").list_cards()   # two dozen files, read once
-            importlib.import_module("freeze_gui.gui.main_window")   # classes alone: no widget is made here
         except Exception as error:
             self.error = f"PyTorch cannot be imported: {type(error).__name__}: {error}"
 
@@ -160,20 +167,21 @@ def leave_sources_unread() -> None:
 
 
 def open_big_libraries() -> None:
-    """Open torch's large libraries before its import, which finds them open: the window breathes meanwhile.
+    """Open the large libraries of torch and those of Qt that plots need, before they are imported, which finds them.
 
     An import keeps the interpreter's lock while the system loads a library, 0.2 s for the largest, and so does
-    ``ctypes.CDLL``. A call of the system's own ``dlopen`` through ctypes lets go of it.
+    ``ctypes.CDLL``. A call of the system's own ``dlopen`` through ctypes lets go of it: the window breathes meanwhile.
     """
-    found = importlib.util.find_spec("torch")
-    if found is None or found.origin is None or sys.platform == "win32":   # torch is imported before Qt there
+    if sys.platform == "win32":   # torch is imported before Qt there
         return
     dlopen = ctypes.CDLL(None).dlopen
     dlopen.argtypes, dlopen.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
-    for name in _BIG_LIBRARIES:
-        path = Path(found.origin).parent / "lib" / name
-        if path.exists():
-            dlopen(os.fsencode(path), os.RTLD_NOW)   # where it fails, the import itself says what is wrong
+    for package, names in _BIG_LIBRARIES.items():
+        found = importlib.util.find_spec(package)
+        if found is not None and found.origin is not None:
+            for path in (Path(found.origin).parent / name for name in names):
+                if path.exists():
+                    dlopen(os.fsencode(path), os.RTLD_NOW)   # where it fails, the import itself says what is wrong
 
 
 class Shell(QWidget):

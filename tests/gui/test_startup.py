@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import linecache
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui.events_between_imports import EventsBetweenImports
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.startup import leave_sources_unread
@@ -65,3 +67,41 @@ def test_a_later_start_is_built_part_by_part_as_well_and_shows_its_plots(
     assert window.tabs.currentWidget() is window.run_plots
     assert not window.run_plots.grab().isNull()
     window.close()
+
+
+_SAYS_WHAT_THE_THREAD_IMPORTED = """
+import sys
+from PySide6.QtCore import QCoreApplication
+from freeze_gui.gui.startup import Imports
+application = QCoreApplication([])
+before = set(sys.modules)
+imports = Imports(application, "builtin:digits-cnn")
+imports.run()
+print(imports.error, sorted(name.partition(".")[2] for name in set(sys.modules) - before if "PySide6." in name))
+print([name for name in sys.modules if name == "pyqtgraph" or name.startswith("freeze_gui.gui.main")])
+print("torch" in sys.modules)
+"""
+
+
+def test_nothing_that_makes_classes_of_qt_is_imported_beside_the_window() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SAYS_WHAT_THE_THREAD_IMPORTED], capture_output=True, text=True, check=True, timeout=100
+    )
+    assert done.stdout.splitlines() == [" []", "[]", "True"]
+
+
+def test_events_have_their_turn_between_the_imports_of_the_windows_thread(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "slow_first.py").write_text("import time\ntime.sleep(0.02)\nimport slow_second\n")
+    (tmp_path / "slow_second.py").write_text("")
+    finders, turns = list(sys.meta_path), []
+    timer = QTimer()
+    timer.timeout.connect(lambda: turns.append("slow_second" in sys.modules))
+    timer.start(0)
+    with EventsBetweenImports():
+        __import__("slow_first")
+    timer.stop()
+    assert turns[0] is False   # before the second was imported
+    assert sys.meta_path == finders
