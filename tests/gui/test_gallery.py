@@ -61,6 +61,7 @@ def test_the_width_of_the_cards_does_not_follow_the_height_of_the_window(qtbot: 
     window.resize(2000, 700)
     qtbot.wait(50)
     widget = gallery.widget()
+    assert widget is not None
     assert gallery.viewport().height() < widget.height()
     assert gallery.verticalScrollBar().isEnabled()
     before = gallery.viewport().width(), widget.width()
