@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QVBoxLayout, QWidget
@@ -81,7 +82,8 @@ class Startup(QObject):
             self.shell.say(self._imports.error)
             return
         try:
-            with EventsBetweenImports():
+            with EventsBetweenImports() as importing:
+                importing.make_classes_of(QtCore, QtGui, QtWidgets)
                 from freeze_gui.gui.main_window import MainWindow
         except Exception as error:
             self.shell.say(f"The window cannot be imported: {type(error).__name__}: {error}")
