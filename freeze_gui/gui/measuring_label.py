@@ -39,7 +39,7 @@ class MeasuringLabel(QLabel):
         tasks = set(recorder.tasks[-_RECENT_STEPS:]) if recorder is not None else set()
         share, every = share_of_recent(view), recent_interval(view, max(len(tasks), 1))
         without = " · no updates, memory is short" if lacks_updates(view) else ""
-        self.setText(f"measuring {share:.1%} · {how_often(every)}{without}")
+        self.setText(f"overhead {share:.1%} · norms at {how_often(every)}{without}")
         self.setToolTip(
             f"Of the time of the last {min(_RECENT_STEPS, len(view.step_s)):,} steps, {share:.1%} went into this "
             f"program's own work: norms of all layers at {how_often(every)}, and at every step the check of frozen "
