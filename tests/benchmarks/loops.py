@@ -84,19 +84,18 @@ def telemetry_by_its_budget(model: nn.Module) -> AfterStep:
     telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
     free = np.zeros(telemetry.layers, bool)
     budget = Budget(None)
-    ended = time.perf_counter()
+    ended, last = time.perf_counter(), -1
 
     def after_step(step: int, loss: Tensor) -> None:
-        nonlocal ended
-        began = time.perf_counter()
-        is_due = budget.is_due(step, None, of_note=False)
-        if is_due:
+        nonlocal ended, last
+        if budget.is_due(step, None, of_note=False):
+            began = time.perf_counter()
             telemetry.remember_weights()
             telemetry.look_at_gradients()
             telemetry.measure(free, loss.detach().view(1))
+            training, ended, last = (began - ended) / (step - last), time.perf_counter(), step
+            budget.took(ended - began, training)
         telemetry.settle(free, ())
-        training, ended = began - ended, time.perf_counter()
-        budget.took(ended - began if is_due else None, training)
 
     return after_step
 
