@@ -5,7 +5,9 @@ from __future__ import annotations
 import linecache
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
@@ -71,6 +73,7 @@ def test_a_later_start_is_built_part_by_part_as_well_and_shows_its_plots(
 
 _SAYS_WHAT_THE_THREAD_IMPORTED = """
 import sys
+import time
 from PySide6.QtCore import QCoreApplication
 from freeze_gui.gui.startup import Imports
 application = QCoreApplication([])
@@ -105,3 +108,25 @@ def test_events_have_their_turn_between_the_imports_of_the_windows_thread(
     timer.stop()
     assert turns[0] is False   # before the second was imported
     assert sys.meta_path == finders
+
+
+def test_events_have_their_turn_while_classes_are_made_too(qtbot: QtBot) -> None:
+    class Lazy(ModuleType):
+        def __dir__(self) -> list[str]:
+            return ["First", "Second"]
+
+        def __getattr__(self, name: str) -> str:
+            asked.append(name)
+            time.sleep(0.02)
+            return name
+
+    asked: list[str] = []
+    seen: list[int] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: seen.append(len(asked)))
+    timer.start(0)
+    with EventsBetweenImports() as importing:
+        importing.make_classes_of(Lazy("lazy"))
+    timer.stop()
+    assert asked == ["First", "Second"]
+    assert seen[0] == 1   # between the two
