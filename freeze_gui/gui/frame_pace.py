@@ -6,9 +6,8 @@ import time
 
 TICK_MS = 33
 SLOWEST_TICK_MS = 250
-DRAWING_SHARE = 0.02
-"""Part of the time of one core that frames may take while a run is going on: what they cause in the window's thread
-outside of themselves is half as much again, and all of it together shall stay within 3 %."""
+DRAWING_SHARE = 0.03
+"""Part of the time of one core that frames, with their painting, may take while a run is going on."""
 
 _WEIGHT = 0.2
 """Of the newest frame in the mean: one dear frame, such as after a change of size, is no reason to become slow."""

@@ -19,9 +19,13 @@ from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
 
-_FRAME_PAINTED = QEvent.Type(QEvent.registerEventType())
+_TURN_PASSED = QEvent.Type(QEvent.registerEventType())
 _AFTER_PAINTING = Qt.EventPriority.LowEventPriority.value - 1
 """Qt posts what is to be painted with low priority."""
+
+_TURNS_TO_PAINT = 4
+"""Turns of the event loop until a frame is painted: what is posted in one comes with the next, and a scene first
+gathers its changes, then asks for painting, which `PaintOnce` puts off until all else is done."""
 
 
 class RunController(QObject):
@@ -77,7 +81,7 @@ class RunController(QObject):
         self._said_error: str | None = None
         self._saving: dict[Job, RunKeeper] = {}
         self._comparing = self._closed = False
-        self._frames = FramePace()
+        self._frames, self._turns_to_paint = FramePace(), 0
         self._timer = QTimer(self)
         self._timer.setObjectName("tick")
         self._timer.timeout.connect(self._tick)
@@ -190,11 +194,17 @@ class RunController(QObject):
         self._frames.begin()
         self._look_at_keeper()
         self.ticked.emit()
-        QCoreApplication.postEvent(self, QEvent(_FRAME_PAINTED), _AFTER_PAINTING)
+        self._turns_to_paint = _TURNS_TO_PAINT
+        QCoreApplication.postEvent(self, QEvent(_TURN_PASSED), _AFTER_PAINTING)
 
     def customEvent(self, event: QEvent) -> None:
-        """Set the time of the next frame, now that what it asked for is painted."""
-        if event.type() == _FRAME_PAINTED:
+        """Set the time of the next frame once what this one asked for is painted."""
+        if event.type() != _TURN_PASSED:
+            return
+        self._turns_to_paint -= 1
+        if self._turns_to_paint > 0:
+            QCoreApplication.postEvent(self, QEvent(_TURN_PASSED), _AFTER_PAINTING)
+        else:
             self._timer.setInterval(self._frames.end())
 
     @Slot()

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.freezing.plan import FreezePlan, Phase
+from freeze_gui.gui.curves import LayerPlot
+from freeze_gui.gui.frame_pace import FramePace
 from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.gui.painting import PaintOnce
 from freeze_gui.gui.run_controller import RunController
 from freeze_gui.runs.store import open_run
 from freeze_gui.training.config import RunConfig, load_config
@@ -186,3 +190,37 @@ def test_a_run_that_is_not_to_be_kept_has_no_file(qtbot: QtBot, runs_in_a_folder
         controller.start(config(steps=5))
     controller.close()
     assert not runs_in_a_folder_of_the_test.exists()
+
+
+class Paintings(QObject):
+    """Notes when a widget is painted."""
+
+    def __init__(self, widget: QWidget, order: list[str]) -> None:
+        super().__init__(widget)
+        self.order = order
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            self.order.append("painted")
+        return False
+
+
+def test_a_frame_ends_when_all_that_it_changed_is_painted(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    window, order = QWidget(), list[str]()
+    qtbot.addWidget(window)
+    plot, controller = LayerPlot("grad_norm", "plot", window), RunController(window)
+    QVBoxLayout(window).addWidget(plot)
+    PaintOnce(window)
+    window.show()
+    qtbot.wait(100)
+    Paintings(plot.viewport(), order)
+    end = FramePace.end
+    monkeypatch.setattr(FramePace, "end", lambda pace: order.append("ended") or end(pace))   # type: ignore[func-returns-value]
+    for stop in (9.0, 7.0, 8.0):
+        controller.ticked.connect(lambda stop=stop: plot.show_steps(3.0, stop))
+        controller._tick()
+        qtbot.wait(50)
+        controller._timer.stop()
+        assert order == ["painted", "ended"]
+        order.clear()
