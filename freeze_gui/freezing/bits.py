@@ -11,6 +11,8 @@ _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 NUMPY_KNOWS = {torch.float16, torch.float32, torch.float64, torch.int32, torch.int64}
 SMALL = 16384
 """Elements up to which numpy's calls take half the time of torch's: buffers of norm layers move at every step."""
+_PIECE = 2**18
+"""Elements of a large tensor that are compared by size at a time."""
 
 
 def bits(tensor: torch.Tensor) -> torch.Tensor:
@@ -83,5 +85,8 @@ def _apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
         with np.errstate(all="ignore"):   # infinity less infinity is NaN here as well
             return float(np.abs(np.subtract(a.detach().numpy(), b.detach().numpy(), dtype=np.float64)).max())
     wide = torch.float32 if a.device.type == "mps" else torch.float64
-    apart = a.detach().to(wide, copy=True)   # the only array beside the two, which may be large
-    return apart.add_(b.detach(), alpha=-1).abs_().max()
+    order = sorted(range(a.dim()), key=a.stride, reverse=True)   # as it lies in memory
+    flat_a, flat_b = (one.detach().permute(order).reshape(-1) for one in (a, b))
+    most = _PIECE if a.is_cpu else 64 * _PIECE   # a wide copy of all of a large tensor would take twice its memory
+    pairs = zip(torch.split(flat_a, most), torch.split(flat_b, most), strict=True)
+    return torch.stack([x.to(wide, copy=True).add_(y, alpha=-1).abs_().max() for x, y in pairs]).max()

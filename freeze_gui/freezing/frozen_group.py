@@ -58,20 +58,23 @@ class FrozenGroup:
         self._began = step
         for watched in members:
             watched.began = step
-        self._tensors = [watched.read() for watched in members]
-        self._kinds = list(map(_kind, self._tensors))
-        self._layout = Layout([shape for shape, *_ in self._kinds]) if all(map(_fits, self._tensors)) else None
-        self._marks = _marks(self._tensors)
+        self._is_computed = members[0].compute is not None
+        tensors = [watched.read() for watched in members]
+        self._tensors = [] if self._is_computed else tensors   # the next look computes others
+        self._kinds = list(map(_kind, tensors))
+        self._layout = Layout([shape for shape, *_ in self._kinds]) if all(map(_fits, tensors)) else None
+        self._marks = _marks(tensors)
         self.follow()
         # the value when the window began, after the step before, at the last look: one object until the first move
-        self._reference = self._last = self._seen = self._values(self._tensors).kept()
+        self._reference = self._last = self._seen = self._values(tensors).kept()
+        self._now: Values | None = None   # what `compare` saw, until `moves`
 
     def keep(self, members: Sequence[Watched]) -> None:
         """Let go of all others, between two steps."""
         staying = {id(watched) for watched in members}
         places = [at for at, watched in enumerate(self.members) if id(watched) in staying]
         self.members = [self.members[at] for at in places]
-        self._tensors = [self._tensors[at] for at in places]
+        self._tensors = [self._tensors[at] for at in places] if self._tensors else []
         self._kinds = [self._kinds[at] for at in places]
         self._layout = None if self._layout is None else Layout([shape for shape, *_ in self._kinds])
         self._marks = [self._marks[at] for at in places]
@@ -107,18 +110,20 @@ class FrozenGroup:
         """Look at the tensors after a step; return whether any bit moved, on a GPU as a flag there."""
         tensors = self._read()
         self._marks = _marks(tensors)
-        return self._values(tensors).differ(self._last)
+        now = self._values(tensors)
+        moved = now.differ(self._last)
+        # on a GPU the flag is not known yet, and to keep what was seen would hold a copy of every group at once:
+        # there it is read once more if it moved, unless to read it is to compute it
+        self._now = now if moved is True or self._is_computed else None
+        return moved
 
     def moves(self, did_move: bool) -> list[Move]:
-        """Return what moved; `did_move` is the flag that `compare` gave.
-
-        The tensors are read once more: to keep what `compare` saw until its flag is known would hold a copy of every
-        group at once on a GPU.
-        """
+        """Return what moved; `did_move` is the flag that `compare` gave."""
+        compared, self._now = self._now, None
         if not did_move:
             self._seen = self._last
             return []
-        now, seen, last = self._values(self._read()).kept(), self._seen, self._last
+        now, seen, last = (self._values(self._read()) if compared is None else compared).kept(), self._seen, self._last
         which, within, before = now.which_differ(last), now.which_differ(seen), seen.which_differ(last)
         changes, distances = now.distances(last), now.distances(self._reference)
         self._seen = self._last = now
@@ -133,6 +138,8 @@ class FrozenGroup:
 
     def _read(self) -> list[torch.Tensor]:
         """Return the tensors as they are now: mostly those that are known, which is told in a few calls for all."""
+        if self._is_computed:
+            return [watched.read() for watched in self.members]
         if all(map(is_, [slots.get(key) for slots, key in self._places], self._tensors)):
             return self._tensors
         tensors = [watched.read() for watched in self.members]

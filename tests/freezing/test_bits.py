@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -49,3 +50,17 @@ def test_zeros_of_two_signs_and_other_shapes_differ_and_a_nan_is_the_same_as_its
     assert differ([(plus, minus), (plus, plus.clone()), (nan, nan.clone())]) == [True, False, False]
     assert differ([(plus, torch.zeros(2)), (plus, plus.double()), (plus, torch.zeros(()))]) == [True] * 3
     assert differ([]) == []
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("place", [0, 17, 2 * 3 * 2**18 - 1])
+def test_the_difference_of_one_element_of_a_large_tensor_is_found_wherever_it_is(
+    place: int, layout: torch.memory_format
+) -> None:
+    """The tensor is gone through in pieces."""
+    a = torch.zeros(2, 3, 2**9, 2**9)
+    b = a.to(memory_format=layout, copy=True)
+    b[np.unravel_index(place, a.shape)] = -3.0
+    assert largest_difference(a, b) == 3.0
+    b[-1, -1, -1, -1] = math.nan
+    assert math.isnan(largest_difference(b, a))

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
 from freeze_gui.freezing.effective import effective_weights
+from freeze_gui.freezing.watched import Watched
 from tests.freezing.drive import STEPS, drive, plan
 
 INPUTS = torch.randn(8, 4, generator=torch.Generator().manual_seed(1))
@@ -88,6 +89,26 @@ def test_an_effective_weight_moves_in_the_steps_in_which_a_plain_forward_compute
     (verdict,) = drive(model, torch.optim.SGD(model.parameters(), lr=0.01), wanted, INPUTS).effective_weights(STEPS)
     assert abs(verdict.moved_steps - changes) <= 1   # taking the bias off rounds once more
     assert verdict.moved_steps > 1
+
+
+@ALL
+def test_a_frozen_weight_is_computed_once_a_step_whether_it_moves_or_not(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    read = Watched.read
+
+    def counted(watched: Watched) -> torch.Tensor:
+        if watched.compute is not None:
+            reads.append(watched.name)
+        return read(watched)
+
+    monkeypatch.setattr(Watched, "read", counted)
+    model, per_step = made(kind), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    drive(model, optimizer, plan(all_of(model, "0")), INPUTS, after=lambda step: per_step.append(len(reads)))
+    steps = len(per_step) - 1
+    assert len(reads) - per_step[0] == steps + 1   # one look behind each step
 
 
 def test_the_policy_eval_is_for_norm_layers_and_spectral_norm_goes_on_under_it() -> None:
