@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from freeze_gui.training.cost_forecast import CostForecast
 
 Cell = tuple[str, float | str]   # words, and what they are sorted by
-_MISSING: Cell = ("", -math.inf)
+MISSING: Cell = ("", -math.inf)
+"""What stands where nothing is known; it is sorted before all numbers."""
 _STEP_TIP = (
     "Median time of a step without this program's own measuring, the first three left out. Between runs that did not "
     "take turns, small differences may be those of the machine"
@@ -30,7 +31,6 @@ class Facts:
 
     recorder: RunRecorder
     verdict: Verdict
-    equals: str
     cost: Cost | None
     forecast: CostForecast | None
 
@@ -44,7 +44,7 @@ class Column:
     key, title, tip
         What it is called in settings, in its header, and in a sentence.
     cell
-        What stands there for a run.
+        What stands there for a run; which others are the same is known to who has all of them.
     widest
         What usually stands there: its width from the start, so that nothing moves when a run fills it.
     shown
@@ -68,13 +68,12 @@ class Column:
     most_px: int = 400
 
 
-def facts_of(recorder: RunRecorder, equals: str = "") -> Facts:
-    """Read a run; `equals` names the runs that have the same bits."""
+def facts_of(recorder: RunRecorder) -> Facts:
+    """Read a run."""
     forecast = recorder.started.forecast if recorder.started is not None else None
     return Facts(
         recorder,
         verdict_of(recorder),
-        equals,
         recorder.ended.cost if recorder.ended is not None else None,
         forecast.cost if forecast is not None else None,
     )
@@ -97,11 +96,11 @@ def _words(text: str) -> Cell:
 
 
 def _number(value: float | None, form: str) -> Cell:
-    return _MISSING if value is None else (form.format(value), float(value))
+    return MISSING if value is None else (form.format(value), float(value))
 
 
 def _bytes(count: int | None) -> Cell:
-    return _MISSING if count is None else (bytes_words(count), float(count))
+    return MISSING if count is None else (bytes_words(count), float(count))
 
 
 def _verdict(facts: Facts) -> Cell:
@@ -120,7 +119,7 @@ def _best_loss(facts: Facts) -> Cell:
     """Compare like with like: evaluations where there are any, else the losses of the steps."""
     history = facts.recorder.history
     if history is None or not history.steps:
-        return _MISSING
+        return MISSING
     found = np.array([loss for _, loss, _ in history.evaluations] or history.view().loss)
     finite = found[np.isfinite(found)]
     return _number(float(finite.min()) if len(finite) else None, "{:.4f}")
@@ -140,7 +139,7 @@ def _step_time(facts: Facts) -> Cell:
 def _spread(facts: Facts) -> Cell:
     times = training_ms(facts.recorder)
     if times is None or len(times) < 2:
-        return _MISSING
+        return MISSING
     low, high = np.percentile(times, (25, 75))
     return f"{low:.2f}–{high:.2f}", float(high - low)
 
@@ -148,10 +147,10 @@ def _spread(facts: Facts) -> Cell:
 def _overhead(facts: Facts) -> Cell:
     history = facts.recorder.history
     if history is None or history.steps <= WARM_UP:
-        return _MISSING
+        return MISSING
     view = history.view()
     total = float(view.step_s[WARM_UP:].sum())
-    return _number(float(view.overhead_s[WARM_UP:].sum()) / total, "{:.1%}") if total > 0 else _MISSING
+    return _number(float(view.overhead_s[WARM_UP:].sum()) / total, "{:.1%}") if total > 0 else MISSING
 
 
 def _memory(facts: Facts) -> Cell:
@@ -176,7 +175,7 @@ def _activations(facts: Facts) -> Cell:
 
 def _saved(what: str) -> Callable[[Facts], Cell]:
     def cell(facts: Facts) -> Cell:
-        return _MISSING if facts.forecast is None else _number(1 - facts.forecast.share(what), "{:.0%}")
+        return MISSING if facts.forecast is None else _number(1 - facts.forecast.share(what), "{:.0%}")
 
     return cell
 
@@ -196,7 +195,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("verdict", "Verdict", "Whether the frozen layers held, bit by bit, and why not",
            _verdict, "LEAKED · momentum", is_words=True),
     Column("equals", "Same as", "Runs with the same losses and the same weights in every bit",
-           lambda f: _words(f.equals), "requires_grad", is_words=True, most_px=132),
+           lambda f: _words(""), "requires_grad", is_words=True, most_px=132),
     Column("loss", "Loss", "At the last evaluation; of the last step where there is none", _loss, "0.0000"),
     Column("best_loss", "Best loss", "The lowest of all evaluations; of all steps where there are none", _best_loss,
            "0.0000", shown=False),

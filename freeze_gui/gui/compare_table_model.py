@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QIcon
 
-from freeze_gui.gui.compare_columns import COLUMNS, Cell, facts_of
-from freeze_gui.gui.compare_words import EqualRuns, equals_of
-from freeze_gui.gui.run_look import sample_icon
+from freeze_gui.gui.compare_columns import COLUMNS, MISSING, Cell, column_at, facts_of
+from freeze_gui.gui.compare_words import EqualRuns, equals_words
+from freeze_gui.gui.run_look import run_color, run_dash, sample_icon
 from freeze_gui.gui.run_verdict import Verdict, version_of
 from freeze_gui.gui.theme import current_theme
 
@@ -21,54 +21,90 @@ SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 BAR_ROLE = Qt.ItemDataRole.UserRole + 2
 """The number of a cell as a part of the largest in its column, None where there is no bar."""
 
-RUN, VERDICT = 0, 1
+RUN, VERDICT, EQUALS = 0, 1, column_at("equals")
 Index = QModelIndex | QPersistentModelIndex
+_UNKNOWN: list[Cell] = [("", "") if column.is_words else MISSING for column in COLUMNS[1:]]
+_UNREAD = Verdict("", "", "muted")
 
 
 class RunsModel(QAbstractTableModel):
-    """One row a run."""
+    """One row a run. A run that has ended is read once: what a refresh costs does not grow with the number of runs.
+
+    Attributes
+    ----------
+    recorders
+        The runs, a row each.
+    equal_runs
+        Finds those that are one and the same.
+
+    Signals
+    -------
+    cells_changed(int, object)
+        In this row the cells of these columns have other words.
+    """
+
+    cells_changed = Signal(int, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.recorders: list[RunRecorder] = []
-        self._cells: list[tuple[Cell, ...]] = []
+        self.equal_runs = EqualRuns()
+        self._cells: list[list[Cell]] = []
         self._verdicts: list[Verdict] = []
         self._seen: list[object] = []
-        self.equal_runs = EqualRuns()
+        self._labels: list[str] = []
+        self._open: set[int] = set()   # rows in which something may still change
+        self._equals_are_old = False
         self._most: list[float] = [0.0] * len(COLUMNS)
+        self._icons: dict[object, QIcon] = {}
 
     def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
-        """Show these runs: all of the window, as the place of a run decides its colour."""
-        self.beginResetModel()
-        self.recorders = list(recorders)
-        self._cells, self._verdicts, self._seen = [], [], []
-        groups = self.equal_runs.groups(self.recorders)
-        for recorder in self.recorders:
-            facts = facts_of(recorder, equals_of(recorder, groups))
-            self._seen.append((version_of(recorder), facts.equals))
-            self._verdicts.append(facts.verdict)
-            self._cells.append(tuple(column.cell(facts) for column in COLUMNS))
-        self.endResetModel()
-        self._measure()
+        """Show these runs: all of the window, as the place of a run decides its colour.
 
-    def refresh(self) -> bool:
-        """Take in what is new; True when there was anything."""
-        changed = False
-        groups = self.equal_runs.groups(self.recorders)
-        for row, recorder in enumerate(self.recorders):
-            equals = equals_of(recorder, groups)
-            version = version_of(recorder), equals
-            if version == self._seen[row]:
-                continue
-            facts = facts_of(recorder, equals)
-            self._seen[row], self._verdicts[row] = version, facts.verdict
-            cells = tuple(column.cell(facts) for column in COLUMNS)
-            if cells != self._cells[row]:
-                self._cells[row], changed = cells, True
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(COLUMNS) - 1))
-        if changed:
-            self._measure()
-        return changed
+        Rows that are there already stay as they are; new ones have a name, and the rest comes with the next refresh.
+        """
+        there = len(self.recorders)
+        if list(recorders[:there]) != self.recorders:
+            self.beginResetModel()
+            there = 0
+            self.recorders, self._cells, self._verdicts, self._seen, self._labels = [], [], [], [], []
+            self._open, self._most = set(), [0.0] * len(COLUMNS)
+            self.endResetModel()
+        new = recorders[there:]
+        if not new:
+            return
+        self.beginInsertRows(QModelIndex(), there, there + len(new) - 1)
+        self.recorders += new
+        self._cells += [[(run.label, run.label), *_UNKNOWN] for run in new]
+        self._verdicts += [_UNREAD] * len(new)
+        self._seen += [None] * len(new)
+        self._labels += [run.label for run in new]
+        self._open |= set(range(there, len(self.recorders)))
+        self.endInsertRows()
+        for row in range(there, len(self.recorders)):
+            self.cells_changed.emit(row, [RUN])
+
+    def refresh(self) -> None:
+        """Take in what is new."""
+        for _ in self.refreshed():
+            pass
+
+    def refreshed(self) -> Iterator[None]:
+        """Take in what is new in small pieces, the latest runs first."""
+        labels = [recorder.label for recorder in self.recorders]
+        if labels != self._labels:
+            self._open |= {row for row, label in enumerate(labels) if label != self._labels[row]}
+            self._labels = labels
+        for row in sorted(self._open, reverse=True):
+            version = version_of(self.recorders[row])
+            if version != self._seen[row]:
+                self._seen[row] = version
+                self._read(row)
+                yield
+        if self._equals_are_old:
+            self._equals_are_old = False
+            self._say_equals()
+            yield
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008   # Qt's own signature
         """Return the number of runs."""
@@ -100,7 +136,7 @@ class RunsModel(QAbstractTableModel):
             case Qt.ItemDataRole.TextAlignmentRole:
                 return alignment(column)
             case Qt.ItemDataRole.DecorationRole if column == RUN:
-                return sample_icon(row)
+                return self._icon(row)
             case Qt.ItemDataRole.ForegroundRole if column == VERDICT:
                 return QColor(getattr(current_theme(), self._verdicts[row].tone))
             case Qt.ItemDataRole.FontRole if column == VERDICT and self._verdicts[row].tone != "muted":
@@ -117,23 +153,80 @@ class RunsModel(QAbstractTableModel):
         """Return the words of a row."""
         return [words for words, _ in self._cells[row]]
 
+    def is_same(self, column: int) -> bool:
+        """Tell whether the same words stand in all rows of a column, of two rows or more."""
+        first, *others = (cells[column][0] for cells in self._cells) if self._cells else ("",)
+        return bool(others) and all(words == first for words in others)
+
+    def _icon(self, row: int) -> QIcon:
+        """Return the sample of a run's line; there are a hundred of them, however many runs."""
+        look = run_color(row), run_dash(row)
+        if look not in self._icons:
+            self._icons[look] = sample_icon(row)
+        return self._icons[look]
+
     def _share(self, column: int, words: str, key: float | str) -> float | None:
         if not COLUMNS[column].has_bar or not words or self._most[column] <= 0:
             return None
         return float(key) / self._most[column]
 
-    def _measure(self) -> None:
-        """Find the largest number of each column that has bars; another one changes all of its bars."""
-        for at, column in enumerate(COLUMNS):
-            if not column.has_bar:
-                continue
-            most = max((float(cells[at][1]) for cells in self._cells if cells[at][0]), default=0.0)
-            if most != self._most[at] and self._cells:
-                self._most[at] = most
-                self.dataChanged.emit(self.index(0, at), self.index(len(self._cells) - 1, at), [BAR_ROLE])
+    def _read(self, row: int) -> None:
+        """Make the cells of a row, and tell which are other than they were: a view paints these and no more."""
+        recorder, before = self.recorders[row], self._cells[row]
+        if has_ended(recorder):   # asked first: all that is read from now on is the end
+            self.equal_runs.add(recorder)
+            self._open.discard(row)
+            self._equals_are_old = True
+        facts = facts_of(recorder)
+        cells = [column.cell(facts) for column in COLUMNS]
+        cells[EQUALS] = before[EQUALS]
+        changed = [at for at in range(len(COLUMNS)) if cells[at] != before[at]]
+        if facts.verdict != self._verdicts[row] and VERDICT not in changed:
+            changed.append(VERDICT)
+        self._cells[row], self._verdicts[row] = cells, facts.verdict
+        for at in changed:
+            self.dataChanged.emit(self.index(row, at), self.index(row, at))
+            if COLUMNS[at].has_bar:
+                self._measure(at, before[at], cells[at])
+        self.cells_changed.emit(row, changed)
+
+    def _say_equals(self) -> None:
+        """Name in each row the runs that are the same; one more of them is another word in many rows."""
+        said, changed = equals_words(self.equal_runs.groups(self.recorders)), []
+        for row, recorder in enumerate(self.recorders):
+            words = said.get(recorder, "")
+            if words != self._cells[row][EQUALS][0]:
+                self._cells[row][EQUALS] = words, words
+                changed.append(row)
+        if changed:
+            self.dataChanged.emit(self.index(changed[0], EQUALS), self.index(changed[-1], EQUALS))
+        for row in changed:
+            self.cells_changed.emit(row, [EQUALS])
+
+    def _measure(self, column: int, before: Cell, now: Cell) -> None:
+        """Keep the largest number of a column that has bars; another one changes all of its bars."""
+        most = self._most[column]
+        if _number(now) > most:
+            most = _number(now)
+        elif _number(before) == most:
+            most = max(_number(cells[column]) for cells in self._cells)
+        if most != self._most[column]:
+            self._most[column] = most
+            self.dataChanged.emit(self.index(0, column), self.index(len(self._cells) - 1, column), [BAR_ROLE])
+
+
+def has_ended(recorder: RunRecorder) -> bool:
+    """Tell whether a run's numbers stay as they are: it has ended, or nobody is there any more to go on with it."""
+    ended = recorder.ended
+    return recorder.status == ("interrupted" if ended is None else ended.status)
 
 
 def alignment(column: int) -> Qt.AlignmentFlag:
     """Return where the words of a column stand."""
     side = Qt.AlignmentFlag.AlignLeft if COLUMNS[column].is_words else Qt.AlignmentFlag.AlignRight
     return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _number(cell: Cell) -> float:
+    words, key = cell
+    return float(key) if words else 0.0

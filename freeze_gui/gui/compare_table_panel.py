@@ -73,7 +73,7 @@ class RunsPanel(QWidget):
         known = {column.key for column in COLUMNS}
         self.table.set_shown_keys(key for key in keys if key in known)
         for action in self.columns_menu.actions():
-            action.setChecked(action.data() in self.table.shown_keys)
+            action.setChecked(action.data() in self.table.columns.shown_keys)
 
     @Slot(QPoint)
     def show_menu(self, position: QPoint) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 _MOST_EQUAL = 3
+_MOST_NAMED = 8
 _WAITING = ("waiting", "loading")
 
 
@@ -44,24 +45,32 @@ class EqualRuns:
     """
 
     def __init__(self) -> None:
-        self._groups: list[list[RunRecorder]] = []
         self._seen: set[RunRecorder] = set()
+        self._by_end: dict[object, list[list[RunRecorder]]] = {}   # what the runs ended with → groups
+
+    def add(self, recorder: RunRecorder) -> None:
+        """Compare a run that has ended with those before it that came to the same bits."""
+        if recorder.ended is None or recorder in self._seen:
+            return
+        self._seen.add(recorder)
+        proof = recorder.ended.proof
+        if proof is None:
+            return   # never equal to another
+        groups = self._by_end.setdefault((recorder.ended.steps, frozenset(proof.end.items())), [])
+        home = next((group for group in groups if are_equal(group[0], recorder)), None)
+        if home is None:
+            groups.append([recorder])
+        else:
+            home.append(recorder)
 
     def groups(self, recorders: Iterable[RunRecorder]) -> list[list[RunRecorder]]:
-        """Return the groups of two runs or more among these."""
-        asked = list(recorders)
-        for recorder in asked:
-            if recorder.ended is None or recorder in self._seen:
-                continue
-            self._seen.add(recorder)
-            home = next((group for group in self._groups if are_equal(group[0], recorder)), None)
-            if home is None:
-                self._groups.append([recorder])
-            else:
-                home.append(recorder)
-        wanted = set(asked)
-        found = [[recorder for recorder in group if recorder in wanted] for group in self._groups]
-        return [group for group in found if len(group) > 1]
+        """Return the groups of two runs or more among these, in their order."""
+        places = {recorder: at for at, recorder in enumerate(recorders)}
+        for recorder in places:
+            self.add(recorder)
+        every = (group for groups in self._by_end.values() for group in groups if len(group) > 1)
+        found = (sorted(places.keys() & group, key=places.__getitem__) for group in every)
+        return sorted((group for group in found if len(group) > 1), key=lambda group: places[group[0]])
 
 
 def unique_labels(labels: Sequence[str], taken: Iterable[str]) -> list[str]:
@@ -114,10 +123,15 @@ def equal_detail(groups: Sequence[Sequence[RunRecorder]]) -> str:
     return "\n".join(equality_sentences([[run.label for run in group] for group in groups]))
 
 
-def equals_of(recorder: RunRecorder, groups: Sequence[Sequence[RunRecorder]]) -> str:
-    """Return ``b, c`` for the runs that are equal to this one, empty where there are none."""
-    group = next((group for group in groups if any(run is recorder for run in group)), ())
-    return ", ".join(run.label for run in group if run is not recorder)
+def equals_words(groups: Sequence[Sequence[RunRecorder]]) -> dict[RunRecorder, str]:
+    """Return ``b, c`` for each run that is equal to others; of more than `_MOST_NAMED`, the first and how many more."""
+    found = {}
+    for group in groups:
+        for recorder in group:
+            named = [run.label for run in group[: _MOST_NAMED + 1] if run is not recorder][:_MOST_NAMED]
+            more = len(group) - 1 - len(named)
+            found[recorder] = ", ".join(named) + f" and {more} more" * bool(more)
+    return found
 
 
 def difference_line(found: FirstDifference) -> str:

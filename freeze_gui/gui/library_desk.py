@@ -124,7 +124,8 @@ class LibraryDesk(QObject):
             for run in opened.runs:
                 self._run_again(run.recorder.config)
             return
-        runs = [run for run in opened.runs if run.path not in self.paths.values()]   # asked for twice
+        known = set(self.paths.values())
+        runs = [run for run in opened.runs if run.path not in known]   # asked for twice
         if not runs:
             if opened.errors:   # the sentence above the tabs says why
                 self._window.say("The file was not opened" if len(opened.errors) == 1 else "No file was opened")

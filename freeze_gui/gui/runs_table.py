@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
@@ -20,7 +20,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import (
     QColor,
     QFont,
-    QFontMetrics,
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
@@ -29,20 +28,23 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyleOptionViewItem, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from freeze_gui.gui.compare_columns import COLUMNS
-from freeze_gui.gui.compare_table_model import RUN, SORT_ROLE, VERDICT, RunsModel
+from freeze_gui.gui.compare_table_model import RUN, SORT_ROLE, RunsModel
 from freeze_gui.gui.run_look import SAMPLE_PX
+from freeze_gui.gui.runs_columns import RunsColumns
 from freeze_gui.gui.runs_delegate import RunsDelegate
 from freeze_gui.gui.theme import current_theme, theme_manager
+from freeze_gui.gui.turns import InTurns
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 ROW_PX = 25
 LEAST_ROWS = 3
-_AROUND_TITLE_PX = 20   # its padding in the style sheet, and a little more
+AT_ONCE = 16
+"""So many new rows are filled as they come, which takes a few milliseconds."""
 
 
 class RunsTable(QTableView):
@@ -88,35 +90,43 @@ class RunsTable(QTableView):
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setDefaultSectionSize(40)   # columns grow from here to what stands in them
         self.horizontalHeader().setStretchLastSection(True)
-        self.diff_only = False
-        self.shown_keys = frozenset(column.key for column in COLUMNS if column.shown)
+        self.columns = RunsColumns(self, self.runs_model)
         self._selected: list[int] = []
-        self._fitted_for: list[int] = []
-        self._names_need = self._names_width = 0
+        self._turns = InTurns(self)
+        self.runs_model.modelReset.connect(self.on_reset)
         self.selectionModel().currentRowChanged.connect(self.on_current_changed)
         self.selectionModel().selectionChanged.connect(self.on_selection_changed)
         theme_manager().changed.connect(self.on_theme_changed)
 
     def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
-        """Show these runs."""
-        self._selected = []
+        """Show these runs: the latest at once, the others in the next turns of the event loop."""
         self.runs_model.set_runs(recorders)
-        self._fit_columns()
+        work = self._refreshed()
+        for _ in range(AT_ONCE):
+            next(work, None)
+        self.columns.fit()
+        self._turns.start_later(work)
 
     def refresh(self) -> None:
         """Show what is new; costs next to nothing when hidden or when nothing is new."""
-        if self.isVisible() and self.runs_model.refresh() and (self.diff_only or self._longest() != self._fitted_for):
-            self._fit_columns()
+        if self.isVisible():
+            self._turns.start(self._refreshed())
+
+    def _refreshed(self) -> Iterator[None]:
+        """Do a refresh in small pieces."""
+        yield from self.runs_model.refreshed()
+        if not self.columns.is_fitted:
+            self.columns.fit()
 
     def set_diff_only(self, diff_only: bool) -> None:
         """Hide the columns in which all runs are equal."""
-        self.diff_only = diff_only
-        self._fit_columns()
+        self.columns.diff_only = diff_only
+        self.columns.fit()
 
     def set_shown_keys(self, keys: Iterable[str]) -> None:
         """Show the columns of these keys; the run's name is always there."""
-        self.shown_keys = frozenset(keys) | {COLUMNS[RUN].key}
-        self._fit_columns()
+        self.columns.shown_keys = frozenset(keys) | {COLUMNS[RUN].key}
+        self.columns.fit()
 
     def set_search(self, text: str) -> None:
         """Show the runs in which these words stand somewhere."""
@@ -135,9 +145,8 @@ class RunsTable(QTableView):
 
     def selected_text(self, separator: str = "\t") -> str:
         """Return the selected rows, or all where none is, as a person sees them, with a line of titles."""
-        selected = sorted(index.row() for index in self.selectionModel().selectedRows())
-        rows = selected or range(self._proxy.rowCount())
-        sources = [self._proxy.mapToSource(self._proxy.index(row, 0)).row() for row in rows]
+        self.runs_model.refresh()
+        sources = [self._source_row(row) for row in self._selected_rows() or range(self._proxy.rowCount())]
         shown = [at for at in range(len(COLUMNS)) if not self.isColumnHidden(at)]
         lines = [[COLUMNS[at].title for at in shown]]
         lines += [[self.runs_model.cells(row)[at] for at in shown] for row in sources]
@@ -171,12 +180,13 @@ class RunsTable(QTableView):
     def showEvent(self, event: QShowEvent) -> None:
         """Give the columns their widths now that fonts and paddings are known."""
         super().showEvent(event)
-        self._fit_columns()
+        self.columns.measure_anew()
+        self.columns.fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Let long names have more of a wide table and less of a narrow one."""
         super().resizeEvent(event)
-        self._fit_names()
+        self.columns.fit_names()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows that have room as a whole; what would be cut is reached by scrolling."""
@@ -215,7 +225,7 @@ class RunsTable(QTableView):
     @Slot(QItemSelection, QItemSelection)
     def on_selection_changed(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         """Pass on which rows are selected now."""
-        now = {self._proxy.mapToSource(index).row() for index in self.selectionModel().selectedRows()}
+        now = {self._source_row(row) for row in self._selected_rows()}
         kept = [row for row in self._selected if row in now]
         self._selected = [*kept, *sorted(now.difference(kept))]
         self.selection_changed.emit(self.selected_runs())
@@ -225,56 +235,19 @@ class RunsTable(QTableView):
         """Take the new colours."""
         self.viewport().update()
 
-    def _longest(self) -> list[int]:
-        """Return the number of characters of the longest words in each column."""
-        rows = [self.runs_model.cells(row) for row in range(len(self.runs_model.recorders))]
-        return [max(map(len, words)) for words in zip(*rows, strict=True)]
+    def _selected_rows(self) -> list[int]:
+        """Return the rows that are selected, as they stand; Qt's own way asks for every cell of each."""
+        selection = self.selectionModel().selection()
+        ranges = (selection.at(number) for number in range(selection.count()))
+        return sorted({row for found in ranges for row in range(found.top(), found.bottom() + 1)})
 
-    def _fit_columns(self) -> None:
-        self._fitted_for = self._longest()
-        rows = [self.runs_model.cells(row) for row in range(len(self.runs_model.recorders))]
-        for at, column in enumerate(COLUMNS):
-            same = len(rows) > 1 and at != RUN and len({row[at] for row in rows}) == 1
-            self.setColumnHidden(at, column.key not in self.shown_keys or (self.diff_only and same))
-            if at in (RUN, len(COLUMNS) - 1) or self.isColumnHidden(at):
-                continue   # the last has what is left; its words are in the tooltip where they are cut
-            need = min(max(self._needed_width(at, rows), self._usual_width(at)), column.most_px)
-            if need > self.columnWidth(at):   # never narrower while numbers change
-                self.setColumnWidth(at, need)
-        self._names_need = min(self._needed_width(RUN, rows), COLUMNS[RUN].most_px)
-        self._fit_names()
+    def _source_row(self, row: int) -> int:
+        return self._proxy.mapToSource(self._proxy.index(row, 0)).row()
 
-    def _fit_names(self) -> None:
-        """Give the names the width that the other columns leave, unless a person chose one."""
-        if self.columnWidth(RUN) not in (self._names_width, self.horizontalHeader().defaultSectionSize()):
-            return
-        others = sum(self.columnWidth(at) for at in range(RUN + 1, len(COLUMNS) - 1))   # 0 of those that are hidden
-        if not self.isColumnHidden(len(COLUMNS) - 1):
-            others += self._usual_width(len(COLUMNS) - 1)
-        room = self.viewport().width() - others
-        self._names_width = max(min(self._names_need, room), self._usual_width(RUN))
-        self.setColumnWidth(RUN, self._names_width)
-
-    def _needed_width(self, at: int, rows: Sequence[Sequence[str]]) -> int:
-        """Return the width of the widest words of a column: Qt would lay out every cell of it."""
-        if not rows:
-            return 0
-        metrics, option = self.fontMetrics(), QStyleOptionViewItem()
-        widest = max(range(len(rows)), key=lambda row: metrics.horizontalAdvance(rows[row][at]))
-        self.initViewItemOption(option)
-        return self.itemDelegate().sizeHint(option, self.runs_model.index(widest, at)).width() + 2
-
-    def _usual_width(self, at: int) -> int:
-        """Return the width of a column with its title and what usually stands in it.
-
-        Qt's own hint has room for an arrow beside the title; ours is above it.
-        """
-        font = QFont(self.font())
-        font.setBold(at == VERDICT)
-        around = 26 + (SAMPLE_PX + 10 if at == RUN else 0)
-        widest = QFontMetrics(font).horizontalAdvance(COLUMNS[at].widest) + around
-        title = self.horizontalHeader().fontMetrics().horizontalAdvance(COLUMNS[at].title)
-        return max(title + _AROUND_TITLE_PX, widest)
+    @Slot()
+    def on_reset(self) -> None:
+        """Begin anew: no row that was selected is there any more."""
+        self._selected = []
 
 
 def tabular(font: QFont) -> QFont:

@@ -9,13 +9,18 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.app import create_window
+from freeze_gui.gui.compare_columns import column_at
+from freeze_gui.gui.library_shelf import Change
 from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.runs.store import SUFFIX
 from freeze_gui.runs.store_writer import RunWriter
 from tests.benchmarks.measuring import Table
@@ -25,6 +30,7 @@ from tests.gui.recorded_runs import end_run, started_run, waiting_run
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 
 ROUNDS = 5
+MANY = 600
 Turns = list[float]
 Report = Callable[[Table], None]
 
@@ -109,13 +115,7 @@ def test_a_large_comparison(make_window: Callable[[], MainWindow], report: Repor
 
 def test_ninety_runs_side_by_side(make_window: Callable[[], MainWindow], report: Report) -> None:
     window = make_window()
-    runs = []
-    for at in range(90):
-        one = started_run(f"run {at}", 40)
-        for event in random_events(4, 40):
-            one.handle(event)
-        end_run(one, proof=f"bits {at % 3}")
-        runs.append(one)
+    runs = ended_runs(90)
     window.show_compare_tab()
     first = turns_ms(lambda: put_in(window, runs))
     beside = window.workbench.beside
@@ -124,6 +124,37 @@ def test_ninety_runs_side_by_side(make_window: Callable[[], MainWindow], report:
         "one more": lambda: turns_ms(lambda: beside.show(runs)),
     })
     report(table("90 runs side by side", {"all at once": [first], **found}))
+
+
+@pytest.mark.timeout(900)
+def test_many_runs_in_one_window(make_window: Callable[[], MainWindow], report: Report) -> None:
+    runs, window = ended_runs(MANY), make_window()
+    bench, runs_table = window.workbench, window.runs_table
+    found = {"put into the window": [turns_ms(lambda: bench.take_in(runs, look=True))]}
+    button = window.runs_panel.diff_button
+    latest = range(MANY - 8, MANY)
+    report(table(f"{MANY} runs in one window", found | in_order({
+        "Run": lambda: run(window),
+        "choose a run": lambda: turns_ms(lambda: runs_table.select_run(17)),
+        "choose another": lambda: turns_ms(lambda: runs_table.select_run(MANY - 3)),
+        "all chosen": lambda: turns_ms(runs_table.selectAll),
+        "none chosen": lambda: turns_ms(runs_table.clearSelection),
+        "searched": lambda: turns_ms(lambda: runs_table.set_search("run 1")),
+        "search cleared": lambda: turns_ms(lambda: runs_table.set_search("")),
+        "sorted": lambda: turns_ms(lambda: runs_table.sortByColumn(column_at("loss"), Qt.SortOrder.AscendingOrder)),
+        "Run, sorted": lambda: run(window),
+        "sorted as before": lambda: turns_ms(lambda: runs_table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)),
+        "Diff only": lambda: turns_ms(button.click),
+        "all columns": lambda: turns_ms(button.click),
+        "side by side": lambda: turns_ms(lambda: bench.beside.on_wanted(list(latest))),
+        **{f"tab {window.tabs.tabText(at)}": tab(window, at) for at in range(window.tabs.count())},
+        "renamed": lambda: turns_ms(lambda: change(window, "label", "another name")),
+        "deleted": lambda: turns_ms(lambda: change(window, "delete", "")),
+        "theme dark": lambda: turns_ms(lambda: window.choose_theme("dark")),
+        "theme light": lambda: turns_ms(lambda: window.choose_theme("light")),
+        "smaller": lambda: turns_ms(lambda: window.resize(1280, 720)),
+        "larger": lambda: turns_ms(lambda: window.resize(2560, 1440)),
+    })))
 
 
 def test_the_library(make_window: Callable[[], MainWindow], tmp_path: Path, report: Report) -> None:
@@ -160,6 +191,24 @@ def in_order(actions: Mapping[str, Callable[[], Turns]]) -> dict[str, list[Turns
         for name, action in actions.items():
             found[name].append(action())
     return found
+
+
+def ended_runs(count: int) -> list[RunRecorder]:
+    """Return small runs that have ended; each is equal to a third of the others in every bit."""
+    runs = []
+    for at in range(count):
+        one = started_run(f"run {at}", 40)
+        for event in random_events(4, 40):
+            one.handle(event)
+        end_run(one, proof=f"bits {at % 3}")
+        runs.append(one)
+    return runs
+
+
+def change(window: MainWindow, kind: Literal["label", "delete"], value: str) -> None:
+    """Change the file of the latest run that is kept; the run itself stays in the window."""
+    path = list(window.library_desk.paths.values())[-1]
+    window.library_desk.shelf.change(Change(kind, (path,), value))
 
 
 def tab(window: MainWindow, at: int) -> Callable[[], Turns]:

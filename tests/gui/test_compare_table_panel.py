@@ -35,7 +35,7 @@ def test_diff_only_is_told_to_the_table_and_to_others(qtbot: QtBot) -> None:
     panel = shown(qtbot)
     with qtbot.waitSignal(panel.diff_only_toggled) as toggled:
         QTest.mouseClick(panel.diff_button, Qt.MouseButton.LeftButton)
-    assert toggled.args == [True] and panel.table.diff_only
+    assert toggled.args == [True] and panel.table.columns.diff_only
 
 
 def test_two_selected_runs_can_be_set_side_by_side_and_one_cannot(qtbot: QtBot) -> None:
@@ -56,4 +56,4 @@ def test_a_column_is_chosen_in_the_menu(qtbot: QtBot) -> None:
     action.trigger()
     assert not panel.table.isColumnHidden(column_at("spread"))
     panel.set_shown_keys(["loss", "a column of another version"])
-    assert not action.isChecked() and panel.table.shown_keys == {"run", "loss"}
+    assert not action.isChecked() and panel.table.columns.shown_keys == {"run", "loss"}

@@ -8,7 +8,7 @@ from freeze_gui.gui.compare_words import (
     difference_line,
     equal_line,
     equality_words,
-    equals_of,
+    equals_words,
     progress_of,
     proof_line,
     unique_labels,
@@ -116,7 +116,26 @@ def test_equal_runs_are_grouped_as_they_end() -> None:
     assert group == [runs[0], runs[2]]
     assert equal.groups(runs[:2]) == []   # of those that are asked about
     assert equal_line([group]) == "a = c: the same bits"
-    assert [equals_of(run, [group]) for run in runs] == ["c", "", "a"]
+    assert equals_words([group]) == {runs[0]: "c", runs[2]: "a"}
+
+
+def test_equal_runs_are_named_in_their_order_whichever_was_compared_first() -> None:
+    runs = [started_run(name) for name in "abcd"]
+    equal = EqualRuns()
+    for run, end in zip(runs, "xyyx", strict=True):
+        add_steps(run, 3)
+        end_run(run, proof=end)
+    for run in reversed(runs):
+        equal.add(run)
+    assert equal.groups(runs) == [[runs[0], runs[3]], [runs[1], runs[2]]]
+
+
+def test_of_many_equal_runs_the_first_are_named_and_the_others_counted() -> None:
+    group = [waiting_run(name) for name in "abcdefghijk"]
+    words = equals_words([group])
+    assert words[group[0]] == "b, c, d, e, f, g, h, i and 2 more"
+    assert words[group[10]] == "a, b, c, d, e, f, g, h and 2 more"
+    assert equals_words([group[:9]])[group[4]] == "a, b, c, d, f, g, h, i"
 
 
 def test_many_equal_runs_are_said_to_be_so_in_one_short_line() -> None:

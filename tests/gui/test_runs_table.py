@@ -4,16 +4,17 @@ import csv
 import io
 
 import pytest
-from PySide6.QtCore import QItemSelectionModel, QRect, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage
+from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, QRect, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPaintEvent, QRegion
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from freeze_gui.gui.compare_columns import COLUMNS, column_at
+from freeze_gui.gui import compare_table_model
+from freeze_gui.gui.compare_columns import COLUMNS, Facts, column_at, facts_of
 from freeze_gui.gui.compare_table_model import BAR_ROLE, RUN, VERDICT
 from freeze_gui.gui.palette import DARK, LIGHT, Theme, on_selected, selected_back
-from freeze_gui.gui.runs_table import RunsTable
+from freeze_gui.gui.runs_table import AT_ONCE, RunsTable
 from freeze_gui.gui.theme import apply_theme, current_theme, style_sheet
 from freeze_gui.runs.recorder import RunRecorder
 from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs
@@ -26,6 +27,24 @@ def table_of(qtbot: QtBot, runs: list[RunRecorder]) -> RunsTable:
     table.show()
     table.set_runs(runs)
     return table
+
+
+class PaintedRegion(QObject):
+    """Notes what of a widget is painted."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self._region = QRegion()
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self._region += event.region()
+        return False
+
+    def take(self) -> QRegion:
+        region, self._region = self._region, QRegion()
+        return region
 
 
 def column(table: RunsTable, key: str) -> list[str]:
@@ -169,6 +188,87 @@ def test_runs_with_the_same_bits_name_each_other(qtbot: QtBot) -> None:
         end_run(run, proof=end)
     table.refresh()
     assert column(table, "equals") == ["b", "a", ""]
+
+
+def test_a_run_that_has_ended_is_read_once_however_many_come_after_it(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def facts_of_noted(run: RunRecorder) -> Facts:
+        read.append(run.label)
+        return facts_of(run)
+
+    monkeypatch.setattr(compare_table_model, "facts_of", facts_of_noted)
+    runs = three_runs()[:2]
+    table = table_of(qtbot, runs)
+    live = started_run("live")
+    table.set_runs([*runs, live])
+    for _ in range(2):
+        add_steps(live, 3)
+        table.refresh()
+    assert read == ["grad_zero", "requires_grad", "live", "live", "live"]
+    assert column(table, "steps") == ["100", "100", "6"] and column(table, "verdict")[0] == "held"
+
+
+def test_a_frame_paints_the_cells_that_have_other_words_and_no_more(qtbot: QtBot) -> None:
+    live = started_run("live")
+    add_steps(live, 20, step_s=0.005)
+    table = table_of(qtbot, [*three_runs(), live])
+    table.set_shown_keys(["verdict", "loss", "step_ms"])
+    painted = PaintedRegion(table.viewport())
+    qtbot.waitUntil(lambda: not painted.take().isEmpty())
+    qtbot.wait(50)
+    painted.take()
+    add_steps(live, 1, step_s=0.005)   # another loss, and the same median time
+    table.refresh()
+    QApplication.processEvents()
+    loss = table.visualRect(table.model().index(3, column_at("loss")))
+    assert painted.take().boundingRect() == loss
+
+
+def test_a_selection_stays_when_another_run_comes(qtbot: QtBot) -> None:
+    runs = three_runs()
+    table = table_of(qtbot, runs)
+    select(table, 1, 0)
+    table.set_runs([*runs, started_run("new")])
+    assert table.selected_runs() == [1, 0]
+    assert sorted(index.row() for index in table.selectionModel().selectedRows()) == [0, 1]
+
+
+def test_many_runs_come_into_the_table_in_turns_and_their_columns_are_wide_enough(qtbot: QtBot) -> None:
+    runs = [started_run(f"run {at}") for at in range(60)]
+    for run in runs:
+        add_steps(run, 3)
+        end_run(run, proof="x", moved=["stem"] * (run is runs[0]))
+    table = table_of(qtbot, runs)
+    assert column(table, "run") == [f"run {at}" for at in range(60)]
+    assert column(table, "steps")[-AT_ONCE:] == ["3"] * AT_ONCE
+    qtbot.waitUntil(lambda: column(table, "steps") == ["3"] * 60 and bool(column(table, "equals")[0]))
+    assert column(table, "equals")[0] == "run 1, run 2, run 3, run 4, run 5, run 6, run 7, run 8 and 51 more"
+    for at, found in enumerate(COLUMNS[:-1]):
+        need = min(table.sizeHintForColumn(at), found.most_px)
+        assert table.isColumnHidden(at) or table.columnWidth(at) >= need
+
+
+def test_a_run_with_another_name_is_called_so_by_those_that_are_the_same(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b")]
+    for run in runs:
+        add_steps(run, 3)
+        end_run(run, proof="x")
+    table = table_of(qtbot, runs)
+    runs[0].label = "another"
+    table.refresh()
+    assert column(table, "run") == ["another", "b"] and column(table, "equals") == ["b", "another"]
+
+
+def test_the_longest_name_may_become_short_and_leaves_another_one_its_room(qtbot: QtBot) -> None:
+    runs = [started_run(LONG), started_run("a name that is longer than the usual ones")]
+    table = table_of(qtbot, runs)
+    table.resize(2500, 200)
+    runs[0].label = "short"
+    table.refresh()
+    assert table.sizeHintForColumn(RUN) <= table.columnWidth(RUN) <= table.sizeHintForColumn(RUN) + 4
 
 
 def test_every_title_can_be_read_at_the_least_size_with_all_columns_filled(qtbot: QtBot) -> None:
