@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 NUMPY_KNOWS = {torch.float16, torch.float32, torch.float64, torch.int32, torch.int64}
@@ -13,6 +15,12 @@ SMALL = 16384
 """Elements up to which numpy's calls take half the time of torch's: buffers of norm layers move at every step."""
 _PIECE = 2**18
 """Elements of a large tensor that are compared by size at a time."""
+
+Number = bool | float | torch.Tensor
+"""A number that is known, or still on a GPU."""
+
+Row = NDArray[Any] | list[Number]
+"""Several numbers of one kind."""
 
 
 def bits(tensor: torch.Tensor) -> torch.Tensor:
@@ -37,27 +45,32 @@ def parts(tensor: torch.Tensor) -> list[torch.Tensor]:
 
 def differ(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
     """Tell for each pair whether any bit, or shape or number format, differs, with one read from the device for all."""
-    if all(a.is_cpu and b.is_cpu and a.layout == b.layout == torch.strided for a, b in pairs):
-        return [a.shape != b.shape or a.dtype != b.dtype or not torch.equal(bits(a), bits(b)) for a, b in pairs]
-    if any(not _alike(a, b) for a, b in pairs):
-        return [not _alike(a, b) or differ([(a, b)])[0] for a, b in pairs]
-    if any(a.layout != torch.strided for a, _ in pairs):
-        return [any(differ(list(zip(parts(a), parts(b), strict=True)))) for a, b in pairs]
-    answers: list[bool] = torch.stack([torch.ne(bits(a), bits(b)).any() for a, b in pairs]).tolist()
-    return answers
+    return [bool(flag) for flag in read([flags(pairs)])[0]]
+
+
+def flags(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[Number]:
+    """Tell for each pair what `differ` tells, where it is on a GPU by a flag there, for which nobody has waited."""
+    return [_flag(a, b) for a, b in pairs]
 
 
 def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
     """Return the largest absolute difference of an element; NaN where a NaN or another shape leaves nothing to say."""
-    return largest_differences([(a, b)])[0]
+    return float(read([[apart(a, b)]])[0][0])
 
 
-def largest_differences(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[float]:
-    """Return `largest_difference` of each pair, with one read from the device for all."""
-    found = [_apart(a, b) for a, b in pairs]
-    unread = [one for one in found if isinstance(one, torch.Tensor)]
-    read = iter(torch.stack([one.to(unread[0].device) for one in unread]).tolist() if unread else ())
-    return [next(read) if isinstance(one, torch.Tensor) else one for one in found]
+def read(rows: Sequence[Row]) -> list[NDArray[Any]]:
+    """Return rows of numbers, with one read from the device for all that are still there.
+
+    Optimizers keep some of their state on the machine's side: the numbers of a row may come from either.
+    """
+    unread = [[one for one in row if isinstance(one, torch.Tensor)] if isinstance(row, list) else [] for row in rows]
+    device = next((one.device for tensors in unread for one in tensors), None)
+    if device is None:
+        return [np.asarray(row) for row in rows]
+    wide = torch.float32 if device.type == "mps" else torch.float64
+    stacked = [torch.stack([one.to(device) for one in tensors]).to(wide) for tensors in unread if tensors]
+    known = iter(torch.cat(stacked).tolist())
+    return [np.array([next(known) if isinstance(one, torch.Tensor) else one for one in row]) for row in rows]
 
 
 def is_zero(tensor: torch.Tensor) -> bool:
@@ -65,12 +78,22 @@ def is_zero(tensor: torch.Tensor) -> bool:
     return not bool(parts(tensor)[-1].any())
 
 
+def _flag(a: torch.Tensor, b: torch.Tensor) -> bool | torch.Tensor:
+    if not _alike(a, b):
+        return True
+    if a.layout != torch.strided:
+        found = [_flag(*pair) for pair in zip(parts(a), parts(b), strict=True)]
+        there = [flag for flag in found if isinstance(flag, torch.Tensor)]
+        return any(flag is True for flag in found) or (torch.stack(there).any() if there else False)
+    return not torch.equal(bits(a), bits(b)) if a.is_cpu else torch.ne(bits(a), bits(b)).any()
+
+
 def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and a.layout == b.layout
 
 
-def _apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
-    """Return the largest absolute difference of an element, which may be left on the device."""
+def apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
+    """Return the largest absolute difference of an element, as `largest_difference` does, which may be on a GPU."""
     if not _alike(a, b):
         return float("nan")
     if a.layout != torch.strided:

@@ -8,7 +8,7 @@ from operator import attrgetter, is_
 
 import torch
 
-from freeze_gui.freezing.bits import SMALL
+from freeze_gui.freezing.bits import SMALL, Row, read
 from freeze_gui.freezing.values import Layout, Values
 from freeze_gui.freezing.watched import Watched
 
@@ -41,6 +41,34 @@ class Move:
     within: bool
 
 
+@dataclass(frozen=True)
+class Look:
+    """A group of which something moved in a step: what tells which of its tensors did, some of it still on a GPU.
+
+    Attributes
+    ----------
+    rows
+        One number a tensor in each: whether it moved, before the optimizer's step, and within; how far in this step,
+        and from where its window began.
+    """
+
+    members: Sequence[Watched]
+    rows: tuple[Row, Row, Row, Row, Row]
+
+
+def moves_of(looks: Sequence[Look]) -> list[Move]:
+    """Return what moved; all looks wait for the device once."""
+    numbers = read([row for look in looks for row in look.rows])
+    found = []
+    for at, look in enumerate(looks):
+        which, before, within, changes, distances = numbers[5 * at : 5 * at + 5]
+        found += [
+            Move(look.members[i], float(changes[i]), float(distances[i]), bool(before[i]), bool(within[i]))
+            for i in which.nonzero()[0].tolist()
+        ]
+    return found
+
+
 class FrozenGroup:
     """Tensors that froze at `step`, small ones of one kind together.
 
@@ -67,7 +95,7 @@ class FrozenGroup:
         self.follow()
         # the value when the window began, after the step before, at the last look: one object until the first move
         self._reference = self._last = self._seen = self._values(tensors).kept()
-        self._now: Values | None = None   # what `compare` saw, until `moves`
+        self._now: Values | None = None   # what `compare` saw, until `look`
 
     def keep(self, members: Sequence[Watched]) -> None:
         """Let go of all others, between two steps."""
@@ -103,7 +131,7 @@ class FrozenGroup:
         return [watched for watched, did in zip(self.members, which, strict=True) if did]
 
     def see(self) -> None:
-        """Keep what the tensors are now; what became of them until now and from now on is told by `moves`."""
+        """Keep what the tensors are now; what became of them until now and from now on is told by `look`."""
         self._seen = self._values(self._read()).kept()
 
     def compare(self) -> bool | torch.Tensor:
@@ -117,20 +145,17 @@ class FrozenGroup:
         self._now = now if moved is True or self._is_computed else None
         return moved
 
-    def moves(self, did_move: bool) -> list[Move]:
-        """Return what moved; `did_move` is the flag that `compare` gave."""
+    def look(self, did_move: bool) -> Look | None:
+        """Look at what moved, if any bit did; `did_move` is the flag that `compare` gave."""
         compared, self._now = self._now, None
         if not did_move:
             self._seen = self._last
-            return []
+            return None
         now, seen, last = (self._values(self._read()) if compared is None else compared).kept(), self._seen, self._last
-        which, within, before = now.which_differ(last), now.which_differ(seen), seen.which_differ(last)
-        changes, distances = now.distances(last), now.distances(self._reference)
+        which, before, within = now.flags(last), seen.flags(last), now.flags(seen)
+        rows = which, before, within, now.distances(last), now.distances(self._reference)
         self._seen = self._last = now
-        return [
-            Move(self.members[at], float(changes[at]), float(distances[at]), bool(before[at]), bool(within[at]))
-            for at in which.nonzero()[0]
-        ]
+        return Look(self.members, rows)
 
     def follow(self) -> None:
         """Read from the modules that own the tensors now: another one may have taken the place of an owner."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch._utils import _flatten_dense_tensors
 
-from freeze_gui.freezing.bits import NUMPY_KNOWS, bits, differ, largest_differences
+from freeze_gui.freezing.bits import NUMPY_KNOWS, Row, apart, bits, differ, flags, read
 
 Flags = NDArray[np.bool_]
 
@@ -99,19 +99,23 @@ class Values:
 
     def which_differ(self, other: Values) -> Flags:
         """Tell for each tensor whether any bit differs."""
+        return read([self.flags(other)])[0].astype(bool, copy=False)
+
+    def flags(self, other: Values) -> Row:
+        """Tell for each tensor whether any bit differs, where it is on a GPU by a flag there."""
         a, b, layout = self._array, other._array, self._layout
         if a is None or b is None or layout is None or len(self) == 1 or not a.is_cpu:
-            return np.array(differ(self._each(other)), bool)
+            return flags(self._each(other))
         return layout.by_tensor(np.logical_or, bits(a).numpy() != bits(b).numpy(), False)
 
-    def distances(self, other: Values) -> NDArray[np.float64]:
-        """Return the largest absolute difference of an element for each tensor, as `bits.largest_differences` does."""
+    def distances(self, other: Values) -> Row:
+        """Return the largest absolute difference of an element for each tensor, as `bits.apart` does."""
         a, b, layout = self._array, other._array, self._layout
         if a is None or b is None or layout is None or len(self) == 1 or not a.is_cpu or a.dtype not in NUMPY_KNOWS:
-            return np.array(largest_differences(self._each(other)))
+            return [apart(mine, theirs) for mine, theirs in self._each(other)]
         with np.errstate(all="ignore"):   # infinity less infinity is NaN
-            apart = np.abs(np.subtract(a.numpy(), b.numpy(), dtype=np.float64))
-        return layout.by_tensor(np.maximum, apart, 0.0)
+            difference = np.abs(np.subtract(a.numpy(), b.numpy(), dtype=np.float64))
+        return layout.by_tensor(np.maximum, difference, 0.0)
 
     def _each(self, other: Values) -> list[tuple[torch.Tensor, torch.Tensor]]:
         return list(zip(self.tensors(), other.tensors(), strict=True))

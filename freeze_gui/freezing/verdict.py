@@ -12,7 +12,7 @@ from torch import nn
 from freeze_gui.freezing.causes import SharedMemory, Suspect, causes_in_shared_memory, causes_of_step
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.effective import effective_weights
-from freeze_gui.freezing.frozen_group import FrozenGroup, Move, grouped
+from freeze_gui.freezing.frozen_group import FrozenGroup, Move, grouped, moves_of
 from freeze_gui.freezing.memory import aliases_of
 from freeze_gui.freezing.watched import Cause, Watched, every_tensor
 from freeze_gui.models.layer_tree import own_tensors
@@ -162,11 +162,8 @@ class FrozenWatch:
         `flags` are those of `after_step`. They are handed back here so that a loop can read them from the device with
         the loss, and wait once.
         """
-        moves = [
-            move
-            for group, flag in zip((*self._frozen, *self._frozen_effective), flags, strict=True)
-            for move in group.moves(flag)
-        ]
+        groups = zip((*self._frozen, *self._frozen_effective), flags, strict=True)
+        moves = moves_of([look for group, flag in groups if (look := group.look(flag)) is not None])
         causes: dict[str, list[str]] = {}   # name → why it moved
         for move in moves:   # what is computed from other tensors comes behind them
             watched = move.watched
