@@ -17,6 +17,8 @@ from freeze_gui.freezing.side_effects import SideEffect, SideEffectWatch, ThawRe
 from freeze_gui.freezing.thaw import reset_state
 from freeze_gui.freezing.verdict import FrozenWatch, TensorVerdict
 
+_NO_FLAGS = torch.zeros(0, dtype=torch.bool)
+
 
 class Freezer:
     """A plan at work on one model and optimizer. The loop calls its moments in the order of the methods below.
@@ -55,6 +57,7 @@ class Freezer:
         self._marks: Marks = {}
         self._fresh: set[int] = set()   # parameters whose gradient this step's backward wrote
         self._pending: frozenset[str] = frozenset()   # to be frozen after this step's backward
+        self._has_frozen = False   # until anything was frozen, there is nothing to look at
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -69,7 +72,7 @@ class Freezer:
 
     def resume(self, frozen: frozenset[str], step: int) -> None:
         """Hold `frozen`, the modules that were frozen in the step before `step` of a run that is gone on with."""
-        self._pending = frozen
+        self._pending, self._has_frozen = frozen, True   # what thawed before is not known any more
         self._freeze_pending(step)
 
     def begin_step(self, step: int, task: str | None) -> None:
@@ -78,18 +81,23 @@ class Freezer:
         wanted = self.plan.frozen_at(step, task)
         self._thaw(self._context.frozen - wanted, step)
         self._pending = wanted - self._context.frozen
+        self._has_frozen = self._has_frozen or bool(wanted)
         if self.plan.moment == "step_start":
             self._freeze_pending(step)
         self._norm.apply()
 
     def before_forward(self) -> None:
         """Note the gradients that are there before this step's first backward."""
+        if not self._has_frozen:
+            return
         with self._watching:
             self._marks = gradient_marks(self._context.all_parameters())
             self._effects.before_forward()
 
     def after_backward(self, step: int) -> None:
         """Freeze what freezes at this moment, and let the method see the gradients."""
+        if not self._has_frozen:
+            return
         with self._watching:
             self._fresh = freshly_written(self._context.all_parameters(), self._marks)
         self._freeze_pending(step)
@@ -99,11 +107,15 @@ class Freezer:
 
     def before_step(self, step: int) -> None:
         """Look at the frozen tensors before the optimizer runs; gradients are final here."""
+        if not self._has_frozen:
+            return
         with self._watching:
             self._effects.before_step(self._watch.before_step(step, self._fresh))
 
     def after_step(self, step: int) -> torch.Tensor:
         """Let the method restore, then compare bits; return flags for `settle`, which may be on a GPU."""
+        if not self._has_frozen:
+            return _NO_FLAGS
         with self._watching:
             self._effects.after_step(step)
         self._method.after_step()
@@ -112,6 +124,8 @@ class Freezer:
 
     def settle(self, step: int, flags: Sequence[bool]) -> list[str]:
         """Take the flags of `after_step`, read from their device; return the frozen layers that moved in this step."""
+        if not self._has_frozen:
+            return []
         with self._watching:
             return self._watch.settle(step, flags)
 

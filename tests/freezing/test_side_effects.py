@@ -204,6 +204,12 @@ def test_a_thawed_layer_that_was_left_out_of_every_group_is_dead_when_nothing_is
     assert drive_effects(freezer)["dead_thaw"] == ("middle",)
 
 
+def test_a_layer_in_no_group_is_no_effect_of_a_freeze_where_nothing_was_frozen() -> None:
+    model = Paths("nothing")
+    optimizer = torch.optim.SGD([*model.front.parameters(), *model.last.parameters()], lr=0.1)
+    assert drive_effects(drive(model, optimizer, plan([]), INPUTS)) == {}
+
+
 def test_a_tied_tensor_that_is_excluded_under_one_name_is_not_dead_under_the_other() -> None:
     model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Tanh(), nn.Linear(4, 4, bias=False), nn.Linear(4, 2))
     model[2].weight = model[0].weight
