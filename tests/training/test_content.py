@@ -58,6 +58,30 @@ def found(value: Any) -> bytes:
     return digest(chunks_of(value))
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.arange(6, dtype=np.float64).reshape(3, 1, 2),
+        np.arange(5, dtype=np.float16),
+        np.arange(4),
+        np.array(2.5),
+        np.zeros((3, 0), dtype=np.float32),
+        np.array([True, False]),
+    ],
+    ids=lambda values: f"{values.dtype} {values.shape}",
+)
+def test_a_tensor_is_made_of_what_it_is_and_the_bytes_of_its_elements(values: np.ndarray[Any, Any]) -> None:
+    # stored runs are compared by digests of these bytes
+    expected = f"tensor torch.{values.dtype} {values.shape} torch.strided;".encode() + values.tobytes()
+    tensor = torch.from_numpy(values)
+    assert b"".join(chunks_of(tensor)) == expected
+    backwards = torch.from_numpy(np.array(values, order="F"))   # the same elements, another order in memory
+    assert b"".join(chunks_of(backwards)) == expected
+    if tensor.is_floating_point():
+        assert b"".join(chunks_of(tensor.clone().requires_grad_())) == expected
+
+
 def graph(last: float = 1.0) -> Graph:
     return Graph(torch.tensor([1.0, last]), [(0, 1)])
 
