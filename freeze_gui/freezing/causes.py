@@ -115,8 +115,7 @@ def freshly_written(parameters: Iterable[nn.Parameter], marks: Marks) -> set[int
 
 def causes_of_step(suspect: Suspect, now: torch.Tensor) -> list[str]:
     """Name the causes that took `suspect` to the value `now` in one optimizer step."""
-    same = _replay(suspect, suspect.gradient, suspect.state, suspect.hyper)
-    if differ([(same, now)])[0]:
+    if differ([(_replay(suspect, suspect.gradient, suspect.state, suspect.hyper), now)])[0]:
         return ["other_writer"]
     if not is_zero(suspect.gradient):
         return ["gradient" if suspect.fresh else "stale_gradient"]

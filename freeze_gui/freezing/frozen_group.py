@@ -186,9 +186,12 @@ def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
     groups: list[list[Watched]] = []
     open_groups: dict[tuple[object, ...], tuple[list[Watched], int]] = {}   # kind → the last group, and its elements
     for watched in frozen:
+        if watched.compute is not None:
+            groups.append([watched])
+            continue
         tensor = watched.read()
         size = tensor.numel()
-        if watched.compute is not None or not _fits(tensor) or size > (SMALL if tensor.is_cpu else _MOST):
+        if not _fits(tensor) or size > (SMALL if tensor.is_cpu else _MOST):
             groups.append([watched])
             continue
         key = (watched.role == "buffer", tensor.device, tensor.dtype)
@@ -199,6 +202,12 @@ def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
         group.append(watched)
         open_groups[key] = group, filled + size
     return [FrozenGroup(group, step) for group in groups]
+
+
+def bytes_at_once(sizes: Sequence[int], on_cpu: bool) -> int:
+    """Return the most that one group takes to be copied, of tensors of so many bytes; small ones on the CPU aside."""
+    largest = max(sizes, default=0)
+    return largest if on_cpu else min(sum(sizes), max(4 * _MOST, largest))
 
 
 def _fits(tensor: torch.Tensor) -> bool:

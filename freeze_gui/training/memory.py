@@ -7,25 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from freeze_gui.errors import UserError
 from freeze_gui.freezing.plan import FreezePlan
 from freeze_gui.training.config import RunConfig
+from freeze_gui.training.copies import copies_held
 from freeze_gui.training.cost_forecast import CostForecast, StepCost
 from freeze_gui.training.telemetry import bytes_held
 from freeze_gui.training.trials import Trials
 
 _MEMINFO = Path("/proc/meminfo")
-
-_PUT_BACK = {"restore", "paused"}
-"""Methods that keep the values of what is frozen."""
-
-_SEEN = {"grad_zero", "restore", "lr_zero", "eval_only"}
-"""Methods under which the optimizer sees a gradient of what is frozen."""
-
-_OUT_OF_REACH = {"requires_grad", "no_grad", "detach"}
-"""Methods under which backward writes none; one that was there before stays until it is dropped."""
 
 
 class DoesNotFit(UserError):
@@ -39,15 +30,17 @@ class MemoryForecast:
     Attributes
     ----------
     weights
-        Parameters and buffers.
+        Parameters and buffers, and tensors that modules hold as plain attributes.
     measuring, updates
         What is held to measure by; the part of it that only the update of each step needs.
     holding
-        Copies of what is ever frozen to prove by, and the cache of a method that has one.
+        Copies of what is frozen to prove by, and the cache of a method that has one.
     step
         Gradients, optimizer state and activations; None where no step could be tried.
     allocated
         How much of the weights is on the run's device already.
+    in_step
+        What is held from backward, which lets the activations go, to the end of a step: what names causes and jumps.
     """
 
     weights: int
@@ -56,14 +49,19 @@ class MemoryForecast:
     step: StepCost | None
     allocated: int = 0
     updates: int = 0
+    in_step: int = 0
 
     @property
     def total(self) -> int:
         """All of it; without what is not known."""
-        beside = self.weights + self.measuring + self.holding
+        known = self.weights + self.measuring + self.holding + max(self._activations, self.in_step)
         if self.step is None:
-            return beside
-        return beside + self.step.gradient_bytes + self.step.optimizer_state_bytes + self.step.saved_activation_bytes
+            return known
+        return known + self.step.gradient_bytes + self.step.optimizer_state_bytes
+
+    @property
+    def _activations(self) -> int:
+        return 0 if self.step is None else self.step.saved_activation_bytes
 
     def without_updates(self) -> MemoryForecast:
         """Return the forecast of a run that does not measure the update of each step."""
@@ -76,9 +74,13 @@ class MemoryForecast:
             parts += [
                 ("gradients", self.step.gradient_bytes),
                 ("optimizer state", self.step.optimizer_state_bytes),
-                ("activations", self.step.saved_activation_bytes),
             ]
-        parts.append(("copies to measure and prove by", self.measuring + self.holding))
+        copies = self.measuring + self.holding
+        if self._activations > self.in_step:
+            parts.append(("activations", self._activations))
+        else:
+            copies += self.in_step
+        parts.append(("copies to measure and prove by", copies))
         return ", ".join(f"{name} {bytes_text(size)}" for name, size in parts if size)
 
 
@@ -99,35 +101,14 @@ def forecast_memory(
     else:
         step = cost.frozen if lasting else cost.free
     module = trials.loaded.module
-    tensors = [*module.parameters(), *module.buffers()]
+    # the older hooks of torch for weight and spectral norm leave the weight that they compute on the module
+    beside = [value for part in module.modules() for value in vars(part).values() if isinstance(value, torch.Tensor)]
+    tensors = [*module.parameters(), *module.buffers(), *beside]
     measuring, updates = bytes_held(list(module.parameters()), device)
-    holding = _holding(config, module, plan, step)
+    state = 0 if step is None else step.optimizer_state_bytes
+    copies = copies_held(trials, plan, config.optimizer, state, device)
     there = _bytes(t for t in tensors if t.device == device)
-    return MemoryForecast(_bytes(tensors), measuring + updates, holding, step, there, updates)
-
-
-def _holding(config: RunConfig, module: nn.Module, plan: FreezePlan, step: StepCost | None) -> int:
-    """Return the bytes of copies of what is ever frozen.
-
-    One to prove by, and one that a method puts back. Before a step that may move frozen weights all that its cause is
-    named by is kept: weights, gradients, and what the optimizer keeps of them. Weights that have moved are kept as they
-    were last, and the step of one tensor after the other is taken again.
-    """
-    method, modules = plan.method, dict(module.named_modules())   # get_submodule stumbles over names with dots
-    ever = frozenset[str]().union(*(p.modules for p in plan.phases), *(task for _, task in plan.tasks))
-    frozen = [p for path in ever for p in modules[path].parameters(recurse=False)]
-    weights, buffers = _bytes(frozen), _bytes(b for path in ever for b in modules[path].buffers(recurse=False))
-    held = weights + buffers + weights * (method in _PUT_BACK)
-    has_begun = plan.moment != "step_start" or plan.tasks or any(p.start for p in plan.phases)
-    has_old_gradient = method in _OUT_OF_REACH and config.optimizer.zero_grad != "none" and has_begun
-    if not weights or not (method in _SEEN or has_old_gradient):
-        return held
-    state = step.optimizer_state_bytes * weights // _bytes(module.parameters()) if step is not None else 0
-    held += 2 * weights + state
-    if method not in _PUT_BACK:
-        largest = max(p.numel() * p.element_size() for p in frozen)
-        held += weights + 2 * (2 * weights + state) * largest // weights
-    return held
+    return MemoryForecast(_bytes(tensors), measuring + updates, copies.lasting, step, there, updates, copies.in_step)
 
 
 def has_room_for_updates(forecast: MemoryForecast, device: torch.device) -> bool:

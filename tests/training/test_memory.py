@@ -12,6 +12,7 @@ from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.training import loading, loop, memory
 from freeze_gui.training.config import RunConfig, load_config
+from freeze_gui.training.cost_forecast import StepCost
 from freeze_gui.training.events import Progress, RunEnded
 from freeze_gui.training.memory import DoesNotFit, MemoryForecast, forecast_memory, free_bytes, has_room_for_updates
 from freeze_gui.training.norms_on_device import NormsOnDevice
@@ -49,36 +50,14 @@ def test_an_adam_run_holds_weights_gradients_two_moments_a_count_and_the_copies(
     assert found.step.optimizer_state_bytes == 2 * weights + 4 * 4   # a count for each of four tensors
     activations = 2 * (7 + 5) * 4   # each layer saves its input
     assert found.step.saved_activation_bytes == activations
-    assert found.total == MEASURING + (1 + 1 + 2) * weights + 16 + activations
+    scratch = 2 * 4 * 7 * 5   # what Adam takes for a moment of the largest weight, when the activations are gone
+    assert found.total == MEASURING + (1 + 1 + 2) * weights + 16 + scratch
 
 
 def test_what_is_frozen_throughout_needs_no_gradient_but_a_copy_to_prove_by() -> None:
     found = forecast_memory(config(name="SGD"), Trials(two_layers()), plan(Phase(frozenset({"0"}))), CPU)
     assert found.step is not None
     assert (found.step.gradient_bytes, found.holding) == (SECOND, FIRST)
-
-
-@pytest.mark.parametrize(("method", "zero_grad", "copies"), [
-    ("requires_grad", "none", 1),    # to prove by
-    ("no_grad", "zero", 1),          # no gradient came before
-    ("grad_none", "never", 1),
-    ("exclude", "never", 1),
-    ("paused", "none", 2),           # what is put back
-    ("restore", "none", 2 + 4),      # weights, gradients and two moments, to name a cause by
-    ("grad_zero", "none", 2 + 4),    # the first, and where it was last
-    ("lr_zero", "none", 2 + 4),
-    ("requires_grad from 5", "never", 2 + 4),   # an old gradient may move it
-])  # fmt: skip
-def test_what_the_optimizer_sees_of_a_frozen_layer_is_kept_to_name_a_cause(
-    method: str, zero_grad: str, copies: int
-) -> None:
-    method, _, start = method.partition(" from ")
-    frozen = plan(Phase(frozenset({"0"}), int(start or 0)), method=method)
-    found = forecast_memory(config(name="Adam", zero_grad=zero_grad), Trials(two_layers("cpu")), frozen, CPU)
-    counts = 4 * 2   # a step count of 4 bytes for weight and bias
-    replay = 2 * 4 * 4 * 7 * 5   # that of the weight alone, twice
-    least = copies * FIRST + (replay if copies == 6 and method != "restore" else 0)
-    assert least <= found.holding <= least + (4 * counts if copies == 6 else 0)
 
 
 def _held(norms: Any) -> int:
@@ -107,7 +86,17 @@ def test_what_measuring_holds_is_what_its_arrays_take(device: str, dtype: torch.
 def test_what_thaws_later_counts_as_training() -> None:
     found = forecast_memory(config(name="SGD"), Trials(two_layers()), plan(Phase(frozenset({"0"}), 0, 5)), CPU)
     assert found.step is not None
-    assert (found.step.gradient_bytes, found.holding) == (FIRST + SECOND, FIRST)
+    assert found.step.gradient_bytes == FIRST + SECOND
+    replay = 2 * 4 * 7 * 5   # weight and gradient, once more
+    assert (found.holding, found.in_step) == (0, 2 * FIRST + replay)   # its first step is compared with a fresh one
+
+
+def test_activations_are_gone_when_a_step_is_taken() -> None:
+    step = StepCost(0, 500, 0, 0)
+    few, many = (MemoryForecast(1000, 0, 0, step, in_step=size) for size in (400, 700))
+    assert (few.total, many.total) == (1500, 1700)
+    assert few.parts() == "weights 1 kB, activations 500 B"
+    assert many.parts() == "weights 1 kB, copies to measure and prove by 700 B"
 
 
 def test_weights_that_are_on_the_device_are_not_needed_again(monkeypatch: pytest.MonkeyPatch) -> None:
