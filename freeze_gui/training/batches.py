@@ -147,7 +147,8 @@ def loss_of(name: str, output: Tensor, targets: Any, device: torch.device) -> Te
     UserError
         When output and targets do not fit each other.
     """
-    wanted = to_device(torch.as_tensor(targets), device)
+    given = torch.as_tensor(targets)
+    wanted = to_device(given, device)
     if name == "mse":
         if wanted.shape != output.shape:
             if wanted.numel() != output.numel():
@@ -161,16 +162,27 @@ def loss_of(name: str, output: Tensor, targets: Any, device: torch.device) -> Te
         wanted = wanted.long()
         classes = output.shape[1] if output.dim() > 1 else output.shape[0]
         if device.type != "cpu":
-            return F.cross_entropy(output, wanted)   # asking for the reason would wait for the device
+            if given.is_cpu:   # looked at while the device is at its forward: there a wrong one would end all CUDA work
+                _check_classes(given.long(), classes)
+            return F.cross_entropy(output, wanted)
         try:
             return F.cross_entropy(output, wanted, ignore_index=_NO_CLASS)
         except IndexError:
-            lowest, highest = int(wanted.min()), int(wanted.max())
-            raise UserError(
-                f"The data hold class {lowest if lowest < 0 else highest}, and the model's output has {classes} "
-                f"classes (0 to {classes - 1}); set model.num_classes"
-            ) from None
+            _check_classes(wanted, classes)
+            raise
     return F.cross_entropy(output, wanted)
+
+
+def _check_classes(targets: Tensor, classes: int) -> None:
+    """Raise `UserError` where a class number is none of the model's."""
+    if not targets.numel():
+        return
+    lowest, highest = (int(bound) for bound in targets.aminmax())
+    if lowest < 0 or highest >= classes:
+        raise UserError(
+            f"The data hold class {lowest if lowest < 0 else highest}, and the model's output has {classes} "
+            f"classes (0 to {classes - 1}); set model.num_classes"
+        ) from None
 
 
 def hits(output: Tensor, targets: Any, device: torch.device) -> tuple[int, int] | None:

@@ -60,6 +60,7 @@ def repeatable(seed: int, device: torch.device, threads: int) -> Iterator[None]:
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")   # what cuBLAS needs to be deterministic
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.cuda.init()   # type: ignore[no-untyped-call]   # the next call refuses a device that nothing was done on
         torch.cuda.reset_peak_memory_stats(device)
     torch.manual_seed(seed)
     try:

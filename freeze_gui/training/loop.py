@@ -146,7 +146,9 @@ class Loop:
             self._precision.step(freezer.optimizer)
             self.schedule.step()
             flags = freezer.after_step(step)
-            numbers = torch.cat((loss.view(1), flags.to(loss.device))) if len(flags) else loss.view(1)
+            numbers = loss.view(1)
+            if len(flags):
+                numbers = torch.cat((numbers, flags.to(loss.device, non_blocking=True)))
             with self._measuring:   # one transfer takes all from the device that is read of a step
                 loss_value, *moved = (self._telemetry.measure(frozen, numbers) if is_measured else numbers).tolist()
             leaked = tuple(self._row_of[path] for path in freezer.settle(step, moved))

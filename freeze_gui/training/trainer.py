@@ -147,5 +147,6 @@ class Trainer:
                 loop.evidence.proof(),
             )
         except Exception as late:   # a device that failed may refuse to be read; the run must end all the same
-            ended = RunEnded("failed", error or describe_failure(late, "the device")[1], self._steps)
+            late_status, late_error = describe_failure(late, "the device")
+            ended = RunEnded(*((status, error) if error else (late_status, late_error)), self._steps)
         yield ended

@@ -9,7 +9,6 @@ on, refuses a mix of both sides, and counts what would make the program wait for
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from tests.support.stand_in_driver import driver
 
 DEVICE = torch.device("cuda:0")
 _CPU = torch.device("cpu")
@@ -52,6 +53,7 @@ class StandInDevice:
         self.waits: list[str] = []
         self.operations: list[str] = []
         self.event_waits = 0
+        self.has_begun = False   # the driver is started by the first thing that is done
 
     @contextmanager
     def counted(self) -> Iterator[list[str]]:
@@ -70,7 +72,7 @@ class StandInDevice:
             yield
 
     def _install(self, patch: pytest.MonkeyPatch) -> None:
-        for name, value in self._driver().items():
+        for name, value in driver(self).items():
             patch.setattr(torch.cuda, name, value)
         patch.setattr(torch, "autocast", _autocast(torch.autocast))
         patch.setattr(torch._C, "_group_tensors_by_device_and_dtype", _grouped)
@@ -78,48 +80,6 @@ class StandInDevice:
         for name in vars(torch.optim.Optimizer):   # which asks the driver whether a graph is being captured
             if name.endswith("graph_capture_health_check"):
                 patch.setattr(torch.optim.Optimizer, name, lambda optimizer: None)
-
-    def _driver(self) -> dict[str, Any]:
-        """Return what stands in for functions of `torch.cuda`."""
-        return {
-            "is_available": lambda: True,
-            "device_count": lambda: 1,
-            "get_device_name": lambda device=None: "stand-in",
-            "current_stream": lambda device=None: None,
-            "mem_get_info": lambda device=None: (2**33, 2**34),
-            "memory_reserved": lambda device=None: 2**20,
-            "memory_allocated": lambda device=None: 2**19,
-            "max_memory_allocated": lambda device=None: 2**20,
-            "reset_peak_memory_stats": lambda device=None: None,
-            "get_rng_state": lambda device=None: torch.zeros(16, dtype=torch.uint8),
-            "set_rng_state": lambda state, device=None: None,
-            "is_bf16_supported": lambda: True,
-            "Event": _event_of(self),
-        }
-
-
-def _event_of(device: StandInDevice) -> type:
-    class Event:
-        """A mark in the queue: read before the device came to it, it raises as CUDA's does."""
-
-        def __init__(self, enable_timing: bool = False) -> None:
-            self._timed = enable_timing
-            self._at: float | None = None
-            self._is_done = False
-
-        def record(self, stream: object = None) -> None:
-            self._at = time.perf_counter()
-
-        def synchronize(self) -> None:
-            self._is_done = True
-            device.event_waits += 1
-
-        def elapsed_time(self, end: Event) -> float:
-            if not self._timed or self._at is None or end._at is None or not end._is_done or end._at < self._at:
-                raise RuntimeError("the events were not both recorded, in this order, with timing, and waited for")
-            return (end._at - self._at) * 1000
-
-    return Event
 
 
 class _Functions(TorchFunctionMode):
@@ -183,6 +143,7 @@ class _Functions(TorchFunctionMode):
             if is_blocking:
                 self._device.waits.append(f"{func.__name__} {'from' if there else 'onto'} the device")
             _mark(moved, not there)
+            self._device.has_begun = True
         return moved
 
 
@@ -202,6 +163,9 @@ class _Operations(TorchDispatchMode):   # type: ignore[no-untyped-call]
             self._device.operations.append(name)
             self._look(name, given, there, args, kwargs)
         made = func(*args, **kwargs)
+        for value, was_there in zip(given, there, strict=True):
+            if was_there and not is_there(value):   # written in place, a sparse tensor gets memory anew
+                _mark(value, True)
         if any(there):
             known = {part.untyped_storage()._cdata for value in given for part in _dense(value)}
             for value in tree_leaves(made):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -94,3 +96,92 @@ def test_a_step_waits_for_the_device_once_for_its_loss_and_all_else(
     config = network_config("grad_none", optimizer, freeze, steps=12, measure_every=measure_every)
     waits = waits_by_step(config, device)
     assert {step: len(of_step) for step, of_step in waits.items() if step > 4} == dict.fromkeys(range(5, 12), 1)
+
+
+def test_statistics_that_move_are_told_by_one_more_read_for_all_of_them(device: StandInDevice) -> None:
+    config = network_config("grad_none", {"name": "AdamW", "lr": 0.01}, {"from_step": 2}, steps=10)
+    waits = waits_by_step(config, device)
+    assert {step: len(of_step) for step, of_step in waits.items() if step > 4} == dict.fromkeys(range(5, 10), 2)
+
+
+def test_a_class_that_the_model_has_not_is_said_before_the_device_meets_it(
+    device: StandInDevice, tmp_path: Path
+) -> None:
+    data = "import torch\ndef batches():\n    return [(torch.ones(2, 6), torch.tensor([1, 3]))]\n"
+    (tmp_path / "data.py").write_text(data)
+    config = network_config("grad_none", {"name": "SGD", "lr": 0.01})
+    config["data"]["source"] = f"file:{tmp_path / 'data.py'}:batches"
+    config["train"]["device"] = "cuda"
+    with device.there():
+        _, _, recorder = run_watched(config)
+    assert recorder.status == "failed"
+    assert "The data hold class 3, and the model's output has 3 classes (0 to 2)" in str(recorder.ended)
+
+
+MODELS = {
+    "parametrized": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = weight_norm(nn.Linear(6, 8))
+                self.middle = spectral_norm(nn.Linear(8, 8))
+                self.last = nn.Linear(8, 3)
+            def forward(self, x):
+                return self.last(torch.relu(self.middle(torch.relu(self.first(x)))))
+        """,
+    "tied": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.middle, self.last = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+                self.middle.weight = self.first.weight
+            def forward(self, x):
+                return self.last(torch.relu(self.middle(torch.relu(self.first(x)))))
+        """,
+    "aliased": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.middle, self.last = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+            def forward(self, x):   # on its way to the device each parameter gets memory of its own
+                self.last.weight.data = self.first.weight.data[:3]
+                return self.last(torch.relu(self.middle(torch.relu(self.first(x)))))
+        """,
+    "sparse": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.middle, self.last = nn.Embedding(9, 4, sparse=True), nn.Linear(24, 8), nn.Linear(8, 3)
+            def forward(self, x):
+                return self.last(torch.relu(self.middle(self.first((x.abs() * 2).long().clamp(max=8)).flatten(1))))
+        """,
+    "replaced": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.middle, self.last = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+                self.calls = 0
+            def forward(self, x):
+                self.calls += 1
+                if self.calls == 5:
+                    self.middle.weight.data = self.middle.weight.data * 0.5
+                if self.calls == 6:
+                    self.middle.bias = nn.Parameter(self.middle.bias.detach() + 1)
+                return self.last(torch.relu(self.middle(torch.relu(self.first(x)))))
+        """,
+}
+"""Networks of three layers, of which two are frozen."""
+
+
+@pytest.mark.parametrize("method", ["requires_grad", "grad_zero", "restore", "eval_only"])
+@pytest.mark.parametrize("model", MODELS)
+def test_unusual_tensors_are_followed_on_the_device_as_here(
+    model: str, method: str, device: StandInDevice, tmp_path: Path
+) -> None:
+    names = "from torch.nn.utils.parametrizations import spectral_norm, weight_norm"
+    text = f"import torch\nfrom torch import nn\n{names}\n{dedent(MODELS[model])}\ndef build():\n    return Net()\n"
+    (tmp_path / "net.py").write_text(text)
+    config = network_config(method, {"name": "SGD", "lr": 0.01, "momentum": 0.9}, WINDOW, steps=11)
+    config["model"]["source"] = f"file:{tmp_path / 'net.py'}:build"
+    config["freeze"]["layers"] = ["first", "middle"]
+    compare_with_the_cpu(config, device)
