@@ -75,11 +75,11 @@ class _Frozen:
     ) -> None:
         module = trials.loaded.module
         self._tensors, self._effective = every_tensor(module), effective_weights(module)
-        self._size = {watched.name: watched.read().nbytes for watched in self._tensors}
+        self._size = {watched.name: _bytes(watched.read()) for watched in self._tensors}
         for watched in self._effective:   # as large as the largest of its parts, in all parametrizations of torch
             self._size[watched.name] = max((self._size.get(part, 0) for part in watched.parts), default=0)
         self._written = {fact.name for fact in trials.facts if fact.written_in}
-        parameters = [p.nbytes for p in module.parameters()]
+        parameters = [_bytes(p) for p in module.parameters()]
         self._state_share = state / max(sum(parameters), 1)
         self._on_cpu = device.type == "cpu"
         self._puts_back = plan.method in _PUT_BACK
@@ -130,6 +130,10 @@ class _Frozen:
 
     def _at_once(self, tensors: Sequence[Watched]) -> int:
         return bytes_at_once([self._size[watched.name] for watched in tensors], self._on_cpu)
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()   # a sparse one knows no `nbytes`
 
 
 def _owned(tensors: Iterable[Watched], modules: frozenset[str]) -> list[Watched]:

@@ -12,7 +12,7 @@ from freeze_gui.data.sources import Batch
 from freeze_gui.models.layer_tree import own_tensors
 from freeze_gui.training.batch_hash import BatchHash
 from freeze_gui.training.control import RunControl
-from freeze_gui.training.digests import layer_digests
+from freeze_gui.training.digests import layer_digests, own_bytes
 from freeze_gui.training.events import Progress, Proof
 
 SLOW_BYTES = 2**28
@@ -38,8 +38,7 @@ class Evidence:
         self._end: dict[str, str] = {}
         self._has_begun = False   # a step has
         modules = dict(model.named_modules())
-        self._bytes_of = {path: _own_bytes(modules[path]) for path in layers}
-        self._bytes = sum(self._bytes_of.values())
+        self._bytes = sum(own_bytes(own_tensors(modules[path])) for path in layers)
         self._is_slow = self._bytes >= SLOW_BYTES
         self._batches = BatchHash()
         self._evaluations: dict[int, str] = {}
@@ -56,17 +55,16 @@ class Evidence:
 
     def _digests(self, when: str, control: RunControl) -> Generator[Progress, None, dict[str, str]]:
         """Return the digest of every layer; none of a large model whose run is stopped before all are taken."""
-        found: dict[str, str] = {}
         text, done, said = f"taking the digest of every layer at the {when}", 0, 0
         if self._is_slow:
             yield Progress(text, 0, self._bytes)
         digests = layer_digests(self._model, self._layers)
         while not (self._is_slow and control.is_stopping):
-            if (taken := next(digests, None)) is None:
+            try:
+                done += next(digests)
+            except StopIteration as end:
+                found: dict[str, str] = end.value
                 return found
-            path, digest = taken
-            found[path] = digest
-            done += self._bytes_of[path]
             if self._is_slow and done - said >= _SHARE * self._bytes:
                 said = done
                 yield Progress(text, done, self._bytes)
@@ -107,7 +105,3 @@ class Evidence:
     def close(self) -> None:
         """End what runs beside the loop."""
         self._batches.close()
-
-
-def _own_bytes(module: nn.Module) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in own_tensors(module).values())

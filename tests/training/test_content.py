@@ -19,6 +19,8 @@ from PIL import Image
 from torch.nn.utils.rnn import pack_padded_sequence
 from torchvision import tv_tensors
 
+from freeze_gui.models.layer_tree import own_tensors
+from freeze_gui.training import digests
 from freeze_gui.training.content import OutOfReachError, chunks_of
 from freeze_gui.training.digests import digest, layer_digests
 
@@ -196,7 +198,26 @@ def test_a_quantized_tensor_is_out_of_reach() -> None:
     with pytest.raises(OutOfReachError, match="a quantized tensor"):
         found(value)
     module = torch.nn.ParameterList([torch.nn.Parameter(value, requires_grad=False)])
-    assert dict(layer_digests(module, [""])) == {"": ""}
+    assert digests_of(module) == {"": ""}
+
+
+def digests_of(module: torch.nn.Module) -> dict[str, str]:
+    pieces = layer_digests(module, [path for path, _ in module.named_modules()])
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            found: dict[str, str] = end.value
+            return found
+
+
+def test_the_digest_of_a_layer_is_the_same_in_whatever_pieces_it_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = torch.nn.ParameterList([torch.zeros(0, 3)])
+    module = torch.nn.Sequential(torch.nn.Linear(50, 7), torch.nn.BatchNorm1d(7), empty)
+    whole = {path: digest(chunks_of(dict(own_tensors(part)))).hex() for path, part in module.named_modules()}
+    for piece in (1, 13, 1400, 10**9):   # bytes; the first weight has 1400
+        monkeypatch.setattr(digests, "_PIECE", piece)
+        assert digests_of(module) == whole
 
 
 def test_nothing_is_used_up_by_looking() -> None:

@@ -7,7 +7,7 @@ import pytest
 from freeze_gui.runs.differences import first_difference
 from freeze_gui.runs.equivalence import are_equal
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.training import evidence
+from freeze_gui.training import digests, evidence
 from freeze_gui.training.config import load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import Progress, RunEnded, RunEvent, RunStarted, StepDone
@@ -91,6 +91,23 @@ def test_stop_ends_the_digests_at_the_start_between_two_layers(tmp_path: Path, m
     end = seen[-1]
     assert isinstance(end, RunEnded)
     assert (end.status, end.steps, end.proof) == ("stopped", 0, None)
+
+
+def test_stop_ends_the_digest_of_one_large_layer_between_two_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "SLOW_BYTES", 0)
+    monkeypatch.setattr(digests, "_PIECE", 500)
+    control = RunControl()
+    seen: list[RunEvent] = []
+    for record in trainer(tmp_path, control).events():
+        seen.append(record)
+        if isinstance(record, Progress) and record.text == START and record.done >= 1000:
+            control.stop()
+    found = [record for record in seen if isinstance(record, Progress) and record.text == START]
+    assert [(record.done, record.total) for record in found] == [(0, WEIGHTS), (500, WEIGHTS), (1000, WEIGHTS)]
+    assert isinstance(seen[-1], RunEnded)
+    assert (seen[-1].status, seen[-1].steps, seen[-1].proof) == ("stopped", 0, None)
 
 
 @pytest.mark.parametrize("stopped_at", ["a step", "a layer of the end"])
