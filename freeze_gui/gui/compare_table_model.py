@@ -130,6 +130,8 @@ class RunsModel(QAbstractTableModel):
             return None
         row, column = index.row(), index.column()
         words, key = self._cells[row][column]
+        if role == SORT_ROLE:   # sorting asks for it some twenty times a row
+            return key
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return words
@@ -145,8 +147,6 @@ class RunsModel(QAbstractTableModel):
                 return font
             case Qt.ItemDataRole.ToolTipRole:
                 return self._verdicts[row].detail if column == VERDICT else words
-        if role == SORT_ROLE:
-            return key
         return self._share(column, words, key) if role == BAR_ROLE else None
 
     def cells(self, row: int) -> list[str]:

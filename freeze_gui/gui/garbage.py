@@ -6,26 +6,40 @@ A collection in a training thread, or in the middle of a paint event, would take
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 PERIOD_MS = 1000
-MANY = 100_000
-"""To look through so many objects takes some 20 ms."""
+MANY = 40_000
+"""To look through so many objects takes some 20 ms where they were made just now, and 40 ms where they are old."""
+WORTH_A_LOOK = 15_000
+"""So many objects take some 15 ms: the window keeps some 400 of each run."""
 
 
 class GarbageGuard(QObject):
     """Switches Python's own collections off and collects from a timer instead, until it is closed.
 
     What has come since the last time is looked through, and what is older more and more seldom, by Python's own limits.
-    Where it is more than `MANY` objects at once, the import of a large package has made them, torchvision's half a
-    million: they stay anyway, and are set aside, which takes no time. Looking through them would stop the window.
+    What is kept for good is set aside, or looking through it would stop the window: several hundred runs take 200 ms.
+
+    - Where there are more than `WORTH_A_LOOK` objects and no run goes on, they are looked through once more and what is
+      left is set aside. While a run goes on its model would be set aside with them.
+    - Where there are more than `MANY`, nothing is looked through: the import of a large package has made most of them,
+      torchvision's half a million, and they stay anyway.
+
+    Attributes
+    ----------
+    is_busy
+        Tells whether a run goes on.
     """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self.is_busy: Callable[[], bool] = lambda: False
         self._was_enabled = gc.isenabled()
         gc.disable()
+        self._before = _older()   # was there before the window
         self._timer = QTimer(self, interval=PERIOD_MS)
         self._timer.timeout.connect(self.collect)
         self._timer.start()
@@ -33,8 +47,12 @@ class GarbageGuard(QObject):
     @Slot()
     def collect(self) -> None:
         """Collect what it is time for."""
-        if gc.get_count()[0] > MANY:
+        count = gc.get_count()[0] + _older() - self._before
+        if count > MANY or (count > WORTH_A_LOOK and not self.is_busy()):
+            if count <= MANY:
+                gc.collect()
             gc.freeze()
+            self._before = 0
             return
         limits = gc.get_threshold()
         for generation, limit in enumerate(limits):
@@ -47,3 +65,8 @@ class GarbageGuard(QObject):
         self._timer.stop()
         if self._was_enabled:
             gc.enable()
+
+
+def _older() -> int:
+    """Return how many objects have been looked through already and not been set aside."""
+    return sum(len(gc.get_objects(generation=generation)) for generation in (1, 2))

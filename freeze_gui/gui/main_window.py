@@ -108,6 +108,7 @@ class MainWindow(QMainWindow):
         yield True
         self.workbench = Workbench(self, self.settings)
         self.controller = self.workbench.controller
+        self._garbage.is_busy = lambda: self.controller.is_running
         self.gallery_desk = GalleryDesk(self)
         self.library_desk = LibraryDesk(self)
         self.library_trash = LibraryTrash(self)

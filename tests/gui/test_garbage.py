@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QObject
 
-from freeze_gui.gui.garbage import MANY, GarbageGuard
+from freeze_gui.gui.garbage import MANY, WORTH_A_LOOK, GarbageGuard
 
 
 class Cycle:
@@ -65,3 +65,37 @@ def test_what_an_import_makes_is_set_aside_without_a_look(guard: GarbageGuard) -
     assert gc.get_count()[0] < MANY
     assert cycle() is not None
     assert len(made) > MANY
+
+
+def grown_old(count: int) -> list[list[object]]:
+    """Return so many objects that have outlived a full collection."""
+    made: list[list[object]] = [[] for _ in range(count)]
+    gc.collect()
+    return made
+
+
+def test_what_is_kept_for_good_is_looked_through_once_more_and_set_aside(guard: GarbageGuard) -> None:
+    aside = gc.get_freeze_count()
+    living = Cycle()
+    cycle = weakref.ref(living)
+    kept = grown_old(WORTH_A_LOOK)
+    del living
+    guard.collect()
+    assert cycle() is None
+    assert gc.get_freeze_count() > aside + WORTH_A_LOOK
+    aside = gc.get_freeze_count()
+    guard.collect()
+    assert gc.get_freeze_count() == aside   # not again before there is as much of it
+    assert len(kept) == WORTH_A_LOOK
+
+
+def test_nothing_is_set_aside_while_a_run_goes_on_or_where_there_is_little(guard: GarbageGuard) -> None:
+    aside = gc.get_freeze_count()
+    few = grown_old(WORTH_A_LOOK - 5000)
+    guard.collect()
+    assert gc.get_freeze_count() == aside
+    more = grown_old(5000)
+    guard.is_busy = lambda: True
+    guard.collect()
+    assert gc.get_freeze_count() == aside
+    assert len(few) + len(more) == WORTH_A_LOOK
