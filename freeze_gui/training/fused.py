@@ -25,10 +25,10 @@ def check_fused(settings: OptimizerSettings, amp: str, model: nn.Module) -> None
     if not settings.hyper.get("fused"):
         return
     name = settings.name
-    if name == "SGD" and amp == "fp16":
+    if name == "SGD" and settings.hyper.get("momentum") and amp == "fp16":
         raise UserError(
             "optimizer.fused under train.amp = 'fp16': torch leaves the momentum of fused SGD uninitialised where the "
-            f"gradient scaler skips the first step, as it often does; take bf16, or {_CURE}"
+            f"gradient scaler skips the first step, as it often does; take bf16, leave momentum out, or {_CURE}"
         )
     for path, module in model.named_modules():
         if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.sparse:
