@@ -175,10 +175,6 @@ class CompareTiles(QWidget):
                 tile.refresh()
                 yield
 
-    def ensure_visible(self, at: int) -> None:
-        """Scroll to the tile at this place."""
-        self.area.ensureWidgetVisible(self.tiles[at], 0, 8)
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Use the width for more tiles in a row."""
         super().resizeEvent(event)

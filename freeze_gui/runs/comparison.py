@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,6 @@ from freeze_gui.freezing.methods import PausedIdeal
 from freeze_gui.runs.comparability import comparability
 from freeze_gui.runs.comparability_words import comparability_sentences
 from freeze_gui.runs.equivalence import equal_groups
-from freeze_gui.runs.grid import checked_methods
 from freeze_gui.runs.interleave import interleaved_events
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig
@@ -21,19 +20,6 @@ from freeze_gui.training.trainer import Trainer
 
 FORMAT = 1
 """Version of the comparison's JSON."""
-
-
-def configs_for_methods(config: RunConfig, methods: Iterable[str]) -> list[RunConfig]:
-    """Return `config` once per freezing method; ``all`` stands for every one. A method named twice runs once.
-
-    The runs start alike because each loads the model and the data anew from the same settings and seed.
-
-    Raises
-    ------
-    UserError
-        When a method is unknown, or none is named.
-    """
-    return [config.with_method(method) for method in checked_methods(methods)]
 
 
 def compare_events(

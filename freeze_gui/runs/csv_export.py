@@ -1,4 +1,4 @@
-"""Tables and heatmaps as CSV (RFC 4180): commas, quotes where they are needed, a head, full precision."""
+"""Tables as CSV (RFC 4180): commas, quotes where they are needed, a head, full precision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from freeze_gui.runs.results import (
     overall_verdict,
     share_of_free,
 )
-from freeze_gui.training.events import NO_GRADIENT
 
 _COSTS = (
     "step_ms_median", "step_ms_iqr", "training_ms_median", "training_ms_iqr", "overhead_ms_median",
@@ -40,16 +39,6 @@ def table_csv(recorders: Sequence[RunRecorder]) -> str:
     ``leaked_layers`` holds each with its causes, put apart by semicolons.
     """
     return _csv([_HEAD, *(_row(recorder) for recorder in recorders if recorder.ended is not None)])
-
-
-def heatmap_csv(recorder: RunRecorder, metric: str) -> str:
-    """Return one of `METRICS`, a row a measured step and a column a layer; empty where a layer has no gradient."""
-    paths = [layer.path or "(model)" for layer in recorder.layers]
-    if recorder.history is None:
-        return _csv([["step", *paths]])
-    view = recorder.history.view()
-    rows = zip(view.step.tolist(), view.metric(metric).tolist(), strict=True)
-    return _csv([["step", *paths], *([step, *(None if v == NO_GRADIENT else v for v in row)] for step, row in rows)])
 
 
 def _row(recorder: RunRecorder) -> list[Cell]:

@@ -18,7 +18,6 @@ from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.readout import readout_html, runs_readout_html
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.traces import Series, marked, trace
-from freeze_gui.runs.csv_export import heatmap_csv
 from freeze_gui.runs.differences import first_difference, layer_difference
 from freeze_gui.runs.history import History
 from freeze_gui.runs.recorder import RunRecorder
@@ -147,8 +146,6 @@ def test_tables_have_a_row_for_each_measured_step(runs: tuple[RunRecorder, RunRe
     assert [row[2] for row in rows] == [
         repr(step + 1.0 + (step >= 30)) if step in FEW else "" for step in range(STEPS)
     ]
-    written = list(csv.reader(io.StringIO(heatmap_csv(runs[1], "weight_delta"))))[1:]
-    assert [int(row[0]) for row in written] == FEW
 
 
 def test_marks_are_spread_over_the_steps_and_not_over_the_measured_rows() -> None:

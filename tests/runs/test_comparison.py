@@ -12,8 +12,9 @@ from freeze_gui.errors import UserError
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.models import sources as model_sources
 from freeze_gui.models.loaded import LoadedModel
-from freeze_gui.runs.comparison import compare_events, comparison_summary, configs_for_methods
+from freeze_gui.runs.comparison import compare_events, comparison_summary
 from freeze_gui.runs.export import to_json
+from freeze_gui.runs.grid import checked_methods
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training import loading
 from freeze_gui.training.config import RunConfig, load_config
@@ -29,6 +30,10 @@ CONFIG = load_config(
 )
 
 
+def configs_of(methods: list[str], config: RunConfig = CONFIG) -> list[RunConfig]:
+    return [config.with_method(method) for method in methods]
+
+
 def compared(configs: list[RunConfig], control: RunControl | None = None) -> list[RunRecorder]:
     recorders = [RunRecorder(config) for config in configs]
     for index, event in compare_events(configs, control):
@@ -37,10 +42,8 @@ def compared(configs: list[RunConfig], control: RunControl | None = None) -> lis
 
 
 def test_all_stands_for_every_method_and_no_method_runs_twice() -> None:
-    assert [c.freeze.method for c in configs_for_methods(CONFIG, ["all"])] == list(METHODS)
-    assert [c.freeze.method for c in configs_for_methods(CONFIG, ["detach", "filter", "detach"])] == [
-        "detach", "filter",
-    ]
+    assert checked_methods(["all"]) == list(METHODS)
+    assert checked_methods(["detach", "filter", "detach"]) == ["detach", "filter"]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def test_all_stands_for_every_method_and_no_method_runs_twice() -> None:
 )
 def test_an_unknown_method_is_refused_before_anything_runs(methods: list[str], words: str) -> None:
     with pytest.raises(UserError) as error:
-        configs_for_methods(CONFIG, methods)
+        checked_methods(methods)
     assert words in str(error.value)
 
 
@@ -75,7 +78,7 @@ def test_all_runs_begin_with_the_same_bits_and_see_the_same_batches(monkeypatch:
 
     monkeypatch.setattr(loading, "load_model", load_model)
     monkeypatch.setattr(loading, "load_data", load_data)
-    recorders = compared(configs_for_methods(CONFIG, ["all"]))
+    recorders = compared(configs_of(list(METHODS)))
     assert [recorder.status for recorder in recorders] == ["completed"] * len(METHODS)
     assert len(weights) == len(batches) == len(METHODS)
     assert len(set(weights)) == 1
@@ -85,25 +88,25 @@ def test_all_runs_begin_with_the_same_bits_and_see_the_same_batches(monkeypatch:
 
 def test_the_first_loss_is_equal_in_every_bit_whatever_the_method() -> None:
     # norm = "eval" and eval_only both put the frozen norm in eval mode; the forward of step 0 is the same for all
-    recorders = compared(configs_for_methods(CONFIG, ["all"]))
+    recorders = compared(configs_of(list(METHODS)))
     assert len({recorder.summary()["loss"][0] for recorder in recorders}) == 1
 
 
 def test_methods_that_hold_in_front_of_the_rest_train_the_rest_alike() -> None:
-    recorders = compared(configs_for_methods(CONFIG, ["requires_grad", "grad_none", "exclude", "restore", "detach"]))
+    recorders = compared(configs_of(["requires_grad", "grad_none", "exclude", "restore", "detach"]))
     losses = [recorder.summary()["loss"] for recorder in recorders]
     assert all(loss == losses[0] for loss in losses)
 
 
 def test_a_run_that_fails_does_not_keep_the_others_from_running() -> None:
     everything = load_config({**CONFIG.to_dict(), "freeze": {"layers": ["*"], "norm": "leave"}})
-    recorders = compared(configs_for_methods(everything, ["requires_grad", "grad_none"]))
+    recorders = compared(configs_of(["requires_grad", "grad_none"], everything))
     assert [recorder.status for recorder in recorders] == ["failed", "completed"]
 
 
 def test_stopping_ends_the_run_and_all_that_follow() -> None:
     control = RunControl()
-    configs = configs_for_methods(CONFIG, ["requires_grad", "grad_none", "detach"])
+    configs = configs_of(["requires_grad", "grad_none", "detach"])
     ended = []
     began = set()
     for index, event in compare_events(configs, control):
@@ -118,7 +121,7 @@ def test_stopping_ends_the_run_and_all_that_follow() -> None:
 
 
 def test_a_comparison_holds_its_runs_and_what_they_have_in_common() -> None:
-    configs = configs_for_methods(CONFIG, ["requires_grad", "eval_only"])
+    configs = configs_of(["requires_grad", "eval_only"])
     comparison = comparison_summary(compared([CONFIG.with_method("paused"), *configs]))
     assert [run["method"] for run in comparison["runs"]] == ["paused", "requires_grad", "eval_only"]
     assert comparison["config"] == configs[0].to_dict()   # the ideal is nobody's configuration

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 
 import pytest
 
-from freeze_gui.runs.csv_export import heatmap_csv, table_csv
+from freeze_gui.runs.csv_export import table_csv
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import load_config
 from freeze_gui.training.trainer import Trainer
-from tests.support.plain import plain_run
 from tests.support.runs import network_config
 
 
@@ -51,18 +49,3 @@ def test_a_run_that_goes_on_has_no_row_and_one_that_failed_has_its_sentence() ->
         failed.handle(event)
     (row,) = read(table_csv([failed, waiting]))
     assert row["status"] == "failed" and "none-such" in row["error"] and row["last_loss"] == ""
-
-
-def test_a_heatmap_has_a_row_a_step_and_leaves_no_gradient_empty() -> None:
-    plain = plain_run("requires_grad", "SGD", {"lr": 0.1})
-    rows = read(heatmap_csv(recorded("x"), "grad_norm"))
-    assert [int(row["step"]) for row in rows] == list(range(20))
-    assert list(rows[0])[1:] == ["first", "norm", "middle.0", "last"]
-    for row, norms in zip(rows, plain.grad_norms, strict=True):
-        for layer, norm in norms.items():
-            assert (row[layer] == "") == (norm is None)
-            assert norm is None or math.isclose(float(row[layer]), norm, rel_tol=1e-5)
-
-
-def test_a_run_that_did_not_begin_has_a_head_alone() -> None:
-    assert heatmap_csv(RunRecorder(load_config({"model": {"source": "x"}})), "update_norm") == "step\r\n"
