@@ -19,19 +19,25 @@ from torch.utils.flop_counter import flop_registry
 _aten = torch.ops.aten
 _PLAIN = (torch.float32, torch.float64)   # others are worked with in a wider format, which torch knows better
 
-_SAME_SHAPE = {
-    *(_aten.add.Tensor, _aten.sub.Tensor, _aten.mul.Tensor, _aten.div.Tensor, _aten.mul.Scalar, _aten.sqrt.default),
-    *(_aten.relu.default, _aten.gelu.default, _aten.silu.default, _aten.sigmoid.default, _aten.tanh.default),
-    *(_aten.hardswish.default, _aten.hardsigmoid.default, _aten.threshold_backward.default),
-    *(_aten.gelu_backward.default, _aten.silu_backward.default, _aten.sigmoid_backward.default),
-    *(_aten.hardswish_backward.default, _aten.hardsigmoid_backward.default),
-}
+def _ops(*names: str) -> dict[str, Any]:
+    """Return torch's operations of these names; one that this version of torch does not have is left out."""
+    found = {name: getattr(getattr(_aten, name.split(".")[0], None), name.split(".")[1], None) for name in names}
+    return {name: op for name, op in found.items() if op is not None}
+
+
+_SAME_SHAPE = frozenset(_ops(
+    *("add.Tensor", "sub.Tensor", "mul.Tensor", "div.Tensor", "mul.Scalar", "sqrt.default"),
+    *("relu.default", "gelu.default", "silu.default", "sigmoid.default", "tanh.default"),
+    *("hardswish.default", "hardsigmoid.default", "threshold_backward.default"),
+    *("gelu_backward.default", "silu_backward.default", "sigmoid_backward.default"),
+    *("hardswish_backward.default", "hardsigmoid_backward.default"),
+).values())  # fmt: skip
 _HARMLESS = {"alpha", "value", "approximate"}   # arguments by name that change no shape
-_IN_PLACE = {
-    *(_aten.add_.Tensor, _aten.sub_.Tensor, _aten.mul_.Tensor, _aten.div_.Tensor, _aten.lerp_.Scalar),
-    *(_aten.sqrt_.default, _aten.addcmul_.default, _aten.addcdiv_.default, _aten.relu_.default, _aten.silu_.default),
-    *(_aten.zero_.default, _aten.hardswish_.default, _aten.hardsigmoid_.default),
-}
+_IN_PLACE = frozenset(_ops(
+    *("add_.Tensor", "sub_.Tensor", "mul_.Tensor", "div_.Tensor", "lerp_.Scalar"),
+    *("sqrt_.default", "addcmul_.default", "addcdiv_.default", "relu_.default", "silu_.default"),
+    *("zero_.default", "hardswish_.default", "hardsigmoid_.default"),
+).values())  # fmt: skip
 
 
 class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's own __init_subclass__
@@ -245,14 +251,15 @@ def _linear(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor | None:
     return _new(x, (x.shape[0], weight.shape[1]))
 
 
-_SPECIAL: dict[Any, Any] = {
-    _aten.addmm.default: _linear,
-    _aten.max_pool2d_with_indices.default: _max_pool,
-    _aten.mean.dim: _mean,
-    _aten.native_batch_norm.default: _batch_norm,
-    _aten.native_batch_norm_backward.default: _batch_norm_backward,
-    _aten.convolution.default: _convolution,
-    _aten.convolution_backward.default: _convolution_backward,
-    _aten.native_layer_norm.default: _layer_norm,
-    _aten.native_layer_norm_backward.default: _layer_norm_backward,
+_BY_NAME: dict[str, Any] = {
+    "addmm.default": _linear,
+    "max_pool2d_with_indices.default": _max_pool,
+    "mean.dim": _mean,
+    "native_batch_norm.default": _batch_norm,
+    "native_batch_norm_backward.default": _batch_norm_backward,
+    "convolution.default": _convolution,
+    "convolution_backward.default": _convolution_backward,
+    "native_layer_norm.default": _layer_norm,
+    "native_layer_norm_backward.default": _layer_norm_backward,
 }
+_SPECIAL: dict[Any, Any] = {op: _BY_NAME[name] for name, op in _ops(*_BY_NAME).items()}

@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from freeze_gui.models import lean_meta
+from freeze_gui.models.builtin import BUILTIN_NAMES
 from freeze_gui.models.lean_meta import LeanMeta
+from freeze_gui.models.shapes import sample_calls
 from freeze_gui.models.sources import open_model
 from freeze_gui.models.trial import meta_twin, quiet_trial
 
@@ -61,20 +64,102 @@ NETWORKS: dict[str, Callable[[], Tensor]] = {
 }
 
 
+def trained(network: Callable[[], Tensor]) -> tuple[list[object], list[object]]:
+    """Return what is known of the output of a network on the meta device, and of the gradients."""
+    output = network()
+    output.sum().backward()   # type: ignore[no-untyped-call]
+    return told(output), told([node.variable.grad for node in leaves(output)])
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_is_answered_at_once_is_what_torch_would_say(name: str) -> None:
     """Shapes, strides and formats of output and gradients, and the floating-point operations."""
-    def run() -> tuple[list[object], list[object]]:
-        output = NETWORKS[name]()
-        output.sum().backward()   # type: ignore[no-untyped-call]
-        return told(output), told([node.variable.grad for node in leaves(output)])
-
     with FlopCounterMode(display=False) as torchs:
-        expected = run()
+        expected = trained(NETWORKS[name])
     with LeanMeta() as lean:
-        found = run()
+        found = trained(NETWORKS[name])
     assert found == expected
     assert lean.flops == torchs.get_total_flops()
+
+
+TORCHVISION = ("resnet18", "mobilenet_v3_small", "vit_b_16", "convnext_tiny", "squeezenet1_1")
+
+
+@pytest.mark.parametrize(
+    "source", [*(f"builtin:{name}" for name in BUILTIN_NAMES), *(f"torchvision:{name}" for name in TORCHVISION)]
+)
+def test_every_module_of_a_model_has_the_shapes_that_torch_works_out(source: str) -> None:
+    """Outputs of all modules, gradients of all parameters, and the floating-point operations."""
+    loaded = open_model(source)
+
+    def laid(output: object) -> object:   # the stride of an axis of one element says nothing
+        if not isinstance(output, Tensor):
+            return [laid(part) for part in output] if isinstance(output, tuple | list) else output
+        strides = [stride for size, stride in zip(output.shape, output.stride(), strict=True) if size > 1]
+        return tuple(output.shape), strides, output.dtype, output.device
+
+    def step() -> list[object]:
+        with quiet_trial():
+            twin = meta_twin(loaded.module).train()
+            outputs: list[object] = []
+            for path, module in twin.named_modules():
+                module.register_forward_hook(lambda _m, _i, output, path=path: outputs.append((path, laid(output))))
+            with torch.device("meta"):
+                for call in sample_calls(loaded, 2):
+                    call.of(twin).sum().backward()
+        return [*outputs, *((name, laid(p.grad)) for name, p in twin.named_parameters())]
+
+    with FlopCounterMode(display=False) as torchs:
+        expected = step()
+    with LeanMeta() as lean:
+        found = step()
+    assert len(found) > 5
+    assert found == expected
+    assert lean.flops == torchs.get_total_flops()
+
+
+@pytest.mark.parametrize("name", ["batch norm", "convolution", "layer norm", "activations", "linear", "pooling"])
+def test_where_torch_has_none_of_the_operations_it_says_all_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of torch may call them otherwise."""
+    assert lean_meta._ops("no_such_operation.default", "add.no_such_overload") == {}
+    with LeanMeta() as known:
+        expected = trained(NETWORKS[name])
+    for table in ("_SAME_SHAPE", "_IN_PLACE", "_SPECIAL"):
+        monkeypatch.setattr(lean_meta, table, {})
+    with LeanMeta() as unknown:
+        assert trained(NETWORKS[name]) == expected
+    assert unknown.flops == known.flops
+
+
+def test_where_torch_wraps_the_mode_to_hide_it_from_its_compiler_the_answers_are_the_same() -> None:
+    """As it does in versions that ask for no leave."""
+    class Wrapped(LeanMeta):  # type: ignore[no-untyped-call]   # torch's own __init_subclass__
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return True
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return super().__torch_dispatch__(func, types, args, kwargs)
+
+    with LeanMeta() as lean:
+        expected = trained(NETWORKS["batch norm"])
+    with Wrapped() as wrapped:
+        assert trained(NETWORKS["batch norm"]) == expected
+    assert wrapped.flops == lean.flops
+
+
+def test_an_operation_that_nobody_has_told_of_is_left_to_torch() -> None:
+    def doubled(values: Tensor) -> Tensor:
+        return torch.cat([values, values])
+
+    with torch.library._scoped_library("freeze_gui_test", "FRAGMENT") as library:
+        library.define("doubled(Tensor values) -> Tensor")
+        library.define("valued(Tensor values) -> Tensor")
+        library.impl("doubled", doubled, "Meta")
+        with LeanMeta():
+            assert told(torch.ops.freeze_gui_test.doubled(image())) == told(image(4, 6, 8, 8))
+            with pytest.raises(NotImplementedError):   # it needs values: no shapes is an honest answer
+                torch.ops.freeze_gui_test.valued(image())
 
 
 def leaves(output: Tensor) -> list[Any]:
