@@ -115,6 +115,8 @@ class CompareView(QWidget):
             self._turns.start(self._refreshed())
             return
         self.status.refresh(self.comparing, self.in_turns)
+        if self._turns.is_working:   # the first pictures of these runs are still being drawn
+            return
         self._filter_rows()
         self._turn = (self._turn + 1) % 4   # heatmaps and plots in turns, so that no frame is long
         if self._turn == 0:

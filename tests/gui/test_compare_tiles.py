@@ -63,7 +63,8 @@ def test_after_a_change_of_size_all_heatmaps_are_drawn_a_few_a_turn(
     tiles.set_runs(finished_runs(4), range(4))
     tiles.refresh()
     qtbot.waitUntil(lambda: drawn(tiles) == 4)
-    monkeypatch.setattr(turns, "PIECE_S", 0.0)   # one piece a turn
+    monkeypatch.setattr(turns, "AT_ONCE_S", 0.0)   # one piece a turn
+    monkeypatch.setattr(turns, "PIECE_S", 0.0)
     tiles.resize(900, 400)
     assert drawn(tiles) < 4
     qtbot.waitUntil(lambda: drawn(tiles) == 4)
@@ -72,6 +73,7 @@ def test_after_a_change_of_size_all_heatmaps_are_drawn_a_few_a_turn(
 def test_tiles_of_many_runs_come_in_turns_each_at_its_final_place_and_set_as_the_others(
     tiles: CompareTiles, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE_S", 0.0)
     monkeypatch.setattr(turns, "PIECE_S", 0.0)
     runs = finished_runs(9)
     tiles.set_runs(runs, range(9))
@@ -93,6 +95,7 @@ def test_tiles_of_many_runs_come_in_turns_each_at_its_final_place_and_set_as_the
 def test_other_runs_in_the_middle_of_it_take_the_place_of_those_before(
     tiles: CompareTiles, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE_S", 0.0)
     monkeypatch.setattr(turns, "PIECE_S", 0.0)
     runs = finished_runs(12)
     for shown in (runs[:9], runs[6:], runs[2:4]):

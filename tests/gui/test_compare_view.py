@@ -145,8 +145,7 @@ def test_every_evaluation_has_the_colour_of_its_run(qtbot: QtBot) -> None:
     assert shown(plot.evaluated.item) == [(3, 0.25, a), (3, 0.25, b), (3, 0.25, c)]
     assert shown(plot.accuracies.item) == [(3, 0.5, a), (3, 0.75, c), (5, 0.5, c)]
     view.set_runs(runs[1:], [1, 2])
-    qtbot.wait(1)
-    assert shown(plot.evaluated.item) == [(3, 0.25, b), (3, 0.25, c)]
+    qtbot.waitUntil(lambda: shown(plot.evaluated.item) == [(3, 0.25, b), (3, 0.25, c)])
 
 
 def test_while_one_run_goes_on_the_lines_of_the_others_stay_as_they_are(
@@ -288,6 +287,26 @@ def test_twelve_runs_scroll_and_what_comes_into_sight_is_drawn(qtbot: QtBot) -> 
     assert bar.maximum() > 0 and last.visibleRegion().isEmpty()
     bar.setValue(bar.maximum())
     assert not last.visibleRegion().isEmpty() and last.verdict.text() == "running"
+
+
+def test_a_frame_waits_for_the_first_pictures_of_its_runs_and_then_draws_what_is_new(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [started_run("a"), started_run("b")]
+    for run in runs:
+        add_steps(run, 20)
+    view = compared(qtbot, runs)
+    view.comparing = True
+    drawn: list[int] = []
+    monkeypatch.setattr(view.overlays, "refresh", drawn.append)
+    view.set_runs(runs)
+    for _ in range(4):
+        view.refresh()
+    assert drawn == [] and view.status.progress.text() == "run 1 of 2 · 20 %"   # words are said at once
+    qtbot.waitUntil(lambda: not view._turns.is_working)
+    for _ in range(4):
+        view.refresh()
+    assert sorted(drawn) == [0, 1, 2]
 
 
 def test_progress_and_proof_stand_above_the_heatmaps_while_runs_go_on(qtbot: QtBot) -> None:

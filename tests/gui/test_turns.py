@@ -21,7 +21,7 @@ def pieces(done: list[int], count: int = 5) -> Iterator[None]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every look at the clock take as long as a turn may."""
     now = iter(range(10_000))
-    monkeypatch.setattr("freeze_gui.gui.turns.time.thread_time", lambda: next(now) * turns.PIECE_S)
+    monkeypatch.setattr("freeze_gui.gui.turns.time.thread_time", lambda: next(now) * turns.AT_ONCE_S)
 
 
 def test_short_work_is_done_at_once(qtbot: QtBot) -> None:
@@ -83,7 +83,7 @@ def test_the_clock_counts_this_threads_work_and_not_its_waiting(qtbot: QtBot) ->
 
     def waiting() -> Iterator[None]:
         for number in range(3):
-            time.sleep(2 * turns.PIECE_S)
+            time.sleep(2 * turns.AT_ONCE_S)
             done.append(number)
             yield
 
@@ -105,3 +105,19 @@ def test_what_is_asked_for_again_and_again_begins_once_nobody_has_asked_for_a_wh
     qtbot.waitUntil(lambda: bool(done))
     assert work._timer.interval() == 0   # the pieces after the first one do not wait
     qtbot.waitUntil(lambda: len(done) == 5)
+
+
+def test_later_turns_are_shorter_than_what_is_done_at_once(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(10_000))
+    monkeypatch.setattr("freeze_gui.gui.turns.time.thread_time", lambda: next(seconds) * turns.PIECE_S)
+    done: list[int] = []
+    owner = QObject()
+    work = InTurns(owner)
+    work.start(pieces(done, 9))
+    assert len(done) == round(turns.AT_ONCE_S / turns.PIECE_S)
+    assert work.is_working
+    before = len(done)
+    work.go_on()
+    assert len(done) == before + 1
+    qtbot.waitUntil(lambda: not work.is_working)
+    assert len(done) == 9
