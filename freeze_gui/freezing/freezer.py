@@ -17,8 +17,6 @@ from freeze_gui.freezing.side_effects import SideEffect, SideEffectWatch, ThawRe
 from freeze_gui.freezing.thaw import reset_state
 from freeze_gui.freezing.verdict import FrozenWatch, TensorVerdict
 
-_NO_FLAGS = torch.zeros(0, dtype=torch.bool)
-
 
 class Freezer:
     """A plan at work on one model and optimizer. The loop calls its moments in the order of the methods below.
@@ -112,10 +110,10 @@ class Freezer:
         with self._watching:
             self._effects.before_step(self._watch.before_step(step, self._fresh))
 
-    def after_step(self, step: int) -> torch.Tensor:
-        """Let the method restore, then compare bits; return flags for `settle`, which may be on a GPU."""
+    def after_step(self, step: int) -> list[bool] | torch.Tensor:
+        """Let the method restore, then compare bits; return flags for `settle`, a tensor where they are on a GPU."""
         if not self._has_frozen:
-            return _NO_FLAGS
+            return []
         with self._watching:
             self._effects.after_step(step)
         self._method.after_step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -145,12 +145,12 @@ class FrozenWatch:
                 self._shared[id(watched)] = self._take_shared(watched.read(), aliases, groups, fresh)
         return kept
 
-    def after_step(self) -> torch.Tensor:
-        """Compare all frozen tensors after a step; return one flag a group of them, on their device."""
+    def after_step(self) -> list[bool] | torch.Tensor:
+        """Compare all frozen tensors after a step; return one flag a group of them, in a tensor on their GPU."""
         flags = [group.compare() for group in (*self._frozen, *self._frozen_effective)]
         devices = [flag.device for flag in flags if isinstance(flag, torch.Tensor)]
         if not devices:
-            return torch.tensor(flags, dtype=torch.bool)
+            return cast(list[bool], flags)
         return torch.stack([  # where another kind of tensor was compared at once, by a call that does not wait either
             flag.to(devices[0]) if isinstance(flag, torch.Tensor) else torch.full((), flag, device=devices[0])
             for flag in flags

@@ -145,12 +145,12 @@ class Loop:
                     self._telemetry.look_at_gradients()
             self._precision.step(freezer.optimizer)
             self.schedule.step()
-            flags = freezer.after_step(step)
-            numbers = loss.view(1)
-            if len(flags):
+            flags, numbers = freezer.after_step(step), loss.view(1)
+            if isinstance(flags, Tensor):
                 numbers = torch.cat((numbers, flags.to(loss.device, non_blocking=True)))
             with self._measuring:   # one transfer takes all from the device that is read of a step
                 loss_value, *moved = (self._telemetry.measure(frozen, numbers) if is_measured else numbers).tolist()
+            moved = moved if isinstance(flags, Tensor) else flags
             leaked = tuple(self._row_of[path] for path in freezer.settle(step, moved))
             with self._measuring:
                 norms = self._telemetry.settle(frozen, leaked)

@@ -44,7 +44,7 @@ def drive(
         freezer.before_step(step)
         freezer.optimizer.step()
         after(step)
-        freezer.settle(step, freezer.after_step(step).tolist())
+        freezer.settle(step, [bool(flag) for flag in freezer.after_step(step)])
     return freezer
 
 
