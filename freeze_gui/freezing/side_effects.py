@@ -112,9 +112,9 @@ class SideEffectWatch:
             self._structure = None
         if dead := fresh - grouped:
             self._look_for_dead(dead)
-        for path, p in self._parameters(self._context.frozen):
-            if p.grad is not None and id(p) not in grouped and id(p) in had_gradient and id(p) in fresh:
-                self._found["gradients_accumulate"][path] = None
+            for path, p in self._parameters(self._context.frozen):
+                if p.grad is not None and id(p) in dead and id(p) in had_gradient:
+                    self._found["gradients_accumulate"][path] = None
         if self._clipping:
             self._look_at_clipping()
 
