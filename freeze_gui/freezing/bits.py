@@ -53,11 +53,6 @@ def flags(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[Number]:
     return [_flag(a, b) for a, b in pairs]
 
 
-def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Return the largest absolute difference of an element; NaN where a NaN or another shape leaves nothing to say."""
-    return float(read([[apart(a, b)]])[0][0])
-
-
 def read(rows: Sequence[Row]) -> list[NDArray[Any]]:
     """Return rows of numbers, with one read from the device for all that are still there.
 
@@ -78,22 +73,11 @@ def is_zero(tensor: torch.Tensor) -> bool:
     return not bool(parts(tensor)[-1].any())
 
 
-def _flag(a: torch.Tensor, b: torch.Tensor) -> bool | torch.Tensor:
-    if not _alike(a, b):
-        return True
-    if a.layout != torch.strided:
-        found = [_flag(*pair) for pair in zip(parts(a), parts(b), strict=True)]
-        there = [flag for flag in found if isinstance(flag, torch.Tensor)]
-        return any(flag is True for flag in found) or (torch.stack(there).any() if there else False)
-    return not torch.equal(bits(a), bits(b)) if a.is_cpu else torch.ne(bits(a), bits(b)).any()
-
-
-def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and a.layout == b.layout
-
-
 def apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
-    """Return the largest absolute difference of an element, as `largest_difference` does, which may be on a GPU."""
+    """Return the largest absolute difference of an element, which may be on a GPU.
+
+    NaN where a NaN or another shape leaves nothing to say.
+    """
     if not _alike(a, b):
         return float("nan")
     if a.layout != torch.strided:
@@ -113,3 +97,17 @@ def apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
     most = _PIECE if a.is_cpu else 64 * _PIECE   # a wide copy of all of a large tensor would take twice its memory
     pairs = zip(torch.split(flat_a, most), torch.split(flat_b, most), strict=True)
     return torch.stack([x.to(wide, copy=True).add_(y, alpha=-1).abs_().max() for x, y in pairs]).max()
+
+
+def _flag(a: torch.Tensor, b: torch.Tensor) -> bool | torch.Tensor:
+    if not _alike(a, b):
+        return True
+    if a.layout != torch.strided:
+        found = [_flag(*pair) for pair in zip(parts(a), parts(b), strict=True)]
+        there = [flag for flag in found if isinstance(flag, torch.Tensor)]
+        return any(flag is True for flag in found) or (torch.stack(there).any() if there else False)
+    return not torch.equal(bits(a), bits(b)) if a.is_cpu else torch.ne(bits(a), bits(b)).any()
+
+
+def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and a.layout == b.layout

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from freeze_gui.freezing.bits import differ, largest_difference, parts
+from freeze_gui.freezing.bits import apart, differ, parts, read
 from freeze_gui.freezing.causes import Suspect, fresh_step
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.structure import Structure, with_own_forward
@@ -220,11 +220,11 @@ class SideEffectWatch:
 
 
 def _thaw_report(step: int, path: str, moved: Iterable[tuple[nn.Parameter, Suspect]]) -> ThawReport:
-    largest = fresh = lr = 0.0
-    for p, suspect in moved:
-        largest = max(largest, largest_difference(p, suspect.value))
-        fresh = max(fresh, largest_difference(fresh_step(suspect), suspect.value))
-        lr = float(suspect.hyper["lr"])
+    pairs = list(moved)
+    steps = [apart(p, suspect.value) for p, suspect in pairs]
+    fresh_steps = [apart(fresh_step(suspect), suspect.value) for _, suspect in pairs]
+    largest, fresh = (max(0.0, *map(float, row)) for row in read([steps, fresh_steps]))   # a NaN is passed over
+    lr = float(pairs[-1][1].hyper["lr"])
     return ThawReport(step, path, largest, lr, largest / lr if lr else None, largest / fresh if fresh else None)
 
 

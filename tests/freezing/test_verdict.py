@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from freeze_gui.freezing.bits import differ, largest_difference
+from freeze_gui.freezing.bits import apart, differ
 from freeze_gui.freezing.causes import Suspect
 from tests.freezing.drive import STEPS, drive, plan
 from tests.support.runs import network_config, run_watched
@@ -189,7 +189,7 @@ def test_nan_equals_itself_and_minus_zero_differs_from_zero() -> None:
 
 
 def test_the_largest_difference_is_exact_where_squares_would_underflow() -> None:
-    assert largest_difference(torch.tensor([1e-30, 0.0]), torch.zeros(2)) == float(torch.tensor(1e-30))
+    assert apart(torch.tensor([1e-30, 0.0]), torch.zeros(2)) == float(torch.tensor(1e-30))
 
 
 def test_frozen_layers_read_held_only_if_all_their_tensors_held() -> None:
