@@ -54,6 +54,7 @@ class RunsModel(QAbstractTableModel):
         self._seen: list[object] = []
         self._labels: list[str] = []
         self._open: set[int] = set()   # rows in which something may still change
+        self._ended: list[RunRecorder] = []   # and are still to be compared
         self._equals_are_old = False
         self._most: list[float] = [0.0] * len(COLUMNS)
         self._icons: dict[object, QIcon] = {}
@@ -101,6 +102,9 @@ class RunsModel(QAbstractTableModel):
                 self._seen[row] = version
                 self._read(row)
                 yield
+        while self._ended:   # all rows have their words before: to compare takes longer
+            self.equal_runs.add(self._ended.pop())
+            yield
         if self._equals_are_old:
             self._equals_are_old = False
             self._say_equals()
@@ -174,7 +178,7 @@ class RunsModel(QAbstractTableModel):
         """Make the cells of a row, and tell which are other than they were: a view paints these and no more."""
         recorder, before = self.recorders[row], self._cells[row]
         if has_ended(recorder):   # asked first: all that is read from now on is the end
-            self.equal_runs.add(recorder)
+            self._ended.append(recorder)
             self._open.discard(row)
             self._equals_are_old = True
         facts = facts_of(recorder)

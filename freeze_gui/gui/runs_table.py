@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 ROW_PX = 25
 LEAST_ROWS = 3
-AT_ONCE = 16
+AT_ONCE = 12
 """So many new rows are filled as they come, which takes a few milliseconds."""
 
 
