@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -222,10 +223,15 @@ def rate_heights(
 
 
 def loss_range(losses: Floats) -> tuple[float, float]:
-    """Return the heights between which these losses are drawn: from zero up, with some room above."""
+    """Return the heights between which these losses are drawn: from zero up, with some room above.
+
+    They are whole pieces of at least a thirty-second of the losses, so that one that is a little larger than all before
+    does not have the axis laid out anew.
+    """
     finite = losses[np.isfinite(losses)]
     if not len(finite):
         return 0.0, 1.0
-    low, high = min(float(finite.min()), 0.0), float(finite.max())
-    room = 0.05 * max(high - low, 1e-9)
-    return (low if low == 0 else low - room), high + room
+    low, high = max(min(float(finite.min()), 0.0), -1e300), min(float(finite.max()), 1e300)   # room for room
+    span = max(high - low, 1e-9)
+    piece, room = 2.0 ** (math.floor(math.log2(span)) - 4), 0.05 * span
+    return (low if low == 0 else math.floor((low - room) / piece) * piece), math.ceil((high + room) / piece) * piece

@@ -14,6 +14,7 @@ from freeze_gui.gui.chips import short_names, widest_name
 from freeze_gui.gui.curves import LogAxis
 from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
+from freeze_gui.gui.loss_plot import loss_range
 from freeze_gui.gui.plot_axes import StepAxis, ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
@@ -396,3 +397,17 @@ def test_one_word_stands_for_both_strips_where_they_are_too_near_for_two(qtbot: 
         below = [y for y in worded[1] if y < axis.scale_shown.floor]
         assert set(axis.tickStrings(below, 1.0, 1.0)) == words
         assert len(below) == 1 or (max(below) - min(below)) / span * height_px >= 12
+
+
+def test_the_axis_of_losses_holds_them_with_room_and_stays_where_one_is_a_little_larger() -> None:
+    for scale in (1e-6, 0.3, 1.0, 1.7, 2000.0):
+        low, high = loss_range(np.array([0.2, 1.0]) * scale)
+        assert low == 0.0
+        assert 1.05 * scale <= high <= 1.12 * scale
+        below, above = loss_range(np.array([-1.0, 1.0]) * scale)
+        assert below <= -1.1 * scale
+        assert 1.1 * scale <= above == -below <= 1.23 * scale
+    grown = {loss_range(np.array([1.0 + at / 1000]))[1] for at in range(100)}
+    assert len(grown) <= 3
+    assert loss_range(np.array([np.nan, np.inf])) == (0.0, 1.0)
+    assert np.isfinite(loss_range(np.array([-1.7e308, 1.7e308]))).all()
