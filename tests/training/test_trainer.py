@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from freeze_gui.errors import UserError
+from freeze_gui.freezing.frozen_group import FrozenGroup
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.training.batches import loss_of
@@ -399,3 +400,16 @@ def test_a_run_that_a_program_leaves_behind_at_its_end_ends_quietly() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("method", ["grad_zero", "requires_grad"])
+def test_flags_of_what_moved_that_come_with_the_loss_as_from_a_gpu_tell_the_same(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freeze = {"from_step": 5, "to_step": 14, "norm": "eval"}
+    config = network_config(method, {"name": "SGD", "lr": 0.05, "momentum": 0.9}, freeze)
+    known = run_watched(config)[2].summary()
+    compare = FrozenGroup.compare
+    monkeypatch.setattr(FrozenGroup, "compare", lambda self: torch.tensor(compare(self)))
+    assert run_watched(config)[2].summary()["layers"] == known["layers"]
+    assert any(layer["verdict"] == "leaked" for layer in known["layers"]) == (method == "grad_zero")
