@@ -47,7 +47,9 @@ class GarbageGuard(QObject):
     @Slot()
     def collect(self) -> None:
         """Collect what it is time for."""
-        count = gc.get_count()[0] + _older() - self._before
+        older = _older()
+        self._before = min(self._before, older)   # somebody else may have set it aside
+        count = gc.get_count()[0] + older - self._before
         if count > MANY or (count > WORTH_A_LOOK and not self.is_busy()):
             if count <= MANY:
                 gc.collect()

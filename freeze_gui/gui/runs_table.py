@@ -105,6 +105,7 @@ class RunsTable(QTableView):
         for _ in range(AT_ONCE):
             next(work, None)
         self.columns.fit()
+        self.doItemsLayout()   # or the run that is chosen next is looked for among the rows before
         self._turns.start_later(work)
 
     def refresh(self) -> None:

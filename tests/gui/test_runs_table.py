@@ -375,3 +375,12 @@ def test_the_verdict_of_a_selected_row_keeps_its_colour_and_other_words_stay_rea
     assert theme.text in loss
     assert selected_back(theme) in verdict & loss
     apply_theme(app, "light")
+
+
+def test_a_run_that_is_chosen_as_it_comes_is_in_sight(qtbot: QtBot) -> None:
+    table = table_of(qtbot, [])
+    QApplication.processEvents()
+    table.set_runs([started_run(f"run {at}") for at in range(40)])
+    table.select_run(39)
+    QApplication.processEvents()
+    assert table.viewport().rect().contains(table.visualRect(table.currentIndex()).center())
