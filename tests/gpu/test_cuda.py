@@ -173,6 +173,38 @@ def test_statistics_that_move_are_told_by_one_more_wait() -> None:
     assert waits_of_steps(config)[4:] == [2] * 8
 
 
+def test_nothing_but_that_one_read_waits_where_torch_raises_at_every_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {
+        "model": {"source": "builtin:digits-cnn"},
+        "freeze": {"layers": ["stem", "blocks.0"], "method": "grad_none", "norm": "eval"},
+        "train": {"steps": 12, "device": "cuda", "measure_every": 1, "eval_every": 10**6},
+    }
+    real, reads = torch.Tensor.cpu, [0]
+
+    def let_through(tensor: torch.Tensor) -> torch.Tensor:
+        mode = torch.cuda.get_sync_debug_mode()
+        reads[-1] += 1
+        torch.cuda.set_sync_debug_mode("default")
+        try:
+            return real(tensor)
+        finally:
+            torch.cuda.set_sync_debug_mode(mode)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", let_through)
+    steps = (event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))
+    for _ in range(4):   # a window's first steps are looked at more closely
+        next(steps)
+    for _ in range(7):   # and the last one has the end of the run behind it
+        reads.append(0)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            next(steps)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert reads[1:] == [1] * 7
+    steps.close()
+
+
 def waits_of_steps(config: dict[str, Any]) -> list[int]:
     """Return how often each step waits for the device."""
     steps = (event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))
