@@ -62,9 +62,7 @@ class RunsColumns(QObject):
             if wide > self._widest_px[at]:
                 self._widest_px[at], self._widest_row[at], self.is_fitted = wide, row, False
             elif at == RUN and row == self._widest_row[RUN]:   # the longest name is shorter now, or another one is it
-                labels = (recorder.label for recorder in self._model.recorders)
-                widths = ((self._metrics.horizontalAdvance(label), row) for row, label in enumerate(labels))
-                (self._widest_px[RUN], self._widest_row[RUN]), self.is_fitted = max(widths), False
+                self.is_fitted = False
 
     def fit(self) -> None:
         """Show and hide columns, and give them the widths that their words need."""
@@ -96,10 +94,16 @@ class RunsColumns(QObject):
         """Return the width of the widest words of a column: Qt would lay out every cell of it."""
         if not self._model.rowCount():
             return 0
+        if self._width(self._widest_row[at], at) < self._widest_px[at]:   # it has other words by now
+            widths = ((self._width(row, at), row) for row in range(self._model.rowCount()))
+            self._widest_px[at], self._widest_row[at] = max(widths)
         option = QStyleOptionViewItem()
         self._table.initViewItemOption(option)
         index = self._model.index(self._widest_row[at], at)
         return self._table.itemDelegate().sizeHint(option, index).width() + 2
+
+    def _width(self, row: int, at: int) -> int:
+        return self._metrics.horizontalAdvance(self._model.cells(row)[at])
 
     def _usual_width(self, at: int) -> int:
         """Return the width of a column with its title and what usually stands in it.

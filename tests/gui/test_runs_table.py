@@ -271,6 +271,20 @@ def test_the_longest_name_may_become_short_and_leaves_another_one_its_room(qtbot
     assert table.sizeHintForColumn(RUN) <= table.columnWidth(RUN) <= table.sizeHintForColumn(RUN) + 4
 
 
+def test_a_column_that_is_shown_later_has_room_for_the_words_that_are_the_widest_then(qtbot: QtBot) -> None:
+    runs = [started_run("a"), started_run("b")]
+    table = table_of(qtbot, runs)
+    assert table.isColumnHidden(column_at("spread"))
+    for run, times in zip(runs, ((1000.0, 9000.0), (10.0, 20.0)), strict=True):
+        for step_s in times:
+            add_steps(run, 10, step_s=step_s)
+    table.runs_model.refresh()
+    add_steps(runs[0], 200, step_s=0.01)   # the widest words of all are gone
+    table.runs_model.refresh()
+    table.set_shown_keys(["spread", COLUMNS[-1].key])
+    assert table.columnWidth(column_at("spread")) >= table.sizeHintForColumn(column_at("spread"))
+
+
 def test_every_title_can_be_read_at_the_least_size_with_all_columns_filled(qtbot: QtBot) -> None:
     runs = [started_run(f"requires_grad #{at}") for at in (2, 3)]
     table = table_of(qtbot, runs)
