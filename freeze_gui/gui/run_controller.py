@@ -191,11 +191,12 @@ class RunController(QObject):
     @Slot()
     def _tick(self) -> None:
         """Let everyone draw; dear pictures are drawn less often, so that training keeps the machine."""
-        self._frames.begin()
+        if not self._turns_to_paint:   # else the frame before is not painted yet, and this one counts as a part of it
+            self._frames.begin()
+            self._turns_to_paint = _TURNS_TO_PAINT
+            QCoreApplication.postEvent(self, QEvent(_TURN_PASSED), _AFTER_PAINTING)
         self._look_at_keeper()
         self.ticked.emit()
-        self._turns_to_paint = _TURNS_TO_PAINT
-        QCoreApplication.postEvent(self, QEvent(_TURN_PASSED), _AFTER_PAINTING)
 
     def customEvent(self, event: QEvent) -> None:
         """Set the time of the next frame once what this one asked for is painted."""

@@ -224,3 +224,19 @@ def test_a_frame_ends_when_all_that_it_changed_is_painted(qtbot: QtBot, monkeypa
         controller._timer.stop()
         assert order == ["painted", "ended"]
         order.clear()
+
+
+def test_two_frames_that_come_before_either_is_painted_end_as_one(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, ended = QObject(), list[int]()
+    controller = RunController(parent)
+    end = FramePace.end
+    monkeypatch.setattr(FramePace, "end", lambda pace: ended.append(end(pace)) or ended[-1])   # type: ignore[func-returns-value]
+    controller._tick()
+    controller._tick()
+    qtbot.wait(50)
+    assert len(ended) == 1
+    controller._tick()
+    qtbot.wait(50)
+    assert len(ended) == 2
