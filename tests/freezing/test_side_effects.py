@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.side_effects import SideEffectWatch, ThawReport
-from tests.freezing.drive import drive, plan
+from tests.freezing.drive import STEPS, drive, plan
 from tests.freezing.drive import effects as drive_effects
 from tests.support.runs import network_config, run_watched
 
@@ -231,6 +231,32 @@ class OneWeight(nn.Module):
         here = self.held.weight
         found: Tensor = torch.sqrt(1 + here - here.detach()) + 0 * self.other(x)
         return found
+
+
+@pytest.mark.parametrize(("dropped_by", "expected"), [("nobody", STEPS), ("the person's own loop", 1)])
+def test_gradients_of_an_excluded_layer_grow_where_nobody_drops_them_and_only_then_is_it_told(
+    dropped_by: str, expected: int
+) -> None:
+    model = OneWeight()   # a gradient of 1 at every step
+    seen = []
+
+    def look(step: int) -> None:
+        assert model.held.weight.grad is not None
+        seen.append(float(model.held.weight.grad))
+        if dropped_by != "nobody":
+            model.zero_grad()
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    found = drive_effects(drive(model, optimizer, plan(["held"], method="exclude"), torch.ones(1, 1), after=look))
+    assert seen[-1] == expected
+    assert ("gradients_accumulate" in found) == (expected > 1)
+
+
+def test_the_gradient_of_one_excluded_step_has_not_grown() -> None:
+    model = OneWeight()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    freezer = drive(model, optimizer, plan(["held"], 0, 1, method="exclude"), torch.ones(1, 1))
+    assert "gradients_accumulate" not in drive_effects(freezer)
 
 
 def thaw_of(
