@@ -37,7 +37,8 @@ def evaluate(
             if seen is not None:
                 seen.add((batch,))
             output = forward(model, batch, device)
-            losses.append(loss_of(loss, output, batch.targets, device))
+            # read at once: without a wait the next batch could be written into memory that is still on its way
+            losses.append(loss_of(loss, output, batch.targets, device).cpu())
             counted = hits(output, batch.targets, device)
             if counted is not None:
                 right, total = right + counted[0], total + counted[1]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from freeze_gui.data.sources import Batch
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.training.config import load_config
+from freeze_gui.training.evaluation import evaluate
 from freeze_gui.training.events import PlanApplied, StepDone
 from freeze_gui.training.trainer import Trainer
 from tests.support.runs import network_config, run_watched, same_bits
-from tests.support.stand_in_device import StandInDevice
+from tests.support.stand_in_device import DEVICE, StandInDevice
 
 WINDOW = {"from_step": 3, "to_step": 8}
 
@@ -116,6 +121,27 @@ def test_a_class_that_the_model_has_not_is_said_before_the_device_meets_it(
         _, _, recorder = run_watched(config)
     assert recorder.status == "failed"
     assert "The data hold class 3, and the model's output has 3 classes (0 to 2)" in str(recorder.ended)
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_an_evaluation_waits_for_each_batch_before_the_next_one_is_drawn(loss: str, device: StandInDevice) -> None:
+    """Batches go onto CUDA without waiting, and a data file may fill the same pinned memory with its next one."""
+    waits: list[int] = []
+
+    class Refilled(list[Batch]):
+        def __iter__(self) -> Iterator[Batch]:
+            inputs = torch.empty(4, 6)
+            for value in range(3):
+                inputs.fill_(value)
+                before = len(device.waits)
+                yield Batch(inputs, torch.zeros(4, 2) if loss == "mse" else torch.zeros(4, dtype=torch.long))
+                waits.append(len(device.waits) - before)
+
+    with device.there():
+        model = nn.Linear(6, 2).to(DEVICE)
+        assert evaluate(model, Refilled(), loss, DEVICE) is not None
+    assert len(waits) == 3
+    assert min(waits) > 0
 
 
 MODELS = {
