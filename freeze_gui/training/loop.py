@@ -147,7 +147,7 @@ class Loop:
             self.schedule.step()
             flags, numbers = freezer.after_step(step), loss.view(1)
             if isinstance(flags, Tensor):
-                numbers = torch.cat((numbers, flags.to(loss.device, non_blocking=True)))
+                numbers = torch.cat((numbers, flags.to(loss.device)))
             with self._measuring:   # one transfer takes all from the device that is read of a step
                 loss_value, *moved = (self._telemetry.measure(frozen, numbers) if is_measured else numbers).tolist()
             moved = moved if isinstance(flags, Tensor) else flags
