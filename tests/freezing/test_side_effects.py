@@ -259,6 +259,14 @@ def test_the_gradient_of_one_excluded_step_has_not_grown() -> None:
     assert "gradients_accumulate" not in drive_effects(freezer)
 
 
+def test_gradients_that_the_optimizer_zeroes_have_not_grown_beside_a_layer_in_no_group() -> None:
+    model = Paths("nothing")
+    optimizer = torch.optim.SGD([*model.front.parameters(), *model.last.parameters()], lr=0.1)   # middle in none
+    found = drive_effects(drive(model, optimizer, plan(["front"], method="lr_zero"), INPUTS, zero_grad="zero"))
+    assert found["dead_thaw"] == ("middle",)
+    assert "gradients_accumulate" not in found
+
+
 def thaw_of(
     method: str, optimizer: torch.optim.Optimizer, model: OneWeight, frozen: tuple[int, int], thaw: str = "keep_state"
 ) -> tuple[ThawReport, dict[str, tuple[str, ...]]]:
