@@ -68,3 +68,12 @@ def test_the_difference_of_one_element_of_a_large_tensor_is_found_wherever_it_is
     assert largest_difference(a, b) == 3.0
     b[-1, -1, -1, -1] = math.nan
     assert math.isnan(largest_difference(b, a))
+
+
+@pytest.mark.parametrize("count", [5, 2**18 + 5])   # by numpy, and in pieces
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_compared_by_size_stays_as_it_is(dtype: torch.dtype, count: int) -> None:
+    a, b = torch.full((count,), 5, dtype=dtype), torch.full((count,), 3, dtype=dtype)
+    assert largest_difference(a, b) == 2.0
+    assert a.eq(5).all()
+    assert b.eq(3).all()

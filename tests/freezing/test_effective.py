@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
 from freeze_gui.freezing.effective import effective_weights
+from freeze_gui.freezing.values import Values
 from freeze_gui.freezing.watched import Watched
 from tests.freezing.drive import STEPS, drive, plan
 
@@ -92,9 +93,11 @@ def test_an_effective_weight_moves_in_the_steps_in_which_a_plain_forward_compute
 
 
 @ALL
+@pytest.mark.parametrize("on_gpu", [False, True])
 def test_a_frozen_weight_is_computed_once_a_step_whether_it_moves_or_not(
-    kind: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, on_gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On a GPU it is not known yet whether it moved when the next look is due."""
     reads = []
     read = Watched.read
 
@@ -104,6 +107,9 @@ def test_a_frozen_weight_is_computed_once_a_step_whether_it_moves_or_not(
         return read(watched)
 
     monkeypatch.setattr(Watched, "read", counted)
+    if on_gpu:
+        differ = Values.differ
+        monkeypatch.setattr(Values, "differ", lambda now, before: torch.tensor(differ(now, before)))
     model, per_step = made(kind), []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     drive(model, optimizer, plan(all_of(model, "0")), INPUTS, after=lambda step: per_step.append(len(reads)))

@@ -96,6 +96,15 @@ def test_accumulation_clipping_and_mixed_precision_go_through_a_checkpoint(optim
         assert same_bits(run(config, checkpoint)[1], last), checkpoint.step
 
 
+def test_a_thaw_in_the_first_step_of_a_resumed_run_is_told_though_nothing_is_frozen_in_it() -> None:
+    optimizer = {"name": "SGD", "lr": 0.01, "momentum": 0.9}
+    config = network_config("restore", optimizer, {"from_step": 0, "to_step": 5}, steps=8)
+    found, _, end, _ = run(config)
+    thaws = run(config, found[4])[2].thaws
+    assert {report.step for report in thaws} == {5}
+    assert thaws == end.thaws
+
+
 def test_a_plateau_goes_through_a_checkpoint_even_between_a_step_and_its_evaluation() -> None:
     config: dict[str, Any] = {
         "model": {"source": "builtin:digits-cnn"},

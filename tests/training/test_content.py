@@ -21,6 +21,7 @@ from torchvision import tv_tensors
 
 from freeze_gui.models.layer_tree import own_tensors
 from freeze_gui.training import digests
+from freeze_gui.training.checkpoint import all_tensors
 from freeze_gui.training.content import OutOfReachError, chunks_of
 from freeze_gui.training.digests import digest, layer_digests
 
@@ -82,6 +83,8 @@ def test_a_tensor_is_made_of_what_it_is_and_the_bytes_of_its_elements(values: np
     assert b"".join(chunks_of(backwards)) == expected
     if tensor.is_floating_point():
         assert b"".join(chunks_of(tensor.clone().requires_grad_())) == expected
+        negative = torch.from_numpy(np.asarray(-values))
+        assert b"".join(chunks_of(torch._neg_view(negative))) == expected   # as the imaginary part of a conjugate is
 
 
 def graph(last: float = 1.0) -> Graph:
@@ -202,12 +205,13 @@ def test_a_quantized_tensor_is_out_of_reach() -> None:
 
 
 def digests_of(module: torch.nn.Module) -> dict[str, str]:
-    pieces = layer_digests(module, [path for path, _ in module.named_modules()])
+    pieces, done = layer_digests(module, [path for path, _ in module.named_modules()]), 0
     while True:
         try:
-            next(pieces)
+            done += next(pieces)
         except StopIteration as end:
             found: dict[str, str] = end.value
+            assert done == sum(tensor.numel() * tensor.element_size() for tensor in all_tensors(module).values())
             return found
 
 

@@ -59,6 +59,17 @@ def test_what_the_optimizer_sees_of_a_frozen_layer_is_kept_to_name_a_cause(
     assert held(FreezePlan((Phase(FIRST, start),), method=method), zero_grad=zero_grad) == (lasting, in_step)
 
 
+def test_a_freeze_after_the_first_backward_leaves_a_gradient_that_may_move_it() -> None:
+    later = FreezePlan((Phase(FIRST),), moment="after_backward")
+    assert held(later, zero_grad="never") == (2, KEPT + REPLAY)
+
+
+@pytest.mark.parametrize("optimizer", ["ASGD", "Rprop"])
+def test_a_learning_rate_of_zero_moves_what_these_two_step(optimizer: str) -> None:
+    without_state = 2 + (4 + 2)   # weight and gradient; a replay and its root and quotient
+    assert held(FreezePlan((Phase(FIRST),), method="lr_zero"), optimizer=optimizer) == (2, without_state)
+
+
 def test_on_a_gpu_a_group_that_may_leak_is_there_once_more_and_all_weights_are_stepped_at_once() -> None:
     assert held(FreezePlan((Phase(FIRST),), method="grad_zero"), CUDA, "SGD") == (2, 2 + 4)
     assert held(FreezePlan((Phase(FIRST),)), CUDA, "SGD") == (1, 1)   # to compare it

@@ -99,6 +99,17 @@ def test_activations_are_gone_when_a_step_is_taken() -> None:
     assert many.parts() == "weights 1 kB, copies to measure and prove by 700 B"
 
 
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning")
+def test_a_weight_that_an_older_hook_leaves_on_its_module_counts_as_well() -> None:
+    trials = two_layers("cpu")
+    layer = next(part for part in trials.module.modules() if isinstance(part, nn.Linear))
+    size = 4 * layer.weight.numel()
+    plain = forecast_memory(config(name="SGD"), Trials(trials), plan(), CPU).weights
+    nn.utils.weight_norm(layer)
+    lengths = 4 * layer.weight_g.numel()
+    assert forecast_memory(config(name="SGD"), Trials(trials), plan(), CPU).weights == plain + size + lengths
+
+
 def test_weights_that_are_on_the_device_are_not_needed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda device: 900)
     found = forecast_memory(config(name="SGD"), Trials(two_layers("cpu")), plan(), CPU)

@@ -14,6 +14,7 @@ from torch import nn
 
 from freeze_gui.data.sources import Batch
 from freeze_gui.freezing.methods import METHODS
+from freeze_gui.training.batches import loss_of
 from freeze_gui.training.config import load_config
 from freeze_gui.training.evaluation import evaluate
 from freeze_gui.training.events import PlanApplied, StepDone
@@ -142,6 +143,12 @@ def test_an_evaluation_waits_for_each_batch_before_the_next_one_is_drawn(loss: s
         assert evaluate(model, Refilled(), loss, DEVICE) is not None
     assert len(waits) == 3
     assert min(waits) > 0
+
+
+def test_a_batch_without_samples_has_no_class_that_the_model_has_not(device: StandInDevice) -> None:
+    with device.there():
+        loss = loss_of("cross_entropy", torch.zeros(0, 3).to(DEVICE), torch.zeros(0, dtype=torch.long), DEVICE)
+        assert np.isnan(float(loss))
 
 
 MODELS = {
