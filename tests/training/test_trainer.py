@@ -17,6 +17,7 @@ from freeze_gui.training.batches import loss_of
 from freeze_gui.training.config import load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import Evaluated, PlanApplied, RunEnded, RunStarted, StepDone
+from freeze_gui.training.loop import Loop
 from freeze_gui.training.trainer import Trainer
 from tests.support.plain import LAYERS, plain_run
 from tests.support.runs import network_config, run_watched, same_bits
@@ -413,3 +414,19 @@ def test_flags_of_what_moved_that_come_with_the_loss_as_from_a_gpu_tell_the_same
     monkeypatch.setattr(FrozenGroup, "compare", lambda self: torch.tensor(compare(self)))
     assert run_watched(config)[2].summary()["layers"] == known["layers"]
     assert any(layer["verdict"] == "leaked" for layer in known["layers"]) == (method == "grad_zero")
+
+
+@pytest.mark.parametrize(("lr", "expected"), [(0.1, "failed"), (1e30, "diverged")])
+def test_a_device_that_refuses_to_be_read_at_the_end_ends_a_run_as_failed_unless_it_had_ended_otherwise(
+    lr: float, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(loop: Loop) -> None:
+        raise RuntimeError("the device is lost")
+
+    monkeypatch.setattr(Loop, "cost", refuse)
+    config = load_config(network_config("requires_grad", {"name": "SGD", "lr": lr}, {"layers": []}, steps=6))
+    end = list(Trainer(config).events())[-1]
+    assert isinstance(end, RunEnded)
+    assert end.status == expected
+    assert end.error is not None
+    assert ("the device is lost" in end.error) == (expected == "failed")
