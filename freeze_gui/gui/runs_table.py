@@ -185,9 +185,15 @@ class RunsTable(QTableView):
         self.columns.fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Let long names have more of a wide table and less of a narrow one."""
+        """Let long names have more of a wide table and less of a narrow one; the chosen run stays in sight."""
+        row = self.visualRect(self.currentIndex())
+        was_seen = row.isValid() and row.top() >= 0 and row.bottom() <= event.oldSize().height()
         super().resizeEvent(event)
         self.columns.fit_names()
+        if was_seen:
+            across = self.horizontalScrollBar().value()
+            self.scrollTo(self.currentIndex())
+            self.horizontalScrollBar().setValue(across)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows that have room as a whole; what would be cut is reached by scrolling."""

@@ -398,3 +398,16 @@ def test_a_run_that_is_chosen_as_it_comes_is_in_sight(qtbot: QtBot) -> None:
     table.select_run(39)
     QApplication.processEvents()
     assert table.viewport().rect().contains(table.visualRect(table.currentIndex()).center())
+
+
+def test_a_run_that_was_chosen_stays_in_sight_when_the_table_becomes_lower(qtbot: QtBot) -> None:
+    table = table_of(qtbot, [started_run(f"run {at}") for at in range(15)])
+    table.select_run(14)
+    QApplication.processEvents()
+    table.resize(table.width(), table.height() - 40)
+    QApplication.processEvents()
+    row = table.visualRect(table.currentIndex())
+    assert row.top() >= 0 and row.bottom() <= table.viewport().height()
+    table.verticalScrollBar().setValue(0)
+    table.resize(table.width(), table.height() - 10)
+    assert table.verticalScrollBar().value() == 0   # a person looks at other runs
