@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,18 +74,25 @@ class LogScale:
         """Upper edge of the plot, which leaves room for the words of markers."""
         return (self.nan_y if self.has_nan else self.top) + 1.3 * self.strip
 
-    def y(self, values: Floats, lane: int = 0, lanes: int = 1) -> Floats:
+    def y(self, values: Floats, lane: int | NDArray[np.int64] = 0, lanes: int = 1) -> Floats:
         """Return where `values` are drawn: NaN (a gap) for `NO_GRADIENT`, NaN and infinities.
 
-        Exact zeros lie in the zero strip, each of `lanes` lines in its own `lane`.
+        Exact zeros lie in the zero strip, each of `lanes` lines in its own `lane`: one, or (lines, 1) for values of
+        shape (lines, points).
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             y: Floats = np.log10(values)
-        y[values == 0.0] = self.lane_y(self.zero_y, lane, lanes)
-        y[~np.isfinite(values) | (values == NO_GRADIENT)] = np.nan
+        if not np.isfinite(y).all():
+            y = np.where(values == 0.0, self.lane_y(self.zero_y, lane, lanes), np.where(np.isfinite(y), y, np.nan))
         return y
 
-    def lane_y(self, middle: float, lane: int, lanes: int) -> float:
+    @overload
+    def lane_y(self, middle: float, lane: int, lanes: int) -> float: ...
+
+    @overload
+    def lane_y(self, middle: float, lane: NDArray[np.int64], lanes: int) -> Floats: ...
+
+    def lane_y(self, middle: float, lane: int | NDArray[np.int64], lanes: int) -> float | Floats:
         """Return the height of one lane of the strip around `middle`."""
         return middle + 0.8 * self.strip * (0.5 - (lane + 0.5) / max(lanes, 1))
 

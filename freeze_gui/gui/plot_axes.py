@@ -7,6 +7,8 @@ import math
 import pyqtgraph as pg
 from PySide6.QtGui import QFontMetricsF
 
+from freeze_gui.gui.log_scale import LogScale
+
 LABEL_PX = 13
 """Height that a number of a side axis takes."""
 _MOST_NUMBERS = 8
@@ -48,3 +50,32 @@ def nice_spacing(span: float, size: float, apart_px: float) -> float:
     least = max(apart_px, size / _MOST_NUMBERS) * max(abs(span), 1e-300) / max(size, 1.0)
     power = 10.0 ** math.floor(math.log10(least))
     return next(times * power for times in (1, 2, 5, 10) if times * power >= least)
+
+
+class LogAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
+    """Ticks of a `LogScale`: powers of ten, and words for the strips below them."""
+
+    def __init__(self) -> None:
+        super().__init__("left")
+        self.scale_shown = LogScale()
+        self._strips_joined = False   # in a low plot one word stands for both strips
+        self.setWidth(44)
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """Return ticks with words, then those without."""
+        scale = self.scale_shown
+        worded, between = scale.ticks(minVal, maxVal, max(int(size // 28), 2))
+        line = LABEL_PX * (maxVal - minVal) / max(size, 1.0)
+        worded = [y for y in worded if y <= scale.zero_y + 1e-9 or y >= scale.zero_y + line]   # no number into a word
+        self._strips_joined = scale.has_none and scale.zero_y - scale.none_y < line
+        if self._strips_joined:
+            worded = [y for y in worded if abs(y - scale.zero_y) > 1e-9]
+        return [(1.0, worded), (0.1, between)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Return the words; none for ticks between powers of ten."""
+        return [self._word(y) if spacing == 1.0 else "" for y in values]
+
+    def _word(self, y: float) -> str:
+        joined = self._strips_joined and abs(y - self.scale_shown.none_y) < 1e-9
+        return "0/none" if joined else self.scale_shown.value_text(y)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QGraphicsSimpleTextItem, QLabel, QWidget
@@ -27,13 +26,6 @@ def line_pen(color: str, dash: Sequence[float] | None = None) -> QPen:
     if dash:
         pen.setDashPattern(list(dash))
     return pen
-
-
-def show_marks(marks: pg.ScatterPlotItem, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    """Put the marks at these points; where they are there already they are left alone, for they are dear to set."""
-    marks.setVisible(bool(len(x)))
-    if not all(np.array_equal(new, old) for new, old in zip((x, y), marks.getData(), strict=True)):
-        marks.setData(x, y)
 
 
 class StepViewBox(pg.ViewBox):   # type: ignore[misc]

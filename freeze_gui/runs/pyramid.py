@@ -24,6 +24,9 @@ _AT_ONCE = 64
 _TOGETHER = 64
 """So many rows are taken into the levels together, since numpy takes as long for 8; readers see the rest as rows."""
 
+FEW_ROWS = 64
+"""So few, such as the newest, are not worth the search for bins: each is a bin of its own."""
+
 FROZEN, FROZEN_NO_GRADIENT, MISSING, ZERO, POSITIVE, NAN, LEAKED = 1, 2, 3, 4, 8, 240, 241
 """What a cell is. Where several share a pixel, the largest is shown: ordered by what must not be lost."""
 
@@ -139,7 +142,7 @@ def reduced(
     layers
         Which columns.
     """
-    if window.stop - window.start <= SIZES[1]:   # so few, such as the newest: not worth the search for bins
+    if window.stop - window.start <= FEW_ROWS:
         every = np.arange(window.start, window.stop)
         return Bins(every, *_of_cells(*(values[window][:, layers] for values in _cells(rows, metric))))
     parts: list[tuple[NDArray[Any], ...]] = []
@@ -161,6 +164,14 @@ def reduced(
         return Bins(*parts[0])
     order = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")
     return Bins(*(np.concatenate(some)[order] for some in zip(*parts, strict=True)))
+
+
+def settled_rows(rows: int, most_steps: float) -> int:
+    """Return how many of so many rows lie in bins that `reduced` will not choose otherwise when more rows come."""
+    if most_steps < SIZES[0]:
+        return rows
+    largest = SIZES[-1] if most_steps >= SIZES[-1] else _TOGETHER
+    return min((rows - 1) // largest * largest, rows - FEW_ROWS - 1)   # where the newest bin ends is not known yet
 
 
 _FIELDS = ("low", "high", "state", "marks")

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from freeze_gui.gui import curves
+from freeze_gui.gui import growing_traces
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_tiles import tiles_per_row
 from freeze_gui.gui.compare_view import CompareView
@@ -24,6 +24,7 @@ from freeze_gui.runs.history import HistoryView
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import Evaluated
 from tests.gui.conftest import RUN_MS
+from tests.gui.drawn_lines import drawn_steps
 from tests.gui.recorded_runs import add_steps, end_run, started_run, three_runs, waiting_run
 
 
@@ -158,17 +159,17 @@ def test_while_one_run_goes_on_the_lines_of_the_others_stay_as_they_are(
     qtbot.wait(1)
     view.refresh()   # for the size that the plots have now
     plot, found = view.overlays.weight_delta_plot, list[int]()
-    before = [lines.main.points[0].tolist() for lines in plot.lines]
+    assert [drawn_steps(lines.main) for lines in plot.lines] == [[(0, 4)], [(0, 4)]]
 
-    def noted(view: HistoryView, *rest: Any) -> list[Trace]:
+    def noted(view: HistoryView, *rest: Any) -> Trace:
         found.append(len(view.step))
         return traces(view, *rest)
 
-    monkeypatch.setattr(curves, "traces", noted)
+    monkeypatch.setattr(growing_traces, "traces", noted)
     add_steps(runs[1], 3)
     view.refresh()
     assert found == [8, 8]   # of the weight delta and of the gradient norm
-    assert [lines.main.points[0].tolist() for lines in plot.lines] == [before[0], [*before[1], 5, 6, 7]]
+    assert [drawn_steps(lines.main) for lines in plot.lines] == [[(0, 4)], [(0, 7)]]
 
 
 def test_a_comparison_after_an_earlier_run_goes_on_with_its_colours(window: MainWindow) -> None:

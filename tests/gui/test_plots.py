@@ -11,16 +11,16 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.chips import short_names, widest_name
-from freeze_gui.gui.curves import LogAxis
 from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
 from freeze_gui.gui.loss_plot import loss_range
-from freeze_gui.gui.plot_axes import StepAxis, ValueAxis
+from freeze_gui.gui.plot_axes import LogAxis, StepAxis, ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.traces import trace
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import StepDone
+from tests.gui.drawn_lines import drawn_pieces, drawn_steps
 from tests.gui.recorded_runs import LAYERS, NO_GRADIENT, add_steps, end_run, started_run
 
 
@@ -131,16 +131,12 @@ def test_frozen_stretches_are_drawn_by_their_own_line_and_missing_gradients_by_t
     plots = shown(qtbot, run)
     plots.set_selected(["stem", "blocks.0"])
     stem, block = plots.grad_norm_plot.lines[:2]
-    _, y = stem.main.points
-    assert np.isfinite(y[:10]).all() and np.isnan(y[10:20]).all() and np.isfinite(y[20:]).all()
-    _, none = stem.none.points
-    assert np.isnan(none[:10]).all() and np.isfinite(none[10:20]).all()
-    assert none[10] < plots.grad_norm_plot.axis.scale_shown.zero_y   # not where zeros are
-    _, frozen = block.frozen.points
-    assert np.isfinite(frozen[9:21]).all() and np.isnan(frozen[:9]).all()
-    _, trained = block.main.points
-    assert np.isnan(trained[10:20]).all()   # the full line stops where the frozen one runs
-    assert not stem.faint.isVisible()
+    assert drawn_steps(stem.main) == [(0, 9), (20, 29)]
+    assert drawn_steps(stem.none) == [(10, 19)]
+    assert drawn_pieces(stem.none)[0][0][1] < plots.grad_norm_plot.axis.scale_shown.zero_y   # not where zeros are
+    assert drawn_steps(block.frozen) == [(9, 20)]
+    assert drawn_steps(block.main) == [(0, 9), (20, 29)]   # the full line stops where the frozen one runs
+    assert stem.faint.is_empty
 
 
 def test_at_most_eight_selected_layers_are_drawn_beside_the_pinned_ones(qtbot: QtBot) -> None:
@@ -180,8 +176,8 @@ def test_new_steps_reach_every_plot_within_three_quick_refreshes(qtbot: QtBot) -
     add_steps(run, 5)
     for _ in range(3):
         plots.refresh()
-    assert len(plots.weight_delta_plot.lines[0].main.points[0]) == 10
-    assert len(plots.grad_norm_plot.lines[0].main.points[0]) == 10
+    assert drawn_steps(plots.weight_delta_plot.lines[0].main) == [(0, 9)]
+    assert drawn_steps(plots.grad_norm_plot.lines[0].main) == [(0, 9)]
     assert len(plots.loss_plot.lines[0].loss.points[0]) == 10
     end_run(run)
     plots.refresh()

@@ -1,0 +1,78 @@
+"""The lines that draw a series: what trains, what is frozen, what was measured before smoothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeze_gui.gui.growing_traces import Piece
+from freeze_gui.gui.line_item import Points
+from freeze_gui.gui.lines_item import LinesItem
+from freeze_gui.gui.log_scale import LogScale
+from freeze_gui.gui.palette import mix
+from freeze_gui.gui.plot_base import line_pen
+from freeze_gui.gui.theme import current_theme
+from freeze_gui.gui.traces import Series, Trace
+
+FROZEN_DASH = (3, 3)
+
+
+class CurveLines:
+    """The lines of one series.
+
+    Attributes
+    ----------
+    faint, main, frozen, none
+        What was measured, where that is smoothed; what trains; what is frozen; where there is no gradient.
+    """
+
+    def __init__(self, item: LinesItem) -> None:
+        self.faint, self.none, self.frozen, self.main = (item.add(height) for height in (-5, 0, 1, 2))   # means on top
+        self.all = self.faint, self.none, self.frozen, self.main
+
+    def style(self, series: Series) -> None:
+        """Take the colours of this series."""
+        theme = current_theme()
+        pale = mix(series.color, theme.plot_background, 0.25)
+        self.faint.set_pen(line_pen(mix(series.color, theme.plot_background, 0.7)))
+        self.main.set_pen(line_pen(series.color, series.dash))
+        self.frozen.set_pen(line_pen(pale, series.dash or FROZEN_DASH))
+        self.none.set_pen(line_pen(pale))
+
+
+def draw(lines: Sequence[CurveLines], piece: Piece, scale: LogScale) -> Points:
+    """Draw what is new of these lines of a plot on this scale; return the heights of its points, (lines, points)."""
+    x, settled = piece.line.x[piece.known :], piece.settled - piece.known
+    gap = np.full(len(x), np.nan)
+    y = scale.y(piece.line.values, piece.lanes[:, None], len(lines))
+    of_kinds = _heights(piece, y, scale, len(lines))
+    for at, lane in enumerate(piece.lanes):
+        for line, heights in zip(lines[lane].all, of_kinds, strict=True):
+            if heights is not None:
+                line.go_on(x, heights[at, piece.known :], settled)
+            elif not line.is_empty:
+                line.go_on(x, gap, settled)
+    return y
+
+
+def _heights(piece: Piece, y: Points, scale: LogScale, lanes: int) -> list[Points | None]:
+    """Return the heights of `CurveLines.all`, each of shape (lines, points); None where there is nothing of a kind."""
+    one, lane = piece.line, piece.lanes[:, None]
+    faint, none, frozen, main = None, None, None, y
+    if one.measured is not one.values:
+        faint = scale.y(one.measured, lane, lanes)
+    if one.missing.any():
+        none = np.where(one.missing, scale.lane_y(scale.none_y, lane, lanes), np.nan)
+    if one.frozen.any():
+        main, frozen = np.where(one.frozen, np.nan, y), np.where(_with_neighbours(one), y, np.nan)
+    return [faint, none, frozen, main]
+
+
+def _with_neighbours(one: Trace) -> NDArray[np.bool_]:
+    """Return what is frozen and the points beside it, which the frozen line reaches so that nothing is cut."""
+    around = one.frozen.copy()
+    around[:, :-1] |= one.frozen[:, 1:]
+    around[:, 1:] |= one.frozen[:, :-1]
+    return around

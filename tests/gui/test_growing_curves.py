@@ -1,0 +1,195 @@
+"""Curves that are drawn piece by piece while a run goes on look as if they were drawn at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QImage, QPaintEvent, QRegion
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from freeze_gui.gui.curves import LayerPlot
+from freeze_gui.gui.traces import Series
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import NO_GRADIENT, PlanApplied, StepDone
+from tests.gui.recorded_runs import started_run
+
+COLORS = ("#c04040", "#40a040", "#4040c0", "#a08020")
+DASHES = (None, (4.0, 3.0), None, (1.0, 2.0))
+
+
+class Steps:
+    """Adds random steps to a run of four layers: spikes, zeros, none, NaN, leaks, freezing on and off."""
+
+    def __init__(self, run: RunRecorder, seed: int, every: int = 1, *, odd: bool = True) -> None:
+        self.run, self.every, self.odd = run, every, odd
+        self.random = np.random.default_rng(seed)
+        self.frozen = np.zeros(4, bool)
+        self.step = 0
+        self.level = np.array([0.1, 1.0, 0.01, 0.5])
+
+    def add(self, count: int) -> None:
+        for _ in range(count):
+            random = self.random
+            if random.random() < 0.01:
+                self.frozen = random.random(4) < 0.5
+                self.run.handle(PlanApplied(self.step, self.frozen, 40))
+            values = self.level * random.lognormal(0, 0.4, (3, 4))
+            values[:, 2] = self.level[2]   # a flat line
+            leaked: tuple[int, ...] = ()
+            if self.odd:
+                values[random.random((3, 4)) < 0.002] *= 50
+                values[random.random((3, 4)) < 0.02] = 0.0
+                values[random.random((3, 4)) < 0.01] = np.nan
+                values[2, random.random(4) < 0.03] = NO_GRADIENT
+                values[2, self.frozen & (random.random(4) < 0.5)] = NO_GRADIENT
+                leaked = tuple(np.flatnonzero(self.frozen & (random.random(4) < 0.02)).tolist())
+            if self.step % self.every == 0:
+                delta, update, gradient = values
+                self.run.handle(StepDone(
+                    self.step, 1.0, None, delta, update, gradient, self.frozen, leaked, 0.01, 0.001, 0.1
+                ))   # fmt: skip
+            self.step += 1
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> QWidget:
+    window = QWidget()
+    qtbot.addWidget(window)
+    return window
+
+
+def plot_in(window: QWidget, run: RunRecorder, size: tuple[int, int], keep: float, place: int = 0) -> LayerPlot:
+    """Return a plot of all steps of a run, side by side with others in the window."""
+    assert run.history is not None
+    window.resize(2 * size[0], size[1])
+    plot = LayerPlot("grad_norm", "plot", window)
+    plot.setGeometry(place * size[0], 0, *size)
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)   # no frame for the keyboard
+    plot.show()
+    window.show()
+    plot.set_smoothing(keep)
+    plot.show_steps(0, run.history.total_steps)
+    plot.set_series([Series(str(at), COLORS[at], DASHES[at], run.history, at) for at in range(4)])
+    draw(plot)
+    draw(plot)   # in the height that is left beside the numbers of the axis
+    return plot
+
+
+def draw(plot: LayerPlot) -> None:
+    plot.refresh()
+    for _ in range(6):
+        QApplication.processEvents()
+
+
+class Screen(QObject):
+    """A picture of a plot with so many pixels a point, brought up to date where the plot is painted and only there.
+
+    Attributes
+    ----------
+    widths
+        Of what was painted.
+    """
+
+    def __init__(self, plot: LayerPlot, ratio: int) -> None:
+        super().__init__(plot)
+        self.widths: list[int] = []
+        self._view, self._regions = plot.viewport(), [QRegion(plot.viewport().rect())]
+        self._image = QImage(plot.size() * ratio, QImage.Format.Format_RGB32)
+        self._image.setDevicePixelRatio(ratio)
+        self._view.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self._regions.append(QRegion(event.region()))
+            self.widths.append(event.region().boundingRect().width())
+        return False
+
+    def picture(self) -> NDArray[np.uint32]:
+        self._view.removeEventFilter(self)
+        for region in self._regions:
+            self._view.render(self._image, region.boundingRect().topLeft(), region)
+        self._regions.clear()
+        self._view.installEventFilter(self)
+        return np.array(np.frombuffer(self._image.constBits(), np.uint32))
+
+
+def differing_from_one_drawn_at_once(plot: LayerPlot, screen: Screen, run: RunRecorder, ratio: int) -> int:
+    """Return how many pixels differ from those of a plot that draws the same history whole."""
+    fresh = plot_in(plot.window(), run, (plot.width(), plot.height()), plot.keep, place=1)
+    assert plot._scale is not None
+    fresh._scale = fresh.axis.scale_shown = plot._scale   # it only grows: the least of a pixel may be hidden by a zero
+    fresh._place_strips(plot._scale)
+    fresh.view_box.setYRange(plot._scale.low, plot._scale.high, padding=0)
+    fresh.show_steps(*plot.view_box.viewRange()[0])
+    fresh._forget()
+    draw(fresh)
+    different = int((screen.picture() != Screen(fresh, ratio).picture()).sum())
+    fresh.setParent(None)
+    fresh.deleteLater()
+    return different
+
+
+@pytest.mark.parametrize("ratio", [1, 2])
+@pytest.mark.parametrize(("size", "total", "every", "keep", "seed"), [
+    ((330, 160), 4_000, 1, 0.0, 2),
+    ((330, 160), 1_500, 1, 0.0, 3),   # 5 steps a pixel: no bins
+    ((330, 160), 40_000, 1, 0.0, 0),   # 128 steps a pixel
+    ((200, 120), 100_000, 1, 0.9, 1),   # the largest bins
+    ((700, 300), 600, 1, 0.6, 2),   # a point for each step
+    ((300, 220), 20_000, 7, 0.0, 1),   # steps measured now and then; from a point for each to bins
+])   # fmt: skip
+def test_curves_that_grew_equal_curves_drawn_at_once_pixel_by_pixel(
+    window: QWidget, size: tuple[int, int], total: int, every: int, keep: float, seed: int, ratio: int
+) -> None:
+    run = started_run(total_steps=total)
+    steps, random = Steps(run, seed, every), np.random.default_rng(seed)
+    steps.add(total // 8)
+    plot = plot_in(window, run, size, keep)
+    screen = Screen(plot, ratio)
+    for _ in range(4):
+        for _ in range(4):
+            steps.add(int(random.integers(1, max(total // 60, 2))))
+            draw(plot)
+            screen.picture()
+        assert differing_from_one_drawn_at_once(plot, screen, run, ratio) == 0
+    assert min(screen.widths) < 0.2 * size[0]   # not all of it was painted each time
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.9])
+def test_a_frame_paints_only_the_strip_in_which_the_new_steps_lie(window: QWidget, keep: float) -> None:
+    run = started_run(total_steps=20_000)
+    steps = Steps(run, 0, odd=False)
+    steps.add(6_000)
+    plot = plot_in(window, run, (600, 200), keep)
+    steps.add(100)
+    draw(plot)
+    screen = Screen(plot, 1)
+    for _ in range(10):
+        screen.widths.clear()
+        steps.add(100)   # less than three pixels
+        draw(plot)
+        assert screen.widths
+        assert max(screen.widths) <= 30
+    assert differing_from_one_drawn_at_once(plot, screen, run, 1) == 0
+
+
+def test_curves_grow_on_after_a_zoom_a_change_of_size_and_back(window: QWidget) -> None:
+    run = started_run(total_steps=9_000)
+    steps = Steps(run, 4)
+    steps.add(3_000)
+    plot = plot_in(window, run, (330, 160), 0.0)
+    for change in (
+        lambda: plot.show_steps(2_000, 5_000), lambda: plot.show_steps(0, 9_000), lambda: plot.resize(300, 150),
+        lambda: plot.resize(330, 160), lambda: plot.set_smoothing(0.6), lambda: plot.set_smoothing(0.0), plot.restyle,
+    ):   # fmt: skip
+        change()
+        draw(plot)
+        screen = Screen(plot, 1)
+        for _ in range(3):
+            steps.add(90)
+            draw(plot)
+            screen.picture()
+        assert differing_from_one_drawn_at_once(plot, screen, run, 1) == 0
