@@ -6,8 +6,9 @@ import time
 
 TICK_MS = 33
 SLOWEST_TICK_MS = 250
-DRAWING_SHARE = 0.03
-"""Part of the time of one core that frames, with their painting, may take while a run is going on."""
+DRAWING_SHARE = 0.025
+"""Part of the time of one core that frames, with their painting, may take while a run is going on: with what they cause
+between them all of it stays within 3 %."""
 
 _WEIGHT = 0.2
 """Of the newest frame in the mean: one dear frame, such as after a change of size, is no reason to become slow."""
