@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import QChildEvent, QEvent, QObject, Qt, Slot
 from PySide6.QtWidgets import QDialog, QMainWindow, QMenu, QWidget
+from shiboken6 import isValid
 
 from freeze_gui.gui.theme import current_theme, style_sheet, theme_manager
 from freeze_gui.gui.turns import InTurns
@@ -39,13 +40,17 @@ class Styling(QObject):
         parts = [*self._parts, *dialogs]
         seen = [part for part in parts if part.isVisible()]
         for part in seen:
-            part.setStyleSheet(style_sheet(current_theme()))
+            self._style(part)
             yield
         self._window.setUpdatesEnabled(True)
         for part in parts:
             if part not in seen:
                 yield
-                part.setStyleSheet(style_sheet(current_theme()))
+                self._style(part)
+
+    def _style(self, part: QWidget) -> None:
+        if isValid(part):   # a dialog may have been closed since the work began
+            part.setStyleSheet(style_sheet(current_theme()))
 
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:

@@ -7,9 +7,11 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, color_map, on_selected, selected_back
+from freeze_gui.gui.styling import Styling
 from freeze_gui.gui.theme import apply_theme, current_theme, icon, series_color, style_sheet, theme_manager
 from freeze_gui.resources import resource_path
 
@@ -133,6 +135,21 @@ def test_a_dialog_of_the_window_has_the_style_of_the_theme_when_it_is_shown(wind
     window.choose_theme("light")
     qtbot.waitUntil(lambda: LIGHT.panel in dialog.styleSheet())
     dialog.close()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_dialog_that_goes_while_a_theme_reaches_the_parts_is_passed_over(
+    window: MainWindow, qtbot: QtBot, is_open: bool
+) -> None:
+    dialog = QDialog(window)
+    if is_open:
+        dialog.open()
+    styling = window.findChild(Styling)
+    assert styling is not None
+    pieces = styling.style_all()
+    next(pieces)
+    delete(dialog)
+    assert len(list(pieces)) > 0   # goes on with the rest
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
