@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from freeze_gui.gui.compare_words import unique_labels
 from freeze_gui.runs.words import setting_words
 
 if TYPE_CHECKING:
@@ -31,22 +30,41 @@ _TELLING = {
 """What tells two configurations apart, the most telling first, in words; all else comes after under its own key."""
 
 
-def telling_label(label: str, config: RunConfig, others: Sequence[RunRecorder]) -> str:
-    """Return the label if no other run has it, else with what differs from the first that has, else with a number."""
-    taken = [other.label for other in others]
-    twin = next((other for other in others if other.label == label), None)
-    if twin is None:
-        return label
-    words = differing_words(config.to_dict(), twin.config.to_dict())
-    return unique_labels([" · ".join([label, *words])], taken)[0]
+class RunLabels:
+    """The labels that runs have; each one that is given is another.
+
+    What a label costs does not grow with the number of runs: a folder may hold a thousand of one name.
+    """
+
+    def __init__(self, runs: Iterable[RunRecorder] = ()) -> None:
+        self._configs: dict[str, RunConfig] = {}   # label → the first run that has it
+        self._numbers: dict[str, int] = {}   # label → the last number that was given behind it
+        for run in runs:
+            self._configs.setdefault(run.label, run.config)
+
+    def give(self, label: str, config: RunConfig) -> str:
+        """Return the label if no run has it, else with what differs from the first that has, else with a number."""
+        twin = self._configs.get(label)
+        words = [] if twin is None or twin == config else differing_words(config.to_dict(), twin.to_dict())
+        told = free = " · ".join([label, *words])
+        number = self._numbers.get(told, 1)
+        while free in self._configs:
+            number += 1
+            free = f"{told} #{number}"
+        self._numbers[told], self._configs[free] = number, config
+        return free
 
 
-def name_apart(recorders: Sequence[RunRecorder], others: Sequence[RunRecorder]) -> None:
+def telling_label(label: str, config: RunConfig, others: Iterable[RunRecorder]) -> str:
+    """Return the label for one run beside these others."""
+    return RunLabels(others).give(label, config)
+
+
+def name_apart(recorders: Iterable[RunRecorder], others: Iterable[RunRecorder]) -> None:
     """Give each of these runs a label that no other has."""
-    named = list(others)
+    labels = RunLabels(others)
     for recorder in recorders:
-        recorder.label = telling_label(recorder.label, recorder.config, named)
-        named.append(recorder)
+        recorder.label = labels.give(recorder.label, recorder.config)
 
 
 def differing_words(config: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

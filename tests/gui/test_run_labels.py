@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
-from freeze_gui.gui.run_labels import name_apart, telling_label
+from freeze_gui.gui.run_labels import differing_words, name_apart, telling_label
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.config import RunConfig, load_config
 
@@ -47,3 +48,24 @@ def test_runs_out_of_files_all_get_labels_of_their_own() -> None:
     runs = [RunRecorder(config(train={"seed": seed}), "mine") for seed in (0, 7, 7, 7)] + [RunRecorder(config(), "x")]
     name_apart(runs, others)
     assert [run.label for run in runs] == ["mine #2", "mine · seed 7", "mine · seed 7 #2", "mine · seed 7 #3", "x"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_labels_of_many_runs_are_those_that_one_gets_by_looking_through_all_before_each(seed: int) -> None:
+    choice = random.Random(seed)
+    names = ("mine", "mine #2", "mine #3", "mine · seed 1", "mine · seed 1 #2", "x")
+    settings = [config(), config(train={"seed": 1}), config(train={"seed": 1, "steps": 40})]
+    runs = [RunRecorder(choice.choice(settings), choice.choice(names)) for _ in range(60)]
+    others = [RunRecorder(choice.choice(settings), choice.choice(names)) for _ in range(choice.randrange(4))]
+    expected = [other.label for other in others]
+    configs = [other.config for other in others]
+    for run in runs:
+        told = run.label
+        if told in expected:
+            twin = configs[expected.index(told)]
+            told = " · ".join([told, *differing_words(run.config.to_dict(), twin.to_dict())])
+        numbered = [told, *(f"{told} #{number}" for number in range(2, 100))]
+        expected.append(next(label for label in numbered if label not in expected))
+        configs.append(run.config)
+    name_apart(runs, others)
+    assert [run.label for run in runs] == expected[len(others) :]
