@@ -27,12 +27,13 @@ _STEP_TIP = (
 
 @dataclass(frozen=True)
 class Facts:
-    """What the cells of one row are made of, read once."""
+    """What the cells of one row are made of, read once; `same_as` names the other rows that are the same run."""
 
     recorder: RunRecorder
     verdict: Verdict
     cost: Cost | None
     forecast: CostForecast | None
+    same_as: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Column:
     key, title, tip
         What it is called in settings, in its header, and in a sentence.
     cell
-        What stands there for a run; which others are the same is known to who has all of them.
+        What stands there for a run.
     widest
         What usually stands there: its width from the start, so that nothing moves when a run fills it.
     shown
@@ -68,14 +69,15 @@ class Column:
     most_px: int = 400
 
 
-def facts_of(recorder: RunRecorder) -> Facts:
-    """Read a run."""
+def facts_of(recorder: RunRecorder, same_as: str = "") -> Facts:
+    """Read a run; which others are the same is known to who has all of them."""
     forecast = recorder.started.forecast if recorder.started is not None else None
     return Facts(
         recorder,
         verdict_of(recorder),
         recorder.ended.cost if recorder.ended is not None else None,
         forecast.cost if forecast is not None else None,
+        same_as,
     )
 
 
@@ -91,12 +93,16 @@ def bytes_words(count: int) -> str:
     return f"{count / 2**20:.1f} MB" if count >= 2**19 else f"{count / 1024:.1f} kB"
 
 
-def _words(text: str) -> Cell:
+def words_cell(text: str) -> Cell:
+    """Return a cell of words, which are sorted by themselves."""
     return text, text
 
 
 def _number(value: float | None, form: str) -> Cell:
-    return MISSING if value is None else (form.format(value), float(value))
+    """Return a number as a cell; NaN, the loss of a run that diverged, is sorted as the largest."""
+    if value is None:
+        return MISSING
+    return form.format(value), math.inf if math.isnan(value) else float(value)
 
 
 def _bytes(count: int | None) -> Cell:
@@ -104,7 +110,7 @@ def _bytes(count: int | None) -> Cell:
 
 
 def _verdict(facts: Facts) -> Cell:
-    return _words(facts.verdict.words.replace("running statistics", "statistics"))
+    return words_cell(facts.verdict.words.replace("running statistics", "statistics"))
 
 
 def _loss(facts: Facts) -> Cell:
@@ -186,16 +192,16 @@ def _steps(facts: Facts) -> Cell:
 
 def _side_effects(facts: Facts) -> Cell:
     effects = facts.recorder.ended.side_effects if facts.recorder.ended is not None else ()
-    return _words(", ".join(dict.fromkeys(effect.kind.replace("_", " ") for effect in effects)))
+    return words_cell(", ".join(dict.fromkeys(effect.kind.replace("_", " ") for effect in effects)))
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("run", "Run", "Name, colour and dash of the run", lambda f: _words(f.recorder.label), "requires_grad #2",
+    Column("run", "Run", "Name, colour and dash of the run", lambda f: words_cell(f.recorder.label), "requires_grad #2",
            is_words=True),
     Column("verdict", "Verdict", "Whether the frozen layers held, bit by bit, and why not",
            _verdict, "LEAKED · momentum", is_words=True),
     Column("equals", "Same as", "Runs with the same losses and the same weights in every bit",
-           lambda f: _words(""), "requires_grad", is_words=True, most_px=132),
+           lambda f: words_cell(f.same_as), "requires_grad", is_words=True, most_px=132),
     Column("loss", "Loss", "At the last evaluation; of the last step where there is none", _loss, "0.0000"),
     Column("best_loss", "Best loss", "The lowest of all evaluations; of all steps where there are none", _best_loss,
            "0.0000", shown=False),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QIcon
 
-from freeze_gui.gui.compare_columns import COLUMNS, MISSING, Cell, column_at, facts_of
+from freeze_gui.gui.compare_columns import COLUMNS, MISSING, Cell, column_at, facts_of, words_cell
 from freeze_gui.gui.compare_words import EqualRuns, equals_words
 from freeze_gui.gui.run_look import run_color, run_dash, sample_icon
 from freeze_gui.gui.run_verdict import Verdict, version_of
@@ -17,14 +17,14 @@ from freeze_gui.gui.theme import current_theme
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
-SORT_ROLE = Qt.ItemDataRole.UserRole + 1
-BAR_ROLE = Qt.ItemDataRole.UserRole + 2
+BAR_ROLE = Qt.ItemDataRole.UserRole + 1
 """The number of a cell as a part of the largest in its column, None where there is no bar."""
 
 RUN, VERDICT, EQUALS = 0, 1, column_at("equals")
 Index = QModelIndex | QPersistentModelIndex
 _UNKNOWN: list[Cell] = [("", "") if column.is_words else MISSING for column in COLUMNS[1:]]
 _UNREAD = Verdict("", "", "muted")
+_ROWS_AT_ONCE = 50
 
 
 class RunsModel(QAbstractTableModel):
@@ -41,9 +41,12 @@ class RunsModel(QAbstractTableModel):
     -------
     cells_changed(int, object)
         In this row the cells of these columns have other words.
+    bars_changed(int)
+        All bars of this column have another length. As `dataChanged` it would have every row filtered and sorted anew.
     """
 
     cells_changed = Signal(int, object)
+    bars_changed = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -55,6 +58,7 @@ class RunsModel(QAbstractTableModel):
         self._labels: list[str] = []
         self._open: set[int] = set()   # rows in which something may still change
         self._ended: list[RunRecorder] = []   # and are still to be compared
+        self._same_as: dict[RunRecorder, str] = {}
         self._equals_are_old = False
         self._most: list[float] = [0.0] * len(COLUMNS)
         self._icons: dict[object, QIcon] = {}
@@ -69,7 +73,7 @@ class RunsModel(QAbstractTableModel):
             self.beginResetModel()
             there = 0
             self.recorders, self._cells, self._verdicts, self._seen, self._labels = [], [], [], [], []
-            self._open, self._most = set(), [0.0] * len(COLUMNS)
+            self._open, self._same_as, self._most = set(), {}, [0.0] * len(COLUMNS)
             self.endResetModel()
         new = recorders[there:]
         if not new:
@@ -106,9 +110,8 @@ class RunsModel(QAbstractTableModel):
             self.equal_runs.add(self._ended.pop())
             yield
         if self._equals_are_old:
+            yield from self._say_equals()
             self._equals_are_old = False
-            self._say_equals()
-            yield
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:   # noqa: B008   # Qt's own signature
         """Return the number of runs."""
@@ -129,13 +132,11 @@ class RunsModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return words, colours, bars and sort keys."""
+        """Return words, colours and bars."""
         if not index.isValid():
             return None
         row, column = index.row(), index.column()
         words, key = self._cells[row][column]
-        if role == SORT_ROLE:   # sorting asks for it some twenty times a row
-            return key
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return words
@@ -153,9 +154,17 @@ class RunsModel(QAbstractTableModel):
                 return self._verdicts[row].detail if column == VERDICT else words
         return self._share(column, words, key) if role == BAR_ROLE else None
 
-    def cells(self, row: int) -> list[str]:
-        """Return the words of a row."""
-        return [words for words, _ in self._cells[row]]
+    def words(self, row: int, column: int) -> str:
+        """Return what stands in a cell."""
+        return self._cells[row][column][0]
+
+    def sort_key(self, row: int, column: int) -> float | str:
+        """Return what a cell is sorted by."""
+        return self._cells[row][column][1]
+
+    def has_words(self, row: int, words: str) -> bool:
+        """Tell whether these words stand somewhere in a row, in whatever case; they are given with the case folded."""
+        return words in "\n".join(cell[0] for cell in self._cells[row]).casefold()
 
     def is_same(self, column: int) -> bool:
         """Tell whether the same words stand in all rows of a column, of two rows or more."""
@@ -181,9 +190,8 @@ class RunsModel(QAbstractTableModel):
             self._ended.append(recorder)
             self._open.discard(row)
             self._equals_are_old = True
-        facts = facts_of(recorder)
+        facts = facts_of(recorder, self._same_as.get(recorder, ""))
         cells = [column.cell(facts) for column in COLUMNS]
-        cells[EQUALS] = before[EQUALS]
         changed = [at for at in range(len(COLUMNS)) if cells[at] != before[at]]
         if facts.verdict != self._verdicts[row] and VERDICT not in changed:
             changed.append(VERDICT)
@@ -194,18 +202,19 @@ class RunsModel(QAbstractTableModel):
                 self._measure(at, before[at], cells[at])
         self.cells_changed.emit(row, changed)
 
-    def _say_equals(self) -> None:
+    def _say_equals(self) -> Iterator[None]:
         """Name in each row the runs that are the same; one more of them is another word in many rows."""
-        said, changed = equals_words(self.equal_runs.groups(self.recorders)), []
-        for row, recorder in enumerate(self.recorders):
-            words = said.get(recorder, "")
-            if words != self._cells[row][EQUALS][0]:
-                self._cells[row][EQUALS] = words, words
-                changed.append(row)
-        if changed:
-            self.dataChanged.emit(self.index(changed[0], EQUALS), self.index(changed[-1], EQUALS))
-        for row in changed:
-            self.cells_changed.emit(row, [EQUALS])
+        self._same_as = equals_words(self.equal_runs.groups(self.recorders))
+        yield
+        found = [words_cell(self._same_as.get(recorder, "")) for recorder in self.recorders]
+        changed = [row for row, cell in enumerate(found) if cell != self._cells[row][EQUALS]]
+        for start in range(0, len(changed), _ROWS_AT_ONCE):
+            rows = changed[start : start + _ROWS_AT_ONCE]
+            for row in rows:
+                self._cells[row][EQUALS] = found[row]
+                self.cells_changed.emit(row, [EQUALS])
+            self.dataChanged.emit(self.index(rows[0], EQUALS), self.index(rows[-1], EQUALS))
+            yield
 
     def _measure(self, column: int, before: Cell, now: Cell) -> None:
         """Keep the largest number of a column that has bars; another one changes all of its bars."""
@@ -216,7 +225,7 @@ class RunsModel(QAbstractTableModel):
             most = max(_number(cells[column]) for cells in self._cells)
         if most != self._most[column]:
             self._most[column] = most
-            self.dataChanged.emit(self.index(0, column), self.index(len(self._cells) - 1, column), [BAR_ROLE])
+            self.bars_changed.emit(column)
 
 
 def has_ended(recorder: RunRecorder) -> bool:

@@ -55,10 +55,9 @@ class RunsColumns(QObject):
     @Slot(int, object)
     def on_cells_changed(self, row: int, columns: Iterable[int]) -> None:
         """Measure new words: of all that were measured before, the width of the widest is known."""
-        cells = self._model.cells(row)
         self.is_fitted &= not self.diff_only   # what was the same in all rows may be so no more
         for at in columns:
-            wide = self._metrics.horizontalAdvance(cells[at])
+            wide = self._width(row, at)
             if wide > self._widest_px[at]:
                 self._widest_px[at], self._widest_row[at], self.is_fitted = wide, row, False
             elif at == RUN and row == self._widest_row[RUN]:   # the longest name is shorter now, or another one is it
@@ -103,7 +102,7 @@ class RunsColumns(QObject):
         return self._table.itemDelegate().sizeHint(option, index).width() + 2
 
     def _width(self, row: int, at: int) -> int:
-        return self._metrics.horizontalAdvance(self._model.cells(row)[at])
+        return self._metrics.horizontalAdvance(self._model.words(row, at))
 
     def _usual_width(self, at: int) -> int:
         """Return the width of a column with its title and what usually stands in it.

@@ -12,7 +12,6 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QSize,
-    QSortFilterProxyModel,
     Qt,
     Signal,
     Slot,
@@ -31,10 +30,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from freeze_gui.gui.compare_columns import COLUMNS
-from freeze_gui.gui.compare_table_model import RUN, SORT_ROLE, RunsModel
+from freeze_gui.gui.compare_table_model import RUN, RunsModel
 from freeze_gui.gui.run_look import SAMPLE_PX
 from freeze_gui.gui.runs_columns import RunsColumns
 from freeze_gui.gui.runs_delegate import RunsDelegate
+from freeze_gui.gui.runs_order import RunsOrder
 from freeze_gui.gui.theme import current_theme, theme_manager
 from freeze_gui.gui.turns import InTurns
 
@@ -66,11 +66,7 @@ class RunsTable(QTableView):
         self.setObjectName("runsTable")
         self.setAccessibleName("Runs")
         self.runs_model = RunsModel(self)
-        self._proxy = QSortFilterProxyModel(self)
-        self._proxy.setSortRole(SORT_ROLE)
-        self._proxy.setFilterKeyColumn(-1)
-        self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self._proxy.setSourceModel(self.runs_model)
+        self._proxy = RunsOrder(self.runs_model, self)
         self.setModel(self._proxy)
         self.setItemDelegate(RunsDelegate(self))
         self.setSortingEnabled(True)
@@ -94,6 +90,7 @@ class RunsTable(QTableView):
         self._selected: list[int] = []
         self._turns = InTurns(self)
         self.runs_model.modelReset.connect(self.on_reset)
+        self.runs_model.bars_changed.connect(self.on_bars_changed)
         self.selectionModel().currentRowChanged.connect(self.on_current_changed)
         self.selectionModel().selectionChanged.connect(self.on_selection_changed)
         theme_manager().changed.connect(self.on_theme_changed)
@@ -131,7 +128,7 @@ class RunsTable(QTableView):
 
     def set_search(self, text: str) -> None:
         """Show the runs in which these words stand somewhere."""
-        self._proxy.setFilterFixedString(text.strip())
+        self._proxy.set_search(text)
 
     def select_run(self, row: int) -> None:
         """Make the run at this place in what `set_runs` got the current one."""
@@ -150,7 +147,7 @@ class RunsTable(QTableView):
         sources = [self._source_row(row) for row in self._selected_rows() or range(self._proxy.rowCount())]
         shown = [at for at in range(len(COLUMNS)) if not self.isColumnHidden(at)]
         lines = [[COLUMNS[at].title for at in shown]]
-        lines += [[self.runs_model.cells(row)[at] for at in shown] for row in sources]
+        lines += [[self.runs_model.words(row, at) for at in shown] for row in sources]
         out = io.StringIO()
         csv.writer(out, delimiter=separator, lineterminator="\n").writerows(lines)
         return out.getvalue().rstrip("\n")
@@ -236,6 +233,12 @@ class RunsTable(QTableView):
         kept = [row for row in self._selected if row in now]
         self._selected = [*kept, *sorted(now.difference(kept))]
         self.selection_changed.emit(self.selected_runs())
+
+    @Slot(int)
+    def on_bars_changed(self, column: int) -> None:
+        """Paint a column anew."""
+        left, width = self.columnViewportPosition(column), self.columnWidth(column)
+        self.viewport().update(left, 0, width, self.viewport().height())
 
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:

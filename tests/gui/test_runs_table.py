@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui import compare_table_model
 from freeze_gui.gui.compare_columns import COLUMNS, Facts, column_at, facts_of
-from freeze_gui.gui.compare_table_model import BAR_ROLE, RUN, VERDICT
+from freeze_gui.gui.compare_table_model import BAR_ROLE, EQUALS, RUN, VERDICT, RunsModel
 from freeze_gui.gui.palette import DARK, LIGHT, Theme, on_selected, selected_back
 from freeze_gui.gui.runs_table import AT_ONCE, RunsTable
 from freeze_gui.gui.theme import apply_theme, current_theme, style_sheet
@@ -195,9 +195,9 @@ def test_a_run_that_has_ended_is_read_once_however_many_come_after_it(
 ) -> None:
     read = []
 
-    def facts_of_noted(run: RunRecorder) -> Facts:
+    def facts_of_noted(run: RunRecorder, same_as: str) -> Facts:
         read.append(run.label)
-        return facts_of(run)
+        return facts_of(run, same_as)
 
     monkeypatch.setattr(compare_table_model, "facts_of", facts_of_noted)
     runs = three_runs()[:2]
@@ -249,6 +249,23 @@ def test_many_runs_come_into_the_table_in_turns_and_their_columns_are_wide_enoug
     for at, found in enumerate(COLUMNS[:-1]):
         need = min(table.sizeHintForColumn(at), found.most_px)
         assert table.isColumnHidden(at) or table.columnWidth(at) >= need
+
+
+def test_names_of_runs_with_the_same_bits_come_in_pieces_that_are_short(qtbot: QtBot) -> None:
+    runs = [started_run(f"run {at}") for at in range(200)]
+    for run in runs:
+        add_steps(run, 1)
+        end_run(run, proof="x")
+    model = RunsModel()
+    changed: list[int] = []
+    model.cells_changed.connect(lambda row, columns: changed.append(row))
+    model.set_runs(runs)
+    most = 0
+    for _ in model.refreshed():
+        most, changed[:] = max(most, len(changed) * (len(model.words(0, EQUALS)) > 0)), []
+    assert 0 < most <= 50
+    assert model.words(0, EQUALS) == "run 1, run 2, run 3, run 4, run 5, run 6, run 7, run 8 and 191 more"
+    assert model.words(199, EQUALS) == "run 0, run 1, run 2, run 3, run 4, run 5, run 6, run 7 and 191 more"
 
 
 def test_a_run_with_another_name_is_called_so_by_those_that_are_the_same(qtbot: QtBot) -> None:
