@@ -213,8 +213,8 @@ def test_overlays_that_were_hidden_during_the_runs_show_them_when_they_come_back
     view.hide()
     view.set_runs(three_runs())
     view.show()
+    qtbot.waitUntil(lambda: all(plot.message.isHidden() for plot in view.overlays.plots))
     assert [line.label for line in view.overlays.weight_delta_plot.series] == ["requires_grad", "grad_zero"]
-    assert all(plot.message.isHidden() for plot in view.overlays.plots)
 
 
 def test_heatmaps_wrap_into_even_rows_of_four_at_most() -> None:
