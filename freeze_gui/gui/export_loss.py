@@ -20,10 +20,11 @@ from freeze_gui.gui.export_axes import (
     plot_box,
 )
 from freeze_gui.gui.export_drawing import Drawing, Line, Marks, Text
+from freeze_gui.gui.line_ends import reduced_line
 from freeze_gui.gui.log_scale import smooth
-from freeze_gui.gui.loss_plot import ACCURACY_DASH, LossSeries, changing_rate, loss_range, rate_heights
+from freeze_gui.gui.loss_plot import ACCURACY_DASH, LossSeries
+from freeze_gui.gui.loss_values import changing_rate, loss_range, rate_heights
 from freeze_gui.gui.palette import Theme, mix
-from freeze_gui.gui.traces import reduced_line
 
 _RIGHT_PX = 60.0
 _ACCURACY_RANGE = (-0.02, 1.04)

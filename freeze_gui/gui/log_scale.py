@@ -169,3 +169,9 @@ def smooth(values: Floats, keep: float) -> Floats:
     total = np.convolve(np.where(good, values, 0.0), past)[: len(values)]
     weight = np.convolve(good.astype(float), past)[: len(values)]
     return np.where(good & (values != 0.0), total / np.where(weight > 0, weight, 1.0), values)
+
+
+def smooth_rows(values: Floats, rows: slice, keep: float) -> Floats:
+    """Return `smooth` of some rows, shape (rows,): it is causal, and the past beyond its weight counts for nothing."""
+    before = max(rows.start - taps(keep), 0)
+    return smooth(values[before : rows.stop], keep)[rows.start - before :]

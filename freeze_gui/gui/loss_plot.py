@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from freeze_gui.gui.line_item import LineItem
-from freeze_gui.gui.log_scale import smooth
+from freeze_gui.gui.growing_line import GrowingLine
+from freeze_gui.gui.lines_item import LinesItem
+from freeze_gui.gui.log_scale import smooth_rows
+from freeze_gui.gui.loss_values import Evaluations, changing_rate, evaluations, largest_rate, loss_range
 from freeze_gui.gui.palette import mix
 from freeze_gui.gui.plot_base import StepPlot, line_pen
 from freeze_gui.gui.redraw import newest_column
 from freeze_gui.gui.theme import current_theme
-from freeze_gui.gui.traces import reduced_line
-from freeze_gui.runs.history import Floats, History, HistoryView
+from freeze_gui.runs.history import Floats, History
 
 ACCURACY_DASH = (4.0, 3.0)
 RATE_DASH = (1.0, 2.0)
@@ -38,27 +37,44 @@ class LossSeries:
     history: History | None
 
 
-class _Lines:
-    def __init__(self, plot: LossPlot) -> None:
-        self.faint = LineItem()
-        self.loss = LineItem()
-        self.accuracy = LineItem()
-        self.rate = LineItem()
-        for item in (self.faint, self.loss):
-            plot.view_box.addItem(item, ignoreBounds=True)
-        for item in (self.rate, self.accuracy):
-            plot.right_box.addItem(item, ignoreBounds=True)
+class _RunLines:
+    """The lines of one run: its loss, or the mean of it and, faint, what was measured; learning rate and accuracy."""
+
+    def __init__(self, losses: LinesItem, shares: LinesItem) -> None:
+        self.faint, self.loss = GrowingLine(losses, -1), GrowingLine(losses)
+        self.rate, self.accuracy = GrowingLine(shares, -1), GrowingLine(shares)
+        self._largest_rate = 0.0
 
     def style(self, series: LossSeries) -> None:
+        """Take the colours of this run."""
         background = current_theme().plot_background
-        self.faint.set_pen(line_pen(mix(series.color, background, 0.65)))
-        self.loss.set_pen(line_pen(series.color, series.dash))
-        self.accuracy.set_pen(line_pen(series.accuracy_color, series.dash or ACCURACY_DASH))
-        self.rate.set_pen(line_pen(mix(series.color, background, 0.45), RATE_DASH))
+        self.faint.line.set_pen(line_pen(mix(series.color, background, 0.65)))
+        self.loss.line.set_pen(line_pen(series.color, series.dash))
+        self.accuracy.line.set_pen(line_pen(series.accuracy_color, series.dash or ACCURACY_DASH))
+        self.rate.line.set_pen(line_pen(mix(series.color, background, 0.45), RATE_DASH))
 
-    def set_visible(self, visible: bool) -> None:
-        for item in (self.faint, self.loss, self.accuracy, self.rate):
-            item.setVisible(visible)
+    def clear(self) -> None:
+        """Draw nothing, and all anew from now on."""
+        for line in (self.faint, self.loss, self.rate, self.accuracy):
+            line.clear()
+
+    def go_on(
+        self, history: History, evaluated: Evaluations, x_range: tuple[float, float], width: int, keep: float
+    ) -> list[Floats]:
+        """Draw what is new of a run; return the losses among it."""
+        view, place = history.view(), (x_range, width)
+        drawn = [self.loss.go_on(view.loss_step, lambda rows: smooth_rows(view.loss, rows, keep), *place)]
+        if keep:
+            drawn.append(self.faint.go_on(view.loss_step, lambda rows: view.loss[rows], *place))
+        self.accuracy.go_on(evaluated.step, lambda rows: evaluated.accuracy[rows], *place)
+        rate = changing_rate(view)
+        if rate is not None:
+            largest = largest_rate(rate)
+            if largest != self._largest_rate:   # each height is another one
+                self._largest_rate = largest
+                self.rate.clear()
+            self.rate.go_on(view.loss_step, lambda rows: rate[rows] / largest, *place, holds=True)
+        return drawn
 
 
 class _Points:
@@ -93,11 +109,15 @@ class LossPlot(StepPlot):
         self.right_box = pg.ViewBox(enableMenu=False, enableMouse=False, defaultPadding=0.0)
         super().__init__(name, TITLE, parent=parent)
         self.series: list[LossSeries] = []
-        self.lines: list[_Lines] = []
+        self.lines: list[_RunLines] = []
+        self.losses_item, self.shares_item = LinesItem(self.view_box), LinesItem(self.right_box)
         self.evaluated = _Points(self.view_box, "o")
         self.accuracies = _Points(self.right_box, "d")
         self.empty_text = "Loss and accuracy"
         self.keep = 0.0
+        self._place: tuple[tuple[float, float], int] | None = None   # steps and width that are drawn
+        self._extremes = np.zeros(0)   # of the losses that are drawn
+        self._evaluations: list[Evaluations] = []   # of each of `series`, as they are drawn
         item = self.getPlotItem()
         item.getAxis("left").setWidth(44)
         item.showAxis("right")
@@ -116,15 +136,13 @@ class LossPlot(StepPlot):
             return
         self.series = list(series)
         while len(self.lines) < len(self.series):
-            self.lines.append(_Lines(self))
-        for at, lines in enumerate(self.lines):
-            lines.set_visible(at < len(self.series))
+            self.lines.append(_RunLines(self.losses_item, self.shares_item))
         self._style()
 
     def set_smoothing(self, keep: float) -> None:
         """Draw a causal mean with this weight of the past; 0 draws what was measured."""
         self.keep = keep
-        self.redraw.forget()
+        self._forget()
 
     def restyle(self) -> None:
         """Take the colours of the theme in use."""
@@ -141,55 +159,59 @@ class LossPlot(StepPlot):
         newest = [newest_column(history.newest_step, (start, stop), width) for history in histories]
         if not self.redraw.is_due((start, stop, width, self.keep, self.follows_y), counts, newest, self.live):
             return False
-        if not any(steps or evaluations for steps, evaluations in counts):
+        if not any(steps or evaluated for steps, evaluated in counts):
             self._show_nothing()
             return True
         self.show_message("")
         rated = any(s.history is not None and changing_rate(s.history.view()) is not None for s in self.series)
         self.set_title(TITLE_WITH_RATE if rated else TITLE)
-        parts = [self._draw(lines, one, width) for lines, one in zip(self.lines, self.series, strict=False)]
-        self._show_evaluations()
-        losses = np.concatenate(parts) if parts else np.zeros(0)
-        heights = loss_range(losses)
-        if self.follows_y and np.isfinite(losses).any() and self.view_box.viewRange()[1] != [*heights]:
+        self._draw((start, stop), width)
+        heights = loss_range(self._extremes)
+        if self.follows_y and len(self._extremes) and self.view_box.viewRange()[1] != [*heights]:
             self.view_box.setYRange(*heights, padding=0)   # lays the axis out anew, also where nothing changes
         return True
 
-    def _draw(self, lines: _Lines, one: LossSeries, width: int) -> Floats:
-        """Replace the data of one run's lines; return the losses shown."""
-        if one.history is None:
-            lines.set_visible(False)
-            return np.zeros(0)
-        lines.set_visible(True)
-        view = one.history.view()
-        start, stop = self.view_box.viewRange()[0]
-        x, y = reduced_line(view.loss_step, smooth(view.loss, self.keep), (start, stop), width)
-        lines.loss.set_points(x, y)
-        raw = reduced_line(view.loss_step, view.loss, (start, stop), width) if self.keep else (x[:0], y[:0])
-        lines.faint.set_points(*raw)
-        at, losses, accuracy = _evaluations(one.history)
-        lines.accuracy.set_points(at, accuracy)
-        rate = changing_rate(view)
-        lines.rate.setVisible(rate is not None)
-        if rate is not None:
-            lines.rate.set_points(*rate_heights(view.loss_step, rate, (start, stop), width))
-        return np.concatenate((raw[1], y, losses))
+    def _draw(self, x_range: tuple[float, float], width: int) -> None:
+        """Draw what is new; everything where other steps are seen, or with other pixels."""
+        if (x_range, width) != self._place:
+            self._clear()
+            self._place = x_range, width
+        counts = [len(one.history.evaluations) if one.history else 0 for one in self.series]
+        if counts != [len(found.step) for found in self._evaluations]:
+            self._show_evaluations([evaluations(one.history) for one in self.series])
+        losses = [self._extremes, *(found.loss for found in self._evaluations)]
+        for lines, one, found in zip(self.lines, self.series, self._evaluations, strict=False):
+            if one.history is not None:
+                losses += lines.go_on(one.history, found, x_range, width, self.keep)
+        new = np.concatenate(losses)
+        finite = new[np.isfinite(new)]
+        self._extremes = np.array([finite.min(), finite.max()]) if len(finite) else finite
 
-    def _show_evaluations(self) -> None:
-        found = [(one, *_evaluations(one.history)) for one in self.series if one.history is not None]
-        self.evaluated.show([(at, losses, one.color) for one, at, losses, _ in found])
-        self.accuracies.show([(at, accuracy, one.accuracy_color) for one, at, _, accuracy in found])
+    def _clear(self) -> None:
+        for lines in self.lines:
+            lines.clear()
+        self._extremes, self._evaluations = np.zeros(0), []
+
+    def _forget(self) -> None:
+        """Draw everything anew with the next refresh."""
+        self.redraw.forget()
+        self._place = None
+
+    def _show_evaluations(self, found: list[Evaluations]) -> None:
+        self._evaluations, both = found, list(zip(self.series, found, strict=True))
+        self.evaluated.show([(some.step, some.loss, one.color) for one, some in both])
+        self.accuracies.show([(some.step, some.accuracy, one.accuracy_color) for one, some in both])
 
     def _style(self) -> None:
         for points in (self.evaluated, self.accuracies):
             points.forget_colors()
         for lines, one in zip(self.lines, self.series, strict=False):
             lines.style(one)
-        self.redraw.forget()
+        self._forget()
 
     def _show_nothing(self) -> None:
-        for lines in self.lines:
-            lines.set_visible(False)
+        self._clear()
+        self._place = None
         for points in (self.evaluated, self.accuracies):
             points.show([])
         self.view_box.setYRange(0, 1, padding=0)
@@ -199,39 +221,3 @@ class LossPlot(StepPlot):
     def on_view_resized(self) -> None:
         """Lay the accuracy's view over the loss's."""
         self.right_box.setGeometry(self.view_box.sceneBoundingRect())
-
-
-def _evaluations(history: History) -> tuple[Floats, Floats, Floats]:
-    """Return steps, losses and accuracies, NaN where there is none; each of shape (evaluations,)."""
-    found = np.array([[np.nan if value is None else value for value in one] for one in history.evaluations], float)
-    steps, losses, accuracies = found.reshape(-1, 3).T
-    return steps, losses, accuracies
-
-
-def changing_rate(view: HistoryView) -> Floats | None:
-    """Return the learning rate of every step, shape (steps,), None where no scheduler has changed it so far."""
-    rate = view.learning_rate
-    return rate if len(rate) and bool((rate != rate[0]).any()) else None
-
-
-def rate_heights(
-    step: NDArray[np.int64], rate: Floats, x_range: tuple[float, float], width: int
-) -> tuple[Floats, Floats]:
-    """Return (x, y) of the steps of a learning rate, as shares of its largest value; each holds until the next."""
-    x, y = reduced_line(step, rate / max(float(rate.max()), 1e-300), x_range, width)
-    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
-
-
-def loss_range(losses: Floats) -> tuple[float, float]:
-    """Return the heights between which these losses are drawn: from zero up, with some room above.
-
-    They are whole pieces of at least a thirty-second of the losses, so that one that is a little larger than all before
-    does not have the axis laid out anew.
-    """
-    finite = losses[np.isfinite(losses)]
-    if not len(finite):
-        return 0.0, 1.0
-    low, high = max(min(float(finite.min()), 0.0), -1e300), min(float(finite.max()), 1e300)   # room for room
-    span = max(high - low, 1e-9)
-    piece, room = 2.0 ** (math.floor(math.log2(span)) - 4), 0.05 * span
-    return (low if low == 0 else math.floor((low - room) / piece) * piece), math.ceil((high + room) / piece) * piece

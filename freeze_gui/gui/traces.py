@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from freeze_gui.gui.log_scale import smooth, taps
-from freeze_gui.runs.history import Floats, History, HistoryView, bin_starts, reduce_columns
+from freeze_gui.gui.log_scale import smooth_rows
+from freeze_gui.runs.history import Floats, History, HistoryView
 from freeze_gui.runs.pyramid import HAS_BAD, HAS_MISSING, HAS_TRAINED, HAS_ZERO, LEAKED, Bins, settled_rows
 from freeze_gui.training.events import NO_GRADIENT
 
@@ -96,7 +97,7 @@ def traces(
         return _exact(view, metric, columns, rows, keep)
     pixel = pixel_steps(x_range, width)
     bins = view.reduced(metric, rows, pixel, columns)
-    bins = bins.grouped(_pixel_starts(view.step[bins.row], x_range[0], pixel))
+    bins = bins.grouped(pixel_starts(view.step[bins.row], x_range[0], pixel))
     found = _of_bins(bins, view.step[bins.row].astype(np.float64))
     return _smoothed(found, view, metric, columns, rows, bins.row, keep) if keep else found
 
@@ -193,30 +194,17 @@ def _smoothed(
 
 def _means(view: HistoryView, metric: str, layers: NDArray[np.int64], rows: slice, keep: float) -> Floats:
     """Return the smoothed values of some layers, shape (layers, rows)."""
-    before = max(rows.start - taps(keep), 0)   # causal, and the past beyond counts for nothing
-    whole = view.metric(metric)[before : rows.stop]
-    return np.stack([smooth(whole[:, layer], keep)[rows.start - before :] for layer in layers])
+    whole = view.metric(metric)
+    return np.stack([smooth_rows(whole[:, layer], rows, keep) for layer in layers])
 
 
-def _pixel_starts(step: NDArray[np.int64], start: float, pixel: float) -> NDArray[np.int64]:
+def pixel_starts(step: NDArray[Any], start: float, pixel: float) -> NDArray[np.int64]:
     """Return where the steps of another pixel begin."""
     at = np.floor((step - start) / pixel)
     return np.concatenate(([0], np.flatnonzero(np.diff(at)) + 1))
 
 
-def reduced_line(
-    step: NDArray[np.int64], values: Floats, x_range: tuple[float, float], width: int
-) -> tuple[Floats, Floats]:
-    """Return (x, y) of a plain series, such as the loss, reduced to minimum and maximum a pixel."""
-    rows = visible_rows(step, x_range)
-    x, y = step[rows].astype(np.float64), values[rows]
-    if len(x) <= 2 * width:
-        return x, y
-    low, high = reduce_columns(np.where(np.isfinite(y), y, np.nan)[:, None], width)
-    return np.repeat(x[bin_starts(len(x), width)], 2), np.column_stack((low[:, 0], high[:, 0])).ravel()
-
-
-def visible_rows(step: NDArray[np.int64], x_range: tuple[float, float]) -> slice:
+def visible_rows(step: NDArray[Any], x_range: tuple[float, float]) -> slice:
     """Return the rows whose steps lie in `x_range`, and one more on each side."""
     first = max(int(np.searchsorted(step, x_range[0], "left")) - 1, 0)
     return slice(first, min(int(np.searchsorted(step, x_range[1], "right")) + 1, len(step)))

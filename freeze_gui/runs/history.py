@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from freeze_gui.runs.growing import GrowingRecords, Records
 from freeze_gui.runs.pyramid import Bins, Pyramid, reduced
 from freeze_gui.runs.step_block import StepBlock
-from freeze_gui.training.events import NO_GRADIENT, StepDone
+from freeze_gui.training.events import StepDone
 
 METRICS = ("weight_delta", "update_norm", "grad_norm")
 
@@ -263,35 +263,3 @@ class History:
         self._state_step.records[at:end] = steps
         self._states = end
         self._by_read.give_back(end)
-
-
-def reduce_columns(values: Floats, width: int) -> tuple[Floats, Floats]:
-    """Reduce (rows, layers) to at most `width` rows of minimum and maximum, so that no spike is lost.
-
-    Parameters
-    ----------
-    values
-        Shape (rows, layers); NaN and `NO_GRADIENT` count as missing and survive only where a whole bin is missing.
-    width
-        Most rows wanted, at least 1.
-
-    Returns
-    -------
-    tuple of ndarray
-        Minimum and maximum, each (min(rows, width), layers).
-    """
-    rows = len(values)
-    if rows <= width:
-        return values, values
-    starts = bin_starts(rows, width)
-    missing = (values == NO_GRADIENT) | np.isnan(values)
-    nothing = np.logical_and.reduceat(missing, starts, axis=0)
-    low = np.minimum.reduceat(np.where(missing, np.inf, values), starts, axis=0)
-    high = np.maximum.reduceat(np.where(missing, -np.inf, values), starts, axis=0)
-    first = values[starts]
-    return np.where(nothing, first, low), np.where(nothing, first, high)
-
-
-def bin_starts(rows: int, width: int) -> NDArray[np.int64]:
-    """Return the first row of each of `width` equal bins over `rows` rows."""
-    return np.arange(width, dtype=np.int64) * rows // width

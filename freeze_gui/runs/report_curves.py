@@ -11,8 +11,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from freeze_gui.runs.history import bin_starts
-
 Floats = NDArray[np.float64]
 
 _STYLES = 10
@@ -139,9 +137,9 @@ def _reduced(curve: Curve) -> list[tuple[int, float]]:
     count = len(curve.steps)
     if count <= _MOST_POINTS:
         return list(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
-    starts = [*bin_starts(count, _MOST_POINTS // 2).tolist(), count]
+    bins = _MOST_POINTS // 2
     kept: list[int] = []
-    for start, stop in pairwise(starts):
+    for start, stop in pairwise((np.arange(bins + 1) * count // bins).tolist()):
         chunk = curve.values[start:stop]
         ends = {int(np.argmin(chunk)), int(np.argmax(chunk))}   # a NaN is found by both, and leaves its gap
         kept += [start + at for at in sorted(ends)]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QImage, QPaintEvent, QRegion
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.curves import LayerPlot
 from freeze_gui.gui.traces import Series
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import NO_GRADIENT, PlanApplied, StepDone
+from tests.gui.plot_screen import Screen, draw
 from tests.gui.recorded_runs import started_run
 
 COLORS = ("#c04040", "#40a040", "#4040c0", "#a08020")
@@ -76,44 +75,6 @@ def plot_in(window: QWidget, run: RunRecorder, size: tuple[int, int], keep: floa
     draw(plot)
     draw(plot)   # in the height that is left beside the numbers of the axis
     return plot
-
-
-def draw(plot: LayerPlot) -> None:
-    plot.refresh()
-    for _ in range(6):
-        QApplication.processEvents()
-
-
-class Screen(QObject):
-    """A picture of a plot with so many pixels a point, brought up to date where the plot is painted and only there.
-
-    Attributes
-    ----------
-    widths
-        Of what was painted.
-    """
-
-    def __init__(self, plot: LayerPlot, ratio: int) -> None:
-        super().__init__(plot)
-        self.widths: list[int] = []
-        self._view, self._regions = plot.viewport(), [QRegion(plot.viewport().rect())]
-        self._image = QImage(plot.size() * ratio, QImage.Format.Format_RGB32)
-        self._image.setDevicePixelRatio(ratio)
-        self._view.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QPaintEvent):
-            self._regions.append(QRegion(event.region()))
-            self.widths.append(event.region().boundingRect().width())
-        return False
-
-    def picture(self) -> NDArray[np.uint32]:
-        self._view.removeEventFilter(self)
-        for region in self._regions:
-            self._view.render(self._image, region.boundingRect().topLeft(), region)
-        self._regions.clear()
-        self._view.installEventFilter(self)
-        return np.array(np.frombuffer(self._image.constBits(), np.uint32))
 
 
 def differing_from_one_drawn_at_once(plot: LayerPlot, screen: Screen, run: RunRecorder, ratio: int) -> int:

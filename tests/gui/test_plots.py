@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from freeze_gui.gui.chips import short_names, widest_name
 from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
-from freeze_gui.gui.loss_plot import loss_range
+from freeze_gui.gui.loss_values import loss_range
 from freeze_gui.gui.plot_axes import LogAxis, StepAxis, ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
@@ -178,7 +178,7 @@ def test_new_steps_reach_every_plot_within_three_quick_refreshes(qtbot: QtBot) -
         plots.refresh()
     assert drawn_steps(plots.weight_delta_plot.lines[0].main) == [(0, 9)]
     assert drawn_steps(plots.grad_norm_plot.lines[0].main) == [(0, 9)]
-    assert len(plots.loss_plot.lines[0].loss.points[0]) == 10
+    assert drawn_steps(plots.loss_plot.lines[0].loss.line) == [(0, 9)]
     end_run(run)
     plots.refresh()
     assert plots.loss_plot.accuracies.item.getData()[1].tolist() == [0.9]
@@ -332,11 +332,11 @@ def test_a_learning_rate_is_drawn_as_steps_only_once_it_has_changed(qtbot: QtBot
     for step, rate in enumerate((0.1, 0.1, 0.025, 0.025)):
         run.handle(StepDone(step, 1.0, None, *norms, flags, (), 0.01, 0.001, rate))
         plot.refresh()
-        assert plot.lines[0].rate.isVisible() == (step >= 2)
+        assert plot.lines[0].rate.line.is_empty == (step < 2)
         assert ("learning rate" in plot.title) == (step >= 2)
-    x, y = plot.lines[0].rate.points
-    assert x.tolist() == [0, 1, 1, 2, 2, 3, 3]
-    assert y.tolist() == [1, 1, 1, 1, 0.25, 0.25, 0.25]   # shares of the largest
+    path = plot.lines[0].rate.line.path
+    corners = [(path.elementAt(at).x, path.elementAt(at).y) for at in range(path.elementCount())]
+    assert corners == [(0, 1), (2, 1), (2, 0.25), (3, 0.25)]   # shares of the largest
 
 
 def test_the_read_out_tells_the_learning_rate_of_the_step() -> None:

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import threading
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pytest
 
-from freeze_gui.runs.history import History, bin_starts, reduce_columns
-from freeze_gui.training.events import NO_GRADIENT, StepDone
+from freeze_gui.runs.history import History
+from freeze_gui.training.events import StepDone
 
 LAYERS = ("a", "b", "c")
 
@@ -88,46 +86,6 @@ def test_a_model_without_layers_has_a_history_too() -> None:
     empty = np.zeros(0)
     history.append(step(0, grad_norm=empty, update_norm=empty, weight_delta=empty, frozen=empty.astype(bool)))
     assert history.view().weight_delta.shape == (1, 0)
-
-
-def test_reducing_keeps_every_spike() -> None:
-    values = np.ones((1000, 2))
-    values[617, 0], values[3, 1] = 50.0, -7.0
-    low, high = reduce_columns(values, 40)
-    assert low.shape == high.shape == (40, 2)
-    assert high[:, 0].max() == 50.0
-    assert low[:, 1].min() == -7.0
-
-
-@pytest.mark.parametrize(("rows", "width"), [(1000, 7), (13, 12), (100, 100), (101, 100), (5, 1)])
-def test_reducing_equals_the_minimum_and_maximum_of_each_bin(rows: int, width: int) -> None:
-    values = np.random.default_rng(0).normal(size=(rows, 3))
-    low, high = reduce_columns(values, width)
-    edges = [*bin_starts(rows, width).tolist(), rows] if rows > width else list(range(rows + 1))
-    bins = [values[a:b] for a, b in pairwise(edges)]
-    assert np.array_equal(low, np.stack([part.min(axis=0) for part in bins]))
-    assert np.array_equal(high, np.stack([part.max(axis=0) for part in bins]))
-
-
-def test_few_rows_are_left_alone() -> None:
-    values = np.arange(6.0).reshape(3, 2)
-    low, high = reduce_columns(values, 10)
-    assert low is values
-    assert high is values
-
-
-def test_missing_values_survive_only_where_a_whole_bin_is_missing() -> None:
-    values = np.array([[NO_GRADIENT], [2.0], [NO_GRADIENT], [NO_GRADIENT], [np.nan], [np.nan]])
-    low, high = reduce_columns(values, 3)
-    assert low[:2].tolist() == high[:2].tolist() == [[2.0], [NO_GRADIENT]]
-    assert np.isnan(low[2, 0])
-    assert np.isnan(high[2, 0])
-
-
-def test_an_infinite_value_beside_a_missing_one_is_infinite_and_not_missing() -> None:
-    values = np.array([[NO_GRADIENT], [np.inf], [1.0], [1.0]])
-    low, high = reduce_columns(values, 2)
-    assert low[0, 0] == high[0, 0] == np.inf
 
 
 def test_the_optimizer_state_of_every_read_survives_the_growing_of_the_arrays() -> None:
