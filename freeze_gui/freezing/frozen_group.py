@@ -204,10 +204,9 @@ def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
     return [FrozenGroup(group, step) for group in groups]
 
 
-def bytes_at_once(sizes: Sequence[int], on_cpu: bool) -> int:
-    """Return the most that one group takes to be copied, of tensors of so many bytes; small ones on the CPU aside."""
-    largest = max(sizes, default=0)
-    return largest if on_cpu else min(sum(sizes), max(4 * _MOST, largest))
+def bytes_at_once(largest: int, together: int, on_cpu: bool) -> int:
+    """Return the most that one group takes to be copied, of tensors of these bytes; small ones on the CPU aside."""
+    return largest if on_cpu else min(together, max(4 * _MOST, largest))
 
 
 def _fits(tensor: torch.Tensor) -> bool:

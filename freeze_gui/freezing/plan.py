@@ -85,14 +85,12 @@ class FreezePlan:
 
     def frozen_at(self, step: int, task: str | None = None) -> frozenset[str]:
         """Return the paths of the modules frozen at `step`, a step of `task`."""
-        frozen: frozenset[str] = frozenset()
-        for phase in self.phases:
-            if phase.start <= step and (phase.stop is None or step < phase.stop):
-                frozen |= phase.modules
-        for name, modules in self.tasks:
-            if name == task:
-                frozen |= modules
-        return frozen
+        return frozenset().union(*self.sets_at(step, task))
+
+    def sets_at(self, step: int, task: str | None = None) -> list[frozenset[str]]:
+        """Return the paths that each phase and task freezes at `step`."""
+        sets = [p.modules for p in self.phases if p.start <= step and (p.stop is None or step < p.stop)]
+        return sets + [modules for name, modules in self.tasks if name == task]
 
 
 def resolve(settings: FreezeSettings, tree: LayerTree, epoch_steps: int | None = None) -> FreezePlan:
