@@ -14,7 +14,8 @@ from freeze_gui.freezing.bits import NUMPY_KNOWS, bits, parts
 
 Chunk = bytes | memoryview
 
-_PLAIN = frozenset((bool, int, float, complex, str, bytes, type(None), type(...), torch.dtype))
+_PLAIN = frozenset(map(id, (bool, int, float, complex, str, bytes, type(None), type(...), torch.dtype)))
+"""By identity: the class of a class may say that it has no hash."""
 
 _MOST_OBJECTS = 100_000
 """Hashed in about a tenth of a second; an object that leads to more, as to its whole data set, is out of reach."""
@@ -59,9 +60,9 @@ class _Walk:
         kind = type(value)
         if kind is torch.Tensor or kind is torch.nn.Parameter:
             self._tensor(value)
-        elif kind in _PLAIN:
+        elif id(kind) in _PLAIN:
             self._say(repr(value))
-        elif kind in (np.ndarray, np.memmap) or isinstance(value, np.generic):
+        elif kind is np.ndarray or kind is np.memmap or isinstance(value, np.generic):
             self._array(np.asarray(value))
         elif isinstance(value, type):
             self._say(f"class {_name(value)}")
