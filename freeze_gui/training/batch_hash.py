@@ -60,7 +60,7 @@ class BatchHash:
         except OutOfReachError as error:
             self.out_of_reach = str(error)
             return
-        size = sum(len(chunk) for chunk in chunks)
+        size = sum(map(len, chunks))
         if size <= _AT_ONCE_BYTES and not self._waiting:
             self._fold(digest(chunks))
             return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Generator, Iterator
 
-import numpy as np
 import torch
 
 from freeze_gui.training.checkpoint import Checkpoint, check_same_run
@@ -110,7 +110,7 @@ class Trainer:
             if applied is not None:
                 yield applied
             yield done
-            if not np.isfinite(done.loss):
+            if not math.isfinite(done.loss):
                 return diverged(done.step, done.loss, loop.freezer.optimizer.param_groups[0]["lr"])
             yield from self._evaluation(loop)
         yield from self._evaluation(loop, at_end=True)
