@@ -21,7 +21,7 @@ from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import StepDone
 from freeze_gui.training.trainer import Trainer
-from tests.benchmarks.measuring import CORES, Table, interleaved, ratio, spread
+from tests.benchmarks.measuring import CORES, Table, heap_set_aside, interleaved, ratio, spread
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 
@@ -79,7 +79,8 @@ def live_window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     window.resize(1440, 900)
     window.show()
     qtbot.waitUntil(lambda: not window.workbench.desk.is_loading, timeout=60_000)
-    yield window
+    with heap_set_aside():
+        yield window
     window.close()
     sys.setswitchinterval(before)
 
