@@ -84,18 +84,19 @@ def telemetry_by_its_budget(model: nn.Module) -> AfterStep:
     telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
     free = np.zeros(telemetry.layers, bool)
     budget = Budget(None)
-    ended, last = time.perf_counter(), -1
+    ended = time.perf_counter()
 
     def after_step(step: int, loss: Tensor) -> None:
-        nonlocal ended, last
-        if budget.is_due(step, None, of_note=False):
-            began = time.perf_counter()
+        nonlocal ended
+        is_due, began = budget.is_due(step, None, of_note=False), time.perf_counter()
+        if is_due:
             telemetry.remember_weights()
             telemetry.look_at_gradients()
             telemetry.measure(free, loss.detach().view(1))
-            training, ended, last = (began - ended) / (step - last), time.perf_counter(), step
-            budget.took(ended - began, training)
         telemetry.settle(free, ())
+        if is_due:   # of the step alone: other loops have had their turn since the one that was measured before
+            budget.took(time.perf_counter() - began, began - ended)
+        ended = time.perf_counter()
 
     return after_step
 

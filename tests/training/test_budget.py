@@ -9,7 +9,8 @@ def measured_of(budget: Budget, steps: int, measuring_s: float, training_s: floa
     found = []
     for step in range(steps):
         due = budget.is_due(step, None, False)
-        budget.took(measuring_s if due else None, training_s)
+        if due:
+            budget.took(measuring_s, training_s)
         found += [step] * due
     return found
 
@@ -39,8 +40,8 @@ def test_a_cost_near_the_limit_does_not_swing_to_and_fro() -> None:
     budget, seen = Budget(None), []
     for step in range(2000):
         due = budget.is_due(step, None, False)
-        # the copy of the weights before the step is not needed where every step is measured
-        budget.took((0.000063 if budget.every == 1 else 0.000081) if due else None, 0.01)
+        if due:   # the copy of the weights before the step is not needed where every step is measured
+            budget.took(0.000063 if budget.every == 1 else 0.000081, 0.01)
         seen.append(budget.every)
     assert sum(a != b for a, b in itertools.pairwise(seen)) == 1
 
@@ -64,7 +65,8 @@ def test_tasks_that_alternate_are_both_measured_within_the_share() -> None:
     for step in range(4000):
         task = f"task{step % 2}"
         due = budget.is_due(step, task, False)
-        budget.took(0.0003 if due else None, 0.001)   # 30 %: two of every 128 steps are 0.47 %
-        measured += [step] if due else []
+        if due:
+            budget.took(0.0003, 0.001)   # 30 %: two of every 128 steps are 0.47 %
+            measured.append(step)
     later = [step for step in measured if step >= 200]
     assert later == sorted([*range(256, 4000, 128), *range(257, 4000, 128)])
