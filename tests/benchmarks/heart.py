@@ -1,4 +1,4 @@
-"""A heartbeat in the window's thread, which says what the thread did in each beat: computed, or waited for a core."""
+"""What the threads do with their time: a heartbeat in the window's, and the waiting of the one that trains."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import contextlib
 import os
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
 PERIOD_MS = 5
+_TASKS = Path("/proc/self/task")
 
 
 class Heart(QObject):
@@ -23,7 +25,7 @@ class Heart(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._times: list[tuple[float, float, float]] = []
-        self._schedule: int | None = None
+        self._schedule: int | None = None   # a file that stays open: it is read at each beat
         self._timer = QTimer(self, interval=PERIOD_MS, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
 
@@ -31,7 +33,7 @@ class Heart(QObject):
         """Begin to beat."""
         self._times.clear()
         with contextlib.suppress(OSError):   # Linux alone says how long a thread waited for a core
-            self._schedule = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
+            self._schedule = os.open(_TASKS / str(threading.get_native_id()) / "schedstat", os.O_RDONLY)
         self._timer.start()
 
     def stop(self) -> NDArray[np.float64]:
@@ -49,3 +51,18 @@ class Heart(QObject):
     def _beat(self) -> None:
         waited_ns = np.nan if self._schedule is None else float(os.pread(self._schedule, 100, 0).split()[1])
         self._times.append((time.perf_counter(), time.thread_time(), waited_ns * 1e-9))
+
+
+class TrainingWaits:
+    """How long the training thread of the window waits for something other than a core: for the interpreter's lock."""
+
+    def __init__(self) -> None:
+        found = [task for task in _TASKS.glob("*") if (task / "comm").read_text().startswith("freeze-gui trai")]
+        self._schedule = found[0] / "schedstat" if found else None   # Linux alone has it
+
+    def waited_s(self) -> float:
+        """Return the seconds since some moment that it neither computed nor was ready to; NaN where nobody says it."""
+        if self._schedule is None:
+            return np.nan
+        computed_ns, ready_ns = self._schedule.read_text().split()[:2]
+        return time.perf_counter() - (float(computed_ns) + float(ready_ns)) * 1e-9

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.runs.step_block import StepBlock
 from freeze_gui.training.config import load_config
 from freeze_gui.training.events import Evaluated, PlanApplied, RunEvent, RunStarted, StepDone
-from tests.benchmarks.heart import PERIOD_MS, Heart
+from tests.benchmarks.heart import PERIOD_MS, Heart, TrainingWaits
 from tests.benchmarks.measuring import Table, heap_set_aside, interleaved, ratio
 from tests.gui.recorded_runs import end_run, started_run
 
@@ -51,6 +52,29 @@ def past(layers: int) -> StepBlock:
         np.ones(BEFORE, bool), generator.lognormal(-3, 1.5, (BEFORE, 3, layers)).astype(np.float32),
         np.zeros(0, np.int64), np.zeros((0, 0, 3), np.float32),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some seconds of the run, with drawing or without.
+
+    Attributes
+    ----------
+    steps_per_s, frames_per_s
+        Of the run, and of the window.
+    computed
+        Part of a core's time that the window's thread computed.
+    training_waited
+        Part of the time in which the training thread waited for the interpreter's lock.
+    beats
+        What `Heart` found.
+    """
+
+    steps_per_s: float
+    frames_per_s: float
+    computed: float
+    training_waited: float
+    beats: NDArray[np.float64]
 
 
 class LongRun(RunRecorder):
@@ -126,25 +150,33 @@ def test_a_live_window_beside_its_training(
         timer = window.controller.findChild(QTimer, "tick")
         assert timer is not None
 
-        def slice_of(live: bool) -> tuple[float, float, NDArray[np.float64], int]:
-            """Return steps and processor seconds of the window a second, what `Heart` found, and the frames."""
+        waits = TrainingWaits()
+
+        def slice_of(live: bool) -> Slice:
             timer.start() if live else timer.stop()
             heart = Heart()
             qtbot.wait(200)   # catch up
             heart.start()
-            first, used, began, count = steps_of(window), time.thread_time(), time.perf_counter(), len(frames)
+            began, waited, used = time.perf_counter(), waits.waited_s(), time.thread_time()
+            first, count = steps_of(window), len(frames)
             qtbot.wait(SLICE_MS)
-            taken = time.perf_counter() - began
-            beats, done = heart.stop(), steps_of(window) - first
-            return done / taken, (time.thread_time() - used) / taken, beats, len(frames) - count
+            taken, waited, used = (
+                time.perf_counter() - began, waits.waited_s() - waited, time.thread_time() - used
+            )   # fmt: skip
+            steps, drawn = steps_of(window) - first, len(frames) - count
+            return Slice(steps / taken, drawn / taken, used / taken, waited / taken, heart.stop())
 
         qtbot.wait(STEADY_MS)
         steady = np.array(frames)   # without those that catch up with what came while drawing was off
-        found = interleaved({"live": lambda: slice_of(True), "still": lambda: slice_of(False)}, ROUNDS)
-    live, still = found["live"], found["still"]
-    beats, calm = (np.concatenate([part[2] for part in parts]) for parts in (live, still))
-    drawing = np.median([part[1] for part in live]) - np.median([part[1] for part in still])
-    rate = np.median([part[3] for part in live]) / (SLICE_MS / 1000)
+        found = interleaved({
+            "live": lambda: slice_of(True), "still": lambda: slice_of(False), "still again": lambda: slice_of(False)
+        }, ROUNDS)  # fmt: skip
+    live, still, again = found.values()
+    beats, calm = (np.concatenate([part.beats for part in parts]) for parts in (live, still))
+    drawing = np.median([part.computed for part in live]) - np.median([part.computed for part in still])
+    waited = [float(np.median([part.training_waited for part in parts])) for parts in (live, still)]
+    rate = np.median([part.frames_per_s for part in live])
+    paces = [[part.steps_per_s for part in parts] for parts in (live, still, again)]
     report(Table(
         f"Live window, {tab}: {LAYERS} layers, 4 runs, {BEFORE:,} steps of history",
         ("", "median", "p99", "most"),
@@ -152,7 +184,9 @@ def test_a_live_window_beside_its_training(
             ("processor time of a frame with its painting, ms", *percentiles(steady)),
             *heart_rows("while drawing", beats),
             *heart_rows("without drawing", calm),
-            ("steps a second, drawing : not drawing", ratio([p[0] for p in live], [p[0] for p in still]), "", ""),
+            ("steps a second, drawing : not drawing", ratio(paces[0], paces[1]), "", ""),
+            ("the same, not drawing : not drawing", ratio(paces[2], paces[1]), "", ""),
+            ("training waits for the window, of its time", f"{waited[0]:.2%}; {waited[1]:.2%} without drawing", "", ""),
             ("drawing's share of a core", f"{drawing:.1%}", "", ""),
             ("frames a second", f"{rate:.1f}", "", ""),
         ),
