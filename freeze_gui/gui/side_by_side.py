@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MOST_LATEST = 8
 """So many of the latest runs are offered to be put side by side."""
+MOST_SELECTED = 100
+"""So many selected runs stand side by side: a thousand heatmaps tell nobody anything, and would stop the window."""
 
 
 class SideBySide(QObject):
@@ -100,8 +102,10 @@ class SideBySide(QObject):
     @Slot(object)
     def on_wanted(self, rows: list[int]) -> None:
         """Show these runs beside each other, whenever they were made."""
-        self.show([self._bench.runs[row] for row in sorted(rows)])
+        self.show([self._bench.runs[row] for row in sorted(rows)[:MOST_SELECTED]])
         self._window.show_compare_tab()
+        if len(rows) > MOST_SELECTED:
+            self._window.say(f"The first {MOST_SELECTED} of the {len(rows):,} selected runs stand side by side")
 
     @Slot(object)
     def on_tile_chosen(self, recorder: RunRecorder) -> None:

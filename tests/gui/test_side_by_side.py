@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui import side_by_side
 from freeze_gui.gui.main_window import MainWindow
 from tests.gui.conftest import RUN_MS
+from tests.gui.recorded_runs import started_run
 from tests.gui.test_library_desk import save, wait_for_runs
 
 pytestmark = pytest.mark.timeout(120)
@@ -64,3 +66,18 @@ def test_runs_with_one_label_in_their_files_are_told_apart_in_the_window(
     paths = [save(tmp_path / f"{number}.freezerun", label="mine") for number in range(3)]
     window.library_desk.open_paths(paths, "show")
     assert [run.label for run in wait_for_runs(qtbot, window, 3)] == ["mine", "mine #2", "mine #3"]
+
+
+def test_more_runs_than_anybody_can_look_at_leave_out_the_last_and_say_so(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "MOST_SELECTED", 3)
+    runs = [started_run(f"run {at}") for at in range(5)]
+    window.workbench.take_in(runs, look=True)
+    window.workbench.beside.on_wanted([4, 2, 0, 1])
+    assert window.compare_view.recorders == runs[:3]
+    assert window.status_label.text() == "The first 3 of the 4 selected runs stand side by side"
+    window.say("")
+    window.workbench.beside.on_wanted([4, 2, 0])
+    assert window.compare_view.recorders == [runs[0], runs[2], runs[4]]
+    assert window.status_label.text() == ""
