@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -10,6 +10,7 @@ from freeze_gui.errors import UserError
 from freeze_gui.gui.compare_choices import DEFAULT, known_step_s, known_steps
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_words import equality_words, unique_labels
+from freeze_gui.gui.frame_parts import FrameParts
 from freeze_gui.gui.live_plan import LivePlan
 from freeze_gui.gui.model_desk import ModelDesk
 from freeze_gui.gui.redraw import is_seen
@@ -26,10 +27,6 @@ from freeze_gui.training.config import RunConfig
 
 if TYPE_CHECKING:
     from freeze_gui.gui.main_window import MainWindow
-
-
-class _Panel(Protocol):
-    def refresh(self) -> None: ...
 
 
 class Workbench(QObject):
@@ -68,7 +65,11 @@ class Workbench(QObject):
         self.beside = SideBySide(window, self)
         self._run_when_open = False
         self._axes, self._in_turns, self._takes_turns = DEFAULT, False, False
-        self._turn = 0
+        panels = (
+            window.timeline_panel, window.layer_panel, window.verdict_panel, window.state_panel, window.runs_table,
+            window.measuring_label,
+        )   # fmt: skip
+        self._parts = FrameParts((window.run_plots, window.compare_view), panels)
         self._connect()
 
     @Slot()
@@ -102,6 +103,7 @@ class Workbench(QObject):
     @Slot(object)
     def on_run_started(self, recorder: RunRecorder) -> None:
         """Show the new run."""
+        self.said.emit(f"{recorder.label}: running")   # what was said of the run before is no longer true
         self.plan.forget()
         self._add_runs([recorder])
         if self._window.tabs.currentWidget() is not self._window.timeline_panel:   # its playhead shows the run as well
@@ -111,6 +113,7 @@ class Workbench(QObject):
     @Slot(object)
     def on_comparison_started(self, recorders: list[RunRecorder]) -> None:
         """Show the new runs side by side."""
+        self.said.emit(f"comparing {len(recorders)} runs")
         self._add_runs(recorders)
         self.beside.begin(recorders, in_turns=self._takes_turns)
 
@@ -141,18 +144,9 @@ class Workbench(QObject):
                 self.desk.learn_epoch(recorder.config, recorder.started.epoch_steps)
         if self.controller.is_running and not is_seen(window):
             return
-        pictures: tuple[_Panel, ...] = window.run_plots, window.compare_view
-        panels: tuple[_Panel, ...] = (
-            window.timeline_panel, window.layer_panel, window.verdict_panel, window.state_panel, window.runs_table,
-            window.measuring_label,
-        )   # fmt: skip
-        if self.controller.is_running:   # frames beside the training are short: of three, one is for a panel
-            self._turn += 1
-            at, rest = divmod(self._turn, 3)
-            panels = () if rest else (panels[at % len(panels)],)
-            pictures = pictures if rest else ()
-        for view in (*pictures, *panels):
-            view.refresh()
+        stage = [(run.status, run.history is not None and run.history.steps > 0) for run in self.controller.recorders]
+        for part in self._parts.next(self.controller.is_running, stage):
+            part.refresh()
 
     @Slot(int)
     def on_run_selected(self, row: int) -> None:

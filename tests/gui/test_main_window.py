@@ -282,6 +282,13 @@ def test_an_earlier_run_is_shown_again_when_its_row_is_chosen(qtbot: QtBot, wind
     assert second.label == "requires_grad · 6 steps"
 
 
+def test_the_status_bar_speaks_of_the_run_that_goes_on_not_of_the_one_before(qtbot: QtBot, window: MainWindow) -> None:
+    run_and_wait(qtbot, window, steps=5)
+    assert window.status_label.text() == "requires_grad: completed after 5 steps"
+    start_slowly(qtbot, window)
+    assert window.status_label.text() == "requires_grad #2: running"
+
+
 def test_the_window_closes_during_a_run_without_a_question(qtbot: QtBot, window: MainWindow) -> None:
     start_slowly(qtbot, window)
     with qtbot.waitSignal(window.controller.run_ended, timeout=5000) as ended:
