@@ -244,7 +244,8 @@ def test_many_runs_come_into_the_table_in_turns_and_their_columns_are_wide_enoug
     table = table_of(qtbot, runs)
     assert column(table, "run") == [f"run {at}" for at in range(60)]
     assert column(table, "steps")[-AT_ONCE:] == ["3"] * AT_ONCE
-    qtbot.waitUntil(lambda: column(table, "steps") == ["3"] * 60 and bool(column(table, "equals")[0]))
+    qtbot.waitUntil(lambda: column(table, "steps") == ["3"] * 60 and all(column(table, "equals")))
+    qtbot.waitUntil(lambda: table.columns.is_fitted)
     assert column(table, "equals")[0] == "run 1, run 2, run 3, run 4, run 5, run 6, run 7, run 8 and 51 more"
     for at, found in enumerate(COLUMNS[:-1]):
         need = min(table.sizeHintForColumn(at), found.most_px)
