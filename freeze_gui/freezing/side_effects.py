@@ -223,9 +223,13 @@ def _thaw_report(step: int, path: str, moved: Iterable[tuple[nn.Parameter, Suspe
     pairs = list(moved)
     steps = [apart(p, suspect.value) for p, suspect in pairs]
     fresh_steps = [apart(fresh_step(suspect), suspect.value) for _, suspect in pairs]
-    largest, fresh = (max(0.0, *map(float, row)) for row in read([steps, fresh_steps]))   # a NaN is passed over
-    lr = float(pairs[-1][1].hyper["lr"])
-    return ThawReport(step, path, largest, lr, largest / lr if lr else None, largest / fresh if fresh else None)
+    made, fresh = ([max(0.0, float(one)) for one in row] for row in read([steps, fresh_steps]))   # a NaN is passed over
+    rates = [float(suspect.hyper["lr"]) for _, suspect in pairs]
+    # a tied parameter may have the rate of another layer: each is held against its own
+    times, lr = max((one / lr if lr else -1.0, lr) for one, lr in zip(made, rates, strict=True))
+    largest, largest_fresh = max(made), max(fresh)
+    over_fresh = largest / largest_fresh if largest_fresh else None
+    return ThawReport(step, path, largest, lr, times if lr else None, over_fresh)
 
 
 def _state_changed(before: dict[str, Any], after: dict[str, Any]) -> bool:

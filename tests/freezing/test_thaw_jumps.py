@@ -161,3 +161,17 @@ def test_the_warm_up_of_the_explanation_keeps_rmsprop_near_its_rate(warmed: bool
         optimizer.step()
         largest = max(largest, abs(weight.item() - before))
     assert largest == pytest.approx(0.1 * (1 - 0.99**100) ** -0.5 if warmed else 1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("rates", [(0.1, 0.001), (0.001, 0.1)])
+def test_each_parameter_of_a_layer_is_held_against_its_own_rate(rates: tuple[float, float]) -> None:
+    model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    pairs = zip(model[0].parameters(), rates, strict=True)
+    groups: list[dict[str, Any]] = [{"params": [p], "lr": rate} for p, rate in pairs]
+    optimizer = torch.optim.Adam([*groups, {"params": model[1].parameters()}], lr=LR)
+    freezer = drive(model, optimizer, plan(["0"], 0, 2, method="grad_none"), torch.ones(1, 1), steps=3)
+    (report,) = freezer.thaws()
+    assert report.over_lr == pytest.approx(1.0, rel=1e-3)   # the first step of Adam is one rate, whatever the gradient
+    assert report.lr in rates
+    assert report.largest_update == pytest.approx(max(rates), rel=1e-3)
+    assert "thaw_jump" not in effects(freezer)
