@@ -63,8 +63,8 @@ class RunsModel(QAbstractTableModel):
         self._most: list[float] = [0.0] * len(COLUMNS)
         self._icons: dict[object, QIcon] = {}
 
-    def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
-        """Show these runs: all of the window, as the place of a run decides its colour.
+    def set_runs(self, recorders: Sequence[RunRecorder]) -> int:
+        """Show these runs, all of the window, as the place of a run decides its colour; return how many are new.
 
         Rows that are there already stay as they are; new ones have a name, and the rest comes with the next refresh.
         """
@@ -77,7 +77,7 @@ class RunsModel(QAbstractTableModel):
             self.endResetModel()
         new = recorders[there:]
         if not new:
-            return
+            return 0
         self.beginInsertRows(QModelIndex(), there, there + len(new) - 1)
         self.recorders += new
         self._cells += [[(run.label, run.label), *_UNKNOWN] for run in new]
@@ -88,6 +88,7 @@ class RunsModel(QAbstractTableModel):
         self.endInsertRows()
         for row in range(there, len(self.recorders)):
             self.cells_changed.emit(row, [RUN])
+        return len(new)
 
     def refresh(self) -> None:
         """Take in what is new."""

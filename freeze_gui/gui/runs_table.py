@@ -97,9 +97,9 @@ class RunsTable(QTableView):
 
     def set_runs(self, recorders: Sequence[RunRecorder]) -> None:
         """Show these runs: the latest at once, the others in the next turns of the event loop."""
-        self.runs_model.set_runs(recorders)
+        new = self.runs_model.set_runs(recorders)
         work = self._refreshed()
-        for _ in range(AT_ONCE):
+        for _ in range(min(new, AT_ONCE)):   # what others say of the new ones comes after them
             next(work, None)
         self.columns.fit()
         self.doItemsLayout()   # or the run that is chosen next is looked for among the rows before

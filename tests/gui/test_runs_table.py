@@ -269,6 +269,18 @@ def test_names_of_runs_with_the_same_bits_come_in_pieces_that_are_short(qtbot: Q
     assert model.words(199, EQUALS) == "run 0, run 1, run 2, run 3, run 4, run 5, run 6, run 7 and 191 more"
 
 
+def test_what_other_rows_say_of_a_new_run_waits_for_a_later_turn(qtbot: QtBot) -> None:
+    runs = [started_run(f"run {at}") for at in range(30)]
+    for run in runs:
+        add_steps(run, 1)
+        end_run(run, proof="x")
+    table = table_of(qtbot, runs[:29])
+    qtbot.waitUntil(lambda: column(table, "equals")[0].endswith("and 20 more"))
+    table.set_runs(runs)
+    assert (column(table, "steps")[29], column(table, "equals")[0][-11:]) == ("1", "and 20 more")
+    qtbot.waitUntil(lambda: column(table, "equals")[0].endswith("and 21 more"))
+
+
 def test_a_run_with_another_name_is_called_so_by_those_that_are_the_same(qtbot: QtBot) -> None:
     runs = [started_run("a"), started_run("b")]
     for run in runs:
