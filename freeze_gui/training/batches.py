@@ -147,7 +147,7 @@ def loss_of(name: str, output: Tensor, targets: Any, device: torch.device) -> Te
     UserError
         When output and targets do not fit each other.
     """
-    given = targets if isinstance(targets, Tensor) else torch.as_tensor(targets)
+    given = torch.as_tensor(targets)
     wanted = to_device(given, device)
     if name == "mse":
         if wanted.shape != output.shape:
@@ -200,8 +200,6 @@ def to_device(inputs: Any, device: torch.device) -> Any:
     """
     non_blocking = device.type == "cuda"
     if isinstance(inputs, Tensor):
-        if inputs.device == device:
-            return inputs
         return inputs.to(device, non_blocking=non_blocking)
     return tree_map(
         lambda value: value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value, inputs

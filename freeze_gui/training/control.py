@@ -79,16 +79,14 @@ class RunControl:
             `time.perf_counter` at which the step before began, in seconds.
         """
         while not self.is_stopping:
-            if not self._go.is_set():
-                self._go.wait()
+            self._go.wait()
             pace = self._pace
             rest_s = 0.0 if pace is None else last_step_began + 1 / pace - time.perf_counter()
             if rest_s <= 0:
                 break
             self._stop.wait(min(rest_s, 0.05))   # short, so that a changed pace is heard
-        if self._single_steps:
-            with self._lock:
-                if self._single_steps:
-                    self._single_steps = 0
-                    self._go.clear()
+        with self._lock:
+            if self._single_steps:
+                self._single_steps = 0
+                self._go.clear()
         return not self.is_stopping
