@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch._utils import _flatten_dense_tensors
 
-from freeze_gui.freezing.bits import NUMPY_KNOWS, Row, apart, bits, differ, flags, read
+from freeze_gui.freezing.bits import NUMPY_KNOWS, Row, any_differs, apart, bits, differ, flags, read
 
 Flags = NDArray[np.bool_]
 
@@ -94,8 +94,7 @@ class Values:
         a, b = self._array, other._array
         if a is None or b is None:
             return any(differ(self._each(other)))
-        a, b = bits(a), bits(b)
-        return not torch.equal(a, b) if a.is_cpu else torch.ne(a, b).any()
+        return any_differs(bits(a), bits(b))
 
     def which_differ(self, other: Values) -> Flags:
         """Tell for each tensor whether any bit differs."""

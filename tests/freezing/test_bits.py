@@ -36,6 +36,26 @@ def test_zero_of_either_sign_is_zero_and_what_is_not_a_number_is_not() -> None:
     assert is_zero(torch.zeros(3).to_sparse())
 
 
+@pytest.mark.parametrize("count", [2, 65_536, 65_537, 70_000, 70_001])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64", "int8", "bool", "complex64"])
+def test_one_bit_of_one_element_is_found_wherever_the_tensor_lies_in_its_memory(dtype: str, count: int) -> None:
+    memory = torch.from_numpy(np.random.default_rng(0).integers(0, 2, 2 * count + 8)).to(getattr(torch, dtype))
+    other = memory.clone()
+    for tensor, copy in (
+        (memory[:count], other[:count]),
+        (memory[1 : count + 1], other[1 : count + 1]),
+        (memory[: 2 * count : 2], other[: 2 * count : 2]),
+        (memory[: count // 2 * 2].view(2, -1).t(), other[: count // 2 * 2].view(2, -1).t()),
+    ):
+        assert differ([(tensor, copy), (tensor, tensor.clone())]) == [False, False]
+        for place in (0, tensor.shape[0] // 2, -1):
+            one = copy[place] if copy.dim() == 1 else copy[place, -1]
+            before = one.clone()
+            one.copy_(-one if dtype.startswith("float") and one == 0 else one == 0)
+            assert differ([(tensor, copy)]) == [True]
+            one.copy_(before)
+
+
 @pytest.mark.parametrize("size", [0, 5, 20_000])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "complex64", "int64", "bool"])
 def test_the_largest_difference_is_that_of_float64(dtype: str, size: int) -> None:
