@@ -61,11 +61,11 @@ class _RunLines:
     def go_on(
         self, history: History, evaluated: Evaluations, x_range: tuple[float, float], width: int, keep: float
     ) -> list[Floats]:
-        """Draw what is new of a run; return the losses among it."""
+        """Draw what is new of a run; return the least and the largest of the losses that are drawn by now."""
         view, place = history.view(), (x_range, width)
-        drawn = [self.loss.go_on(view.loss_step, lambda rows: smooth_rows(view.loss, rows, keep), *place)]
+        self.loss.go_on(view.loss_step, lambda rows: smooth_rows(view.loss, rows, keep), *place)
         if keep:
-            drawn.append(self.faint.go_on(view.loss_step, lambda rows: view.loss[rows], *place))
+            self.faint.go_on(view.loss_step, lambda rows: view.loss[rows], *place)
         self.accuracy.go_on(evaluated.step, lambda rows: evaluated.accuracy[rows], *place)
         rate = changing_rate(view)
         if rate is not None:
@@ -74,7 +74,7 @@ class _RunLines:
                 self._largest_rate = largest
                 self.rate.clear()
             self.rate.go_on(view.loss_step, lambda rows: rate[rows] / largest, *place, holds=True)
-        return drawn
+        return [self.loss.heights, self.faint.heights]
 
 
 class _Points:
@@ -116,7 +116,6 @@ class LossPlot(StepPlot):
         self.empty_text = "Loss and accuracy"
         self.keep = 0.0
         self._place: tuple[tuple[float, float], int] | None = None   # steps and width that are drawn
-        self._extremes = np.zeros(0)   # of the losses that are drawn
         self._evaluations: list[Evaluations] = []   # of each of `series`, as they are drawn
         item = self.getPlotItem()
         item.getAxis("left").setWidth(44)
@@ -165,32 +164,33 @@ class LossPlot(StepPlot):
         self.show_message("")
         rated = any(s.history is not None and changing_rate(s.history.view()) is not None for s in self.series)
         self.set_title(TITLE_WITH_RATE if rated else TITLE)
-        self._draw((start, stop), width)
-        heights = loss_range(self._extremes)
-        if self.follows_y and len(self._extremes) and self.view_box.viewRange()[1] != [*heights]:
+        losses = self._draw((start, stop), width)
+        heights = loss_range(losses)
+        if self.follows_y and np.isfinite(losses).any() and self.view_box.viewRange()[1] != [*heights]:
             self.view_box.setYRange(*heights, padding=0)   # lays the axis out anew, also where nothing changes
         return True
 
-    def _draw(self, x_range: tuple[float, float], width: int) -> None:
-        """Draw what is new; everything where other steps are seen, or with other pixels."""
+    def _draw(self, x_range: tuple[float, float], width: int) -> Floats:
+        """Draw what is new, everything where other steps are seen, or with other pixels; return losses.
+
+        The least and the largest of those that are drawn are among them.
+        """
         if (x_range, width) != self._place:
             self._clear()
             self._place = x_range, width
         counts = [len(one.history.evaluations) if one.history else 0 for one in self.series]
         if counts != [len(found.step) for found in self._evaluations]:
             self._show_evaluations([evaluations(one.history) for one in self.series])
-        losses = [self._extremes, *(found.loss for found in self._evaluations)]
+        losses = [found.loss for found in self._evaluations]
         for lines, one, found in zip(self.lines, self.series, self._evaluations, strict=False):
             if one.history is not None:
                 losses += lines.go_on(one.history, found, x_range, width, self.keep)
-        new = np.concatenate(losses)
-        finite = new[np.isfinite(new)]
-        self._extremes = np.array([finite.min(), finite.max()]) if len(finite) else finite
+        return np.concatenate(losses)
 
     def _clear(self) -> None:
         for lines in self.lines:
             lines.clear()
-        self._extremes, self._evaluations = np.zeros(0), []
+        self._evaluations = []
 
     def _forget(self) -> None:
         """Draw everything anew with the next refresh."""

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.line_ends import LineEnds, reduced_line
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
+from freeze_gui.gui.loss_values import loss_range
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import Evaluated, StepDone
 from tests.gui.plot_screen import Screen, draw
@@ -75,10 +76,6 @@ def differing_from_one_drawn_at_once(plot: LossPlot, screen: Screen, runs: tuple
     fresh = plot_in(plot.window(), runs, (plot.width(), plot.height()), plot.keep, place=1)
     fresh.show_steps(*plot.view_box.viewRange()[0])
     draw(fresh)
-    if fresh.view_box.viewRange()[1] != plot.view_box.viewRange()[1]:
-        fresh.follows_y = False   # a mean may have been larger at the end of a bin that was cut
-        fresh.view_box.setYRange(*plot.view_box.viewRange()[1], padding=0)
-        draw(fresh)
     different = int((screen.picture() != Screen(fresh, ratio).picture()).sum())
     fresh.setParent(None)
     fresh.deleteLater()
@@ -125,6 +122,43 @@ def test_a_frame_paints_only_the_strip_in_which_the_new_steps_lie(window: QWidge
         assert screen.widths
         assert max(screen.widths) <= 30
     assert differing_from_one_drawn_at_once(plot, screen, runs, 1) == 0
+
+
+def test_evaluations_long_ago_and_a_run_that_has_ended_are_not_painted_again(window: QWidget) -> None:
+    runs = started_run(total_steps=20_000), started_run(total_steps=20_000)
+    steps = Steps(runs, 0, odd=False)
+    for _ in range(2):
+        steps.add(3_000)
+        for run in runs:
+            run.handle(Evaluated(steps.step, 0.5, 0.5))
+    steps.runs = runs[:1]
+    steps.add(3_000)
+    plot = plot_in(window, runs, (600, 200), 0.0)
+    steps.add(100)
+    draw(plot)
+    screen = Screen(plot, 1)
+    for _ in range(10):
+        screen.widths.clear()
+        steps.add(100)
+        draw(plot)
+        assert screen.widths
+        assert max(screen.widths) <= 30
+    assert differing_from_one_drawn_at_once(plot, screen, runs, 1) == 0
+
+
+def test_heights_are_those_of_the_steps_that_are_seen_where_these_were_still_to_come(window: QWidget) -> None:
+    run = started_run(total_steps=1_000)
+    plot = plot_in(window, (run,), (330, 160), 0.0)
+    plot.show_steps(500, 1_000)
+    norms = np.ones(4), np.ones(4), np.ones(4)
+    for step in range(700):
+        loss = 50.0 if step < 300 else 0.1   # the last step before the edge is drawn, too, and was another one before
+        run.handle(StepDone(step, loss, None, *norms, np.zeros(4, bool), (), 0.01, 0.001, 0.1))
+        if step % 20 == 0:
+            draw(plot)
+    draw(plot)
+    assert plot.view_box.viewRange()[1] == [*loss_range(np.array([0.1]))]
+    assert differing_from_one_drawn_at_once(plot, Screen(plot, 1), (run,), 1) == 0
 
 
 def test_losses_grow_on_after_a_zoom_a_change_of_size_other_runs_and_back(window: QWidget) -> None:
