@@ -207,15 +207,17 @@ class RunsModel(QAbstractTableModel):
         """Name in each row the runs that are the same; one more of them is another word in many rows."""
         self._same_as = equals_words(self.equal_runs.groups(self.recorders))
         yield
-        found = [words_cell(self._same_as.get(recorder, "")) for recorder in self.recorders]
-        changed = [row for row, cell in enumerate(found) if cell != self._cells[row][EQUALS]]
+        changed = [row for row in range(len(self.recorders)) if self._cells[row][EQUALS] != self._equals(row)]
         for start in range(0, len(changed), _ROWS_AT_ONCE):
             rows = changed[start : start + _ROWS_AT_ONCE]
             for row in rows:
-                self._cells[row][EQUALS] = found[row]
+                self._cells[row][EQUALS] = self._equals(row)   # asked again: another refresh may have come between
                 self.cells_changed.emit(row, [EQUALS])
             self.dataChanged.emit(self.index(rows[0], EQUALS), self.index(rows[-1], EQUALS))
             yield
+
+    def _equals(self, row: int) -> Cell:
+        return words_cell(self._same_as.get(self.recorders[row], ""))
 
     def _measure(self, column: int, before: Cell, now: Cell) -> None:
         """Keep the largest number of a column that has bars; another one changes all of its bars."""

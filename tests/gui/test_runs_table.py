@@ -269,6 +269,25 @@ def test_names_of_runs_with_the_same_bits_come_in_pieces_that_are_short(qtbot: Q
     assert model.words(199, EQUALS) == "run 0, run 1, run 2, run 3, run 4, run 5, run 6, run 7 and 191 more"
 
 
+def test_rows_copied_while_names_come_in_pieces_do_not_go_back_to_the_names_of_before(qtbot: QtBot) -> None:
+    runs = [started_run(f"run {at}") for at in range(130)]
+    for run in runs:
+        add_steps(run, 1)
+    for run in runs[:120]:
+        end_run(run, proof="x")
+    model = RunsModel()
+    model.set_runs(runs)
+    work = model.refreshed()
+    while not model.words(0, EQUALS):
+        next(work)
+    for run in runs[120:]:
+        end_run(run, proof="x")
+    model.refresh()   # as a copy does
+    for _ in work:
+        pass
+    assert {model.words(row, EQUALS)[-11:] for row in range(130)} == {"nd 121 more"}
+
+
 def test_what_other_rows_say_of_a_new_run_waits_for_a_later_turn(qtbot: QtBot) -> None:
     runs = [started_run(f"run {at}") for at in range(30)]
     for run in runs:
