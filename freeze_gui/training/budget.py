@@ -40,7 +40,7 @@ class Budget:
         self.every = fixed or 1
         self._is_fixed = fixed is not None
         self._measuring: deque[float] = deque(maxlen=2 * _NEEDED)
-        self._training: deque[float] = deque(maxlen=2 * _NEEDED)
+        self._training: deque[float] = deque(maxlen=4 * _NEEDED)
         self._last: dict[str | None, int] = {}   # task → its last measured step
 
     def is_due(self, step: int, task: str | None, of_note: bool) -> bool:
@@ -53,11 +53,16 @@ class Budget:
             self._last[task] = step
         return is_due
 
-    def took(self, measuring_s: float, training_s: float) -> None:
-        """Note what a measured step took: its measuring, and all the rest."""
-        self._measuring.append(measuring_s)
+    def took(self, measuring_s: float | None, training_s: float) -> None:
+        """Note what a step took: its measuring, None where it was not measured, and all the rest.
+
+        The steps between count too: of tasks that take unlike times the measured ones are not the usual ones.
+        """
         self._training.append(training_s)
-        if self._is_fixed or len(self._measuring) < _NEEDED:
+        if measuring_s is None or self._is_fixed:
+            return
+        self._measuring.append(measuring_s)
+        if len(self._measuring) < _NEEDED:
             return
         share = statistics.median(self._measuring) / max(statistics.median(self._training), 1e-9)
         needed = share * len(self._last) / SHARE

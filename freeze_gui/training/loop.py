@@ -160,8 +160,7 @@ class Loop:
             self._gradient_bytes = gradient_bytes(self._model)
         in_all, measuring = whole.seconds(), self._measuring.seconds()
         overhead = measuring + self._watching.seconds()
-        if is_measured:
-            self._budget.took(measuring, in_all - overhead)
+        self._budget.took(measuring if is_measured else None, in_all - overhead)
         gradient, update, delta = (None, None, None) if norms is None else norms
         return change, StepDone(
             step,

@@ -94,8 +94,9 @@ def telemetry_by_its_budget(model: nn.Module) -> AfterStep:
             telemetry.look_at_gradients()
             telemetry.measure(free, loss.detach().view(1))
         telemetry.settle(free, ())
-        if is_due:   # of the step alone: other loops have had their turn since the one that was measured before
-            budget.took(time.perf_counter() - began, began - ended)
+        measuring_s = time.perf_counter() - began
+        # of each step alone: other loops have had their turn since the one that was measured before
+        budget.took(measuring_s if is_due else None, began - ended)
         ended = time.perf_counter()
 
     return after_step

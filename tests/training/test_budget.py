@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from freeze_gui.training.budget import FIRST, SHARE, Budget
 
 
@@ -9,8 +11,7 @@ def measured_of(budget: Budget, steps: int, measuring_s: float, training_s: floa
     found = []
     for step in range(steps):
         due = budget.is_due(step, None, False)
-        if due:
-            budget.took(measuring_s, training_s)
+        budget.took(measuring_s if due else None, training_s)
         found += [step] * due
     return found
 
@@ -40,8 +41,8 @@ def test_a_cost_near_the_limit_does_not_swing_to_and_fro() -> None:
     budget, seen = Budget(None), []
     for step in range(2000):
         due = budget.is_due(step, None, False)
-        if due:   # the copy of the weights before the step is not needed where every step is measured
-            budget.took(0.000063 if budget.every == 1 else 0.000081, 0.01)
+        # the copy of the weights before the step is not needed where every step is measured
+        budget.took((0.000063 if budget.every == 1 else 0.000081) if due else None, 0.01)
         seen.append(budget.every)
     assert sum(a != b for a, b in itertools.pairwise(seen)) == 1
 
@@ -65,8 +66,18 @@ def test_tasks_that_alternate_are_both_measured_within_the_share() -> None:
     for step in range(4000):
         task = f"task{step % 2}"
         due = budget.is_due(step, task, False)
-        if due:
-            budget.took(0.0003, 0.001)   # 30 %: two of every 128 steps are 0.47 %
-            measured.append(step)
+        budget.took(0.0003 if due else None, 0.001)   # 30 %: two of every 128 steps are 0.47 %
+        measured += [step] * due
     later = [step for step in measured if step >= 200]
     assert later == sorted([*range(256, 4000, 128), *range(257, 4000, 128)])
+
+
+@pytest.mark.parametrize("nth", [4, 10, 30])
+def test_a_rare_task_of_long_steps_does_not_make_the_interval_swing(nth: int) -> None:
+    budget, seen = Budget(None), []
+    for step in range(20_000):
+        is_rare = step % nth == nth - 1
+        due = budget.is_due(step, "rare" if is_rare else "usual", False)
+        budget.took(0.0001 if due else None, 0.1 if is_rare else 0.001)
+        seen.append(budget.every)
+    assert set(seen[FIRST:]) == {64}   # two of every 64 steps at 10 % of a usual one are 0.31 %
