@@ -227,9 +227,11 @@ def _thaw_report(step: int, path: str, moved: Iterable[tuple[nn.Parameter, Suspe
     rates = [float(suspect.hyper["lr"]) for _, suspect in pairs]
     # a tied parameter may have the rate of another layer: each is held against its own
     times, lr = max((one / lr if lr else -1.0, lr) for one, lr in zip(made, rates, strict=True))
-    largest, largest_fresh = max(made), max(fresh)
+    largest, largest_fresh = (
+        max(one for one, rate in zip(row, rates, strict=True) if rate == lr) for row in (made, fresh)
+    )   # fmt: skip
     over_fresh = largest / largest_fresh if largest_fresh else None
-    return ThawReport(step, path, largest, lr, times if lr else None, over_fresh)
+    return ThawReport(step, path, max(made), lr, times if lr else None, over_fresh)
 
 
 def _state_changed(before: dict[str, Any], after: dict[str, Any]) -> bool:

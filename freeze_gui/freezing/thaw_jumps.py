@@ -21,12 +21,12 @@ class ThawReport:
         Which step that was, and the layer's path.
     largest_update
         The largest change of one element.
-    lr, over_lr
-        The learning rate in that step, and the largest change as a multiple of it, None where it is zero; where the
-        parameters have several rates, those of the one that went furthest by its own.
-    over_fresh
-        `largest_update` as a multiple of the largest change that a fresh optimizer would have made with the same
-        gradient; None where that is zero.
+    lr
+        The learning rate in that step; where the parameters have several, that of the one that went furthest by its
+        own.
+    over_lr, over_fresh
+        The largest change of the parameters with that rate as a multiple of it, and of the largest that a fresh
+        optimizer would have made of them with the same gradients; None where that is zero.
     """
 
     step: int

@@ -175,3 +175,27 @@ def test_each_parameter_of_a_layer_is_held_against_its_own_rate(rates: tuple[flo
     assert report.lr in rates
     assert report.largest_update == pytest.approx(max(rates), rel=1e-3)
     assert "thaw_jump" not in effects(freezer)
+
+
+@pytest.mark.parametrize("rates", [(0.1, 0.001), (0.001, 0.1)])
+def test_a_jump_of_one_rate_is_not_held_against_the_fresh_step_of_another(rates: tuple[float, float]) -> None:
+    model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    steady, leaping = model[0].parameters()
+    leap = [1e-6]
+    steady.register_hook(torch.ones_like)   # type: ignore[no-untyped-call]
+    leaping.register_hook(lambda gradient: torch.full_like(gradient, leap[0]))   # type: ignore[no-untyped-call]
+
+    def grow(step: int) -> None:
+        if step == 19:   # in the 20 steps that are put back the optimizer saw tiny gradients
+            leap[0] = 1.0
+
+    pairs = zip([steady, leaping], rates, strict=True)
+    groups: list[dict[str, Any]] = [{"params": [p], "lr": rate} for p, rate in pairs]
+    optimizer = torch.optim.Adam([*groups, {"params": model[1].parameters()}], lr=LR, betas=(0.5, 0.9999))
+    freezer = drive(model, optimizer, plan(["0"], 0, 20, method="restore"), torch.ones(1, 1), steps=21, after=grow)
+    (report,) = freezer.thaws()
+    expected = 0.5 / (1 - 0.5**21) / (0.0001 / (1 - 0.9999**21)) ** 0.5
+    assert report.lr == rates[1]
+    assert report.over_lr == pytest.approx(expected, rel=1e-3)
+    assert report.over_fresh == pytest.approx(expected, rel=1e-3)   # a fresh first step of Adam is one rate
+    assert "Thaw with reset_state" in text_of(freezer)
