@@ -202,5 +202,12 @@ def to_device(inputs: Any, device: torch.device) -> Any:
     if isinstance(inputs, Tensor):
         return inputs.to(device, non_blocking=non_blocking)
     return tree_map(
-        lambda value: value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value, inputs
+        lambda value: value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value,
+        inputs,
+        is_leaf=_has_no_hash,
     )
+
+
+def _has_no_hash(value: Any) -> bool:
+    """Tell whether torch cannot look the class of `value` up among its containers."""
+    return type(type(value)).__hash__ is None
