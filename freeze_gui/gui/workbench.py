@@ -113,7 +113,7 @@ class Workbench(QObject):
     @Slot(object)
     def on_comparison_started(self, recorders: list[RunRecorder]) -> None:
         """Show the new runs side by side."""
-        self.said.emit(f"comparing {len(recorders)} runs")
+        self.said.emit(f"comparing {counted(len(recorders), 'run')}")
         self._add_runs(recorders)
         self.beside.begin(recorders, in_turns=self._takes_turns)
 
@@ -129,7 +129,8 @@ class Workbench(QObject):
         """Say that all runs are done, and which of them are one and the same."""
         self.last_summary = summary
         self.beside.end()
-        self.said.emit(f"compared {len(summary['runs'])} runs{equality_words(summary['equal_groups'])}")
+        runs = counted(len(summary["runs"]), "run")
+        self.said.emit(f"compared {runs}{equality_words(summary['equal_groups'])}")
 
     @Slot()
     def on_ticked(self) -> None:

@@ -378,6 +378,14 @@ def test_a_second_comparison_has_names_of_its_own_and_two_rows_show_their_differ
     assert view.tiles_view.isVisible()
 
 
+def test_a_comparison_of_one_run_says_so_in_the_singular(qtbot: QtBot, window: MainWindow) -> None:
+    window.run_panel.form.steps_edit.setValue(3)
+    with qtbot.waitSignal(window.controller.comparison_ended, timeout=RUN_MS):
+        window.workbench.compare(Axes(methods=["requires_grad"]))
+        assert window.status_label.text() == "comparing 1 run"
+    assert window.status_label.text() == "compared 1 run"
+
+
 def test_cancel_beside_the_progress_ends_every_run(qtbot: QtBot, window: MainWindow) -> None:
     window.run_panel.form.steps_edit.setValue(2000)
     window.run_panel.form.pace_box.setCurrentIndex(1)
