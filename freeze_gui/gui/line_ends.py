@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from freeze_gui.gui.traces import is_exact, pixel_starts, pixel_steps, visible_rows
 from freeze_gui.runs.history import Floats
 
+_LARGEST = 1e128
+"""Qt leaves a point out of a path from here on, without a word: a loss of float64 that diverges comes that far."""
+
 Values = Callable[[slice], Floats]
 """Returns the values of some rows."""
 
@@ -23,7 +26,7 @@ class LineEnd:
     Attributes
     ----------
     x, y
-        Shape (points,); NaN where there is no finite number.
+        Shape (points,); NaN where there is no number, or none that can be drawn.
     known
         So many of them stayed as they were: they are here for what lies beside the next one.
     settled
@@ -111,7 +114,7 @@ def _starts(
 def _points(
     step: NDArray[Any], values: Floats, rows: slice, starts: NDArray[np.int64], exact: bool
 ) -> tuple[Floats, Floats]:
-    x, y = step[starts].astype(np.float64), np.where(np.isfinite(values), values, np.nan)
+    x, y = step[starts].astype(np.float64), np.where(np.abs(values) < _LARGEST, values, np.nan)
     if exact:
         return x, y
     bins = starts - rows.start

@@ -161,6 +161,20 @@ def test_heights_are_those_of_the_steps_that_are_seen_where_these_were_still_to_
     assert differing_from_one_drawn_at_once(plot, Screen(plot, 1), (run,), 1) == 0
 
 
+def test_losses_too_large_to_be_drawn_are_a_gap(window: QWidget) -> None:
+    run = started_run(total_steps=100)
+    plot = plot_in(window, (run,), (330, 160), 0.0)
+    norms = np.ones(4), np.ones(4), np.ones(4)
+    for step, loss in enumerate((1e200, 1e300, 1e129, 1.0, 0.5, -1e200, 0.25, 0.5)):
+        run.handle(StepDone(step, loss, None, *norms, np.zeros(4, bool), (), 0.01, 0.001, 0.1))
+        draw(plot)
+    path = plot.lines[0].loss.line.path
+    points = [(path.elementAt(at).x, path.elementAt(at).y) for at in range(path.elementCount())]
+    assert points == [(3, 1.0), (4, 0.5), (6, 0.25), (7, 0.5)]
+    assert path.elementAt(2).isMoveTo()
+    assert plot.view_box.viewRange()[1] == [*loss_range(np.array([1.0]))]
+
+
 def test_losses_grow_on_after_a_zoom_a_change_of_size_other_runs_and_back(window: QWidget) -> None:
     runs = started_run(total_steps=9_000), started_run(total_steps=9_000)
     steps = Steps(runs, 4)
