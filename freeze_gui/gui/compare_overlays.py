@@ -60,7 +60,7 @@ class CompareOverlays(QWidget):
         for plot in self.plots:
             row.addWidget(Card(plot, 4, self), 1)
             plot.setMinimumHeight(104)
-            plot.empty_text = ""
+            plot.empty_text = "no steps yet"
             plot.step_hovered.connect(self.on_hovered)
             plot.reset_requested.connect(self.reset_requested)
             plot.x_zoomed.connect(self.x_zoomed)

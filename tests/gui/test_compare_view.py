@@ -208,6 +208,15 @@ def test_the_pointer_over_an_overlay_lists_every_run_with_its_values(qtbot: QtBo
     assert not view.overlays.readout.isVisible()
 
 
+def test_overlays_of_runs_that_wait_say_so_and_have_no_axes(qtbot: QtBot) -> None:
+    view = compared(qtbot, [waiting_run(), waiting_run()])
+    plots = view.overlays.plots
+    qtbot.waitUntil(lambda: all(plot.message.text() == "no steps yet" for plot in plots))
+    for plot in plots:
+        assert plot.message.isVisible()
+        assert not any(plot.getPlotItem().getAxis(name).style["showValues"] for name in ("left", "bottom"))
+
+
 def test_overlays_that_were_hidden_during_the_runs_show_them_when_they_come_back(qtbot: QtBot) -> None:
     view = compared(qtbot, [])
     view.hide()
