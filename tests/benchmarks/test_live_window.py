@@ -101,7 +101,7 @@ def running_window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, folder: Path) 
     config: dict[str, Any] = {
         "model": {"source": f"file:{source}:build"}, "data": {"source": f"file:{source}:batches"},
         "freeze": {"layers": ["[0:80]"]}, "optimizer": {"name": "SGD", "lr": 0.01},
-        "train": {"steps": 20_000, "device": "cpu", "measure_every": 1, "eval_every": 10**9, "threads": 1},
+        "train": {"steps": 30_000, "device": "cpu", "measure_every": 1, "eval_every": 10**9, "threads": 1},
     }  # fmt: skip
     window = create_window(folder / "settings.ini")
     qtbot.addWidget(window)
