@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TypeVar
 
 import numpy as np
@@ -43,17 +44,21 @@ class Table:
 def interleaved(actions: Mapping[str, Callable[[], Found]], rounds: int) -> dict[str, list[Found]]:
     """Do every action once a round and return what each returned, round by round.
 
-    What slows the machine for a moment slows all of them. The order turns round each time, so that none of them always
-    comes after the same one; a first round, which warms up, is left out.
+    What slows the machine for a moment slows all of them. Each round has an order of its own, so that none of them
+    always comes after the same one, and none after itself, with its memory still in the caches; a first round, which
+    warms up, is left out.
     """
     found: dict[str, list[Found]] = {name: [] for name in actions}
-    names = list(actions)
+    names, random = list(actions), Random(0)
     for round_ in range(rounds + 1):
         for name in names:
             value = actions[name]()
             if round_:
                 found[name].append(value)
-        names.reverse()
+        last = names[-1]
+        random.shuffle(names)
+        while len(names) > 1 and names[0] == last:
+            random.shuffle(names)
     return found
 
 
