@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_map
 
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.freezing_method import FreezingMethod
+from freeze_gui.models.nested import map_tensors
 
 
 class NoGrad(FreezingMethod):
@@ -94,4 +94,4 @@ class EvalOnly(FreezingMethod):
 
 
 def _detached(module: nn.Module, inputs: object, output: Any) -> Any:
-    return tree_map(lambda value: value.detach() if isinstance(value, torch.Tensor) else value, output)
+    return map_tensors(torch.Tensor.detach, output)

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
 
 from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.models.nested import tensors_in
 
 
 class Structure:
@@ -82,7 +82,7 @@ def with_own_forward(modules: Mapping[str, nn.Module]) -> frozenset[str]:
 
 
 def _tracked(values: Any) -> list[torch.Tensor]:
-    return [value for value in tree_leaves(values) if isinstance(value, torch.Tensor) and value.requires_grad]
+    return [tensor for tensor in tensors_in(values) if tensor.requires_grad]
 
 
 def _parameters_behind(tensors: Iterable[torch.Tensor]) -> set[int]:

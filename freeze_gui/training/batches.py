@@ -9,10 +9,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
 
 from freeze_gui.data.sources import Batch, LoadedData
 from freeze_gui.errors import UserError
+from freeze_gui.models.nested import map_tensors
 from freeze_gui.training.randomness import random_state, restore_random
 
 _NO_CLASS = -(2**62)
@@ -201,13 +201,4 @@ def to_device(inputs: Any, device: torch.device) -> Any:
     non_blocking = device.type == "cuda"
     if isinstance(inputs, Tensor):
         return inputs.to(device, non_blocking=non_blocking)
-    return tree_map(
-        lambda value: value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value,
-        inputs,
-        is_leaf=_has_no_hash,
-    )
-
-
-def _has_no_hash(value: Any) -> bool:
-    """Tell whether torch cannot look the class of `value` up among its containers."""
-    return type(type(value)).__hash__ is None
+    return map_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking), inputs)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from freeze_gui.data.sources import Batch, LoadedData
 from freeze_gui.errors import UserError
+from freeze_gui.models.nested import map_tensors
 from freeze_gui.models.shapes import Call
 
 _MOST_TURNS = 48
@@ -67,7 +66,7 @@ def look_ahead(data: LoadedData, accumulate: int) -> DataAhead | None:
 
 def _call(batch: Batch) -> Call:
     """Return how a batch calls the forward: tuples are positional arguments, dicts are named ones."""
-    inputs = tree_map(_without_values, batch.inputs)
+    inputs = map_tensors(lambda tensor: torch.empty_like(tensor, device="meta"), batch.inputs)
     named: dict[str, Any] = {} if batch.task is None else {"task": batch.task}
     match inputs:
         case dict():
@@ -75,10 +74,6 @@ def _call(batch: Batch) -> Call:
         case list() | tuple():
             return Call(tuple(inputs), named, batch.task)
     return Call((inputs,), named, batch.task)
-
-
-def _without_values(value: Any) -> Any:
-    return torch.empty_like(value, device="meta") if isinstance(value, Tensor) else value
 
 
 def _shortest(tasks: tuple[str | None, ...], accumulate: int) -> tuple[str | None, ...]:

@@ -28,6 +28,10 @@ def loader():
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(8, 4), torch.zeros(8)), shuffle=True)
 def pairs(): return [((torch.ones(2).long(), torch.ones(2).long()), torch.zeros(2))]
 def words(): return [({"ids": torch.ones(2).long(), "mask": torch.ones(2).long()}, torch.zeros(2))]
+class Odd(type):
+    __hash__ = None
+class Graph(metaclass=Odd): pass
+def graphs(): return [((Graph(), torch.ones(2)), torch.zeros(2))]
 def broken(): return items(["a"]) + [3]
 """
 
@@ -84,6 +88,14 @@ def test_inputs_are_given_to_the_forward_as_a_run_gives_them(
     (call,) = found.calls
     assert (len(call.arguments), set(call.named)) == (arguments, named)
     assert all(x.dtype == torch.long for x in (*call.arguments, *call.named.values()))
+
+
+def test_a_batch_whose_class_has_no_hash_is_known_as_it_is(made: Path) -> None:
+    ahead = look_ahead(data(made, "graphs"), 1)
+    assert ahead is not None
+    graph, values = ahead.calls[0].arguments
+    assert type(graph).__name__ == "Graph"
+    assert values.is_meta
 
 
 def test_data_of_the_program_are_not_read() -> None:

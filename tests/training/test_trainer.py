@@ -367,26 +367,33 @@ def test_a_model_that_exits_ends_its_run_and_not_the_program(tmp_path: Any) -> N
     assert recorder.summary()["error"] == "SystemExit: 4 (net.py, line 4)"
 
 
-def test_a_batch_whose_class_has_no_hash_is_trained_on(tmp_path: Any) -> None:
+@pytest.mark.parametrize("method", ["requires_grad", "detach"])
+def test_batches_and_outputs_whose_class_cannot_be_looked_up_are_trained_on(method: str, tmp_path: Any) -> None:
     source = tmp_path / "graphs.py"
     source.write_text(
         "import torch\nfrom torch import nn\n"
-        "class Equal(type):\n    def __eq__(cls, other):\n        return cls is other\n"   # and so it has no hash
-        "class Graph(metaclass=Equal):\n    nodes = torch.ones(4, 3)\n"
+        "class Odd(type):\n"
+        "    def __eq__(cls, other):\n        return cls is other\n"
+        "    def __hash__(cls):\n        raise ValueError('no hash')\n"
+        "class Graph(metaclass=Odd):\n"
+        "    def __init__(self, nodes):\n        self.nodes = nodes\n"
+        "class Layer(nn.Linear):\n"
+        "    def forward(self, graph):\n        return [Graph(super().forward(graph.nodes))]\n"
         "class Net(nn.Module):\n"
         "    def __init__(self):\n        super().__init__()\n"
-        "        self.a, self.b = nn.Linear(3, 2), nn.Linear(2, 2)\n"
-        "    def forward(self, graph):\n        return self.b(self.a(graph.nodes))\n"
+        "        self.a, self.b = Layer(3, 2), nn.Linear(2, 2)\n"
+        "    def forward(self, graph):\n        return self.b(self.a(graph)[0].nodes)\n"
         "def build():\n    return Net()\n"
-        "def batches():\n    return [(Graph(), torch.zeros(4, dtype=torch.long))] * 2\n"
+        "def batches():\n    return [((Graph(torch.ones(4, 3)),), torch.zeros(4, dtype=torch.long))] * 2\n"
     )
     config = load_config({
         "model": {"source": f"file:{source}:build"}, "data": {"source": f"file:{source}:batches"},
-        "optimizer": {"name": "SGD", "lr": 0.1}, "train": {"steps": 3}, "freeze": {"layers": ["a"]},
+        "optimizer": {"name": "SGD", "lr": 0.1}, "train": {"steps": 3},
+        "freeze": {"layers": ["a"], "method": method},
     })  # fmt: skip
     ended = list(Trainer(config).events())[-1]
     assert isinstance(ended, RunEnded)
-    assert (ended.status, ended.steps) == ("completed", 3)
+    assert (ended.status, ended.steps, ended.error) == ("completed", 3, None)
 
 
 def test_a_run_leaves_the_random_numbers_of_its_caller_alone() -> None:
