@@ -20,11 +20,12 @@ from freeze_gui.gui.export_axes import (
     plot_box,
 )
 from freeze_gui.gui.export_drawing import Drawing, Line, Marks, Text
-from freeze_gui.gui.line_ends import reduced_line
+from freeze_gui.gui.line_ends import as_steps, reduced_line
 from freeze_gui.gui.log_scale import smooth
 from freeze_gui.gui.loss_plot import ACCURACY_DASH, LossSeries
-from freeze_gui.gui.loss_values import changing_rate, loss_range, rate_heights
+from freeze_gui.gui.loss_values import RateScale, loss_range
 from freeze_gui.gui.palette import Theme, mix
+from freeze_gui.runs.history import HistoryView
 
 _RIGHT_PX = 60.0
 _ACCURACY_RANGE = (-0.02, 1.04)
@@ -55,7 +56,7 @@ def _entries(shown: Sequence[LossSeries], theme: Theme) -> list[LegendEntry]:
     if any(one.history is not None and one.history.evaluations for one in shown):
         entries.append(LegendEntry("evaluation", theme.muted, symbol="circle"))
         entries.append(LegendEntry("accuracy (right axis)", theme.muted, symbol="diamond"))
-    if any(one.history is not None and changing_rate(one.history.view()) is not None for one in shown):
+    if any(one.history is not None and _rate_scale(one.history.view()).changes for one in shown):
         entries.append(LegendEntry("learning rate (share of its largest)", theme.muted, (1.0, 2.0)))
     return entries
 
@@ -66,15 +67,22 @@ def _all_losses(shown: Sequence[LossSeries]) -> tuple[float, float]:
     return loss_range(np.concatenate(parts)) if parts else (0.0, 1.0)
 
 
+def _rate_scale(view: HistoryView) -> RateScale:
+    scale = RateScale()
+    scale.look(view.learning_rate)
+    return scale
+
+
 def _add_run(drawing: Drawing, frame: Frame, right: Frame, one: LossSeries, keep: float, theme: Theme) -> None:
     """Draw one run: its learning rate, its losses, and its evaluations."""
     assert one.history is not None
     view, width = one.history.view(), 2 * int(WIDTH)
-    rate = changing_rate(view)
-    if rate is not None:
+    scale = _rate_scale(view)
+    if scale.changes:
         pale = mix(one.color, theme.plot_background, 0.45)
-        x, share = rate_heights(view.loss_step, rate, frame.x_range, width)
-        drawing.add(Line(right.points(x, share), pale, 1.0, (1.0, 2.0), frame.box))
+        share = view.learning_rate / scale.largest
+        steps = as_steps(*reduced_line(view.loss_step, share, frame.x_range, width))
+        drawing.add(Line(right.points(*steps), pale, 1.0, (1.0, 2.0), frame.box))
     if keep:
         faint = mix(one.color, theme.plot_background, 0.65)
         raw = reduced_line(view.loss_step, view.loss, frame.x_range, width)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from freeze_gui.gui.growing_line import GrowingLine
 from freeze_gui.gui.lines_item import LinesItem
 from freeze_gui.gui.log_scale import smooth_rows
-from freeze_gui.gui.loss_values import Evaluations, changing_rate, evaluations, largest_rate, loss_range
+from freeze_gui.gui.loss_values import Evaluations, RateScale, evaluations, loss_range
 from freeze_gui.gui.palette import mix
 from freeze_gui.gui.plot_base import StepPlot, line_pen
 from freeze_gui.gui.redraw import newest_column
@@ -43,7 +43,7 @@ class _RunLines:
     def __init__(self, losses: LinesItem, shares: LinesItem) -> None:
         self.faint, self.loss = GrowingLine(losses, -1), GrowingLine(losses)
         self.rate, self.accuracy = GrowingLine(shares, -1), GrowingLine(shares)
-        self._largest_rate = 0.0
+        self.rate_scale = RateScale()
 
     def style(self, series: LossSeries) -> None:
         """Take the colours of this run."""
@@ -57,6 +57,7 @@ class _RunLines:
         """Draw nothing, and all anew from now on."""
         for line in (self.faint, self.loss, self.rate, self.accuracy):
             line.clear()
+        self.rate_scale = RateScale()
 
     def go_on(
         self, history: History, evaluated: Evaluations, x_range: tuple[float, float], width: int, keep: float
@@ -67,13 +68,13 @@ class _RunLines:
         if keep:
             self.faint.go_on(view.loss_step, lambda rows: view.loss[rows], *place)
         self.accuracy.go_on(evaluated.step, lambda rows: evaluated.accuracy[rows], *place)
-        rate = changing_rate(view)
-        if rate is not None:
-            largest = largest_rate(rate)
-            if largest != self._largest_rate:   # each height is another one
-                self._largest_rate = largest
+        top = self.rate_scale.top
+        self.rate_scale.look(view.learning_rate)
+        if self.rate_scale.changes:
+            if self.rate_scale.top != top:   # each height is another one
                 self.rate.clear()
-            self.rate.go_on(view.loss_step, lambda rows: rate[rows] / largest, *place, holds=True)
+            top = self.rate_scale.top
+            self.rate.go_on(view.loss_step, lambda rows: view.learning_rate[rows] / top, *place, holds=True)
         return [self.loss.heights, self.faint.heights]
 
 
@@ -162,9 +163,8 @@ class LossPlot(StepPlot):
             self._show_nothing()
             return True
         self.show_message("")
-        rated = any(s.history is not None and changing_rate(s.history.view()) is not None for s in self.series)
-        self.set_title(TITLE_WITH_RATE if rated else TITLE)
         losses = self._draw((start, stop), width)
+        self.set_title(TITLE_WITH_RATE if any(lines.rate_scale.changes for lines in self.lines) else TITLE)
         heights = loss_range(losses)
         if self.follows_y and np.isfinite(losses).any() and self.view_box.viewRange()[1] != [*heights]:
             self.view_box.setYRange(*heights, padding=0)   # lays the axis out anew, also where nothing changes
@@ -214,6 +214,7 @@ class LossPlot(StepPlot):
         self._place = None
         for points in (self.evaluated, self.accuracies):
             points.show([])
+        self.set_title(TITLE)
         self.view_box.setYRange(0, 1, padding=0)
         self.show_message(self.empty_text)
 

@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from freeze_gui.gui.line_ends import as_steps, reduced_line
-from freeze_gui.runs.history import Floats, History, HistoryView
+from freeze_gui.runs.history import Floats, History
 
 
 @dataclass(frozen=True)
@@ -27,22 +25,39 @@ def evaluations(history: History | None) -> Evaluations:
     return Evaluations(*found.reshape(-1, 3).T)
 
 
-def changing_rate(view: HistoryView) -> Floats | None:
-    """Return the learning rate of every step, shape (steps,), None where no scheduler has changed it so far."""
-    rate = view.learning_rate
-    return rate if len(rate) and bool((rate != rate[0]).any()) else None
+class RateScale:
+    """By what a learning rate is divided for its height; of one that grows only what is new is looked at.
 
+    Attributes
+    ----------
+    changes
+        Whether a scheduler has changed the rate so far.
+    largest
+        The largest rate so far; more than zero.
+    """
 
-def rate_heights(
-    step: NDArray[np.int64], rate: Floats, x_range: tuple[float, float], width: int
-) -> tuple[Floats, Floats]:
-    """Return (x, y) of the steps of a learning rate, as shares of its largest value; each holds until the next."""
-    return as_steps(*reduced_line(step, rate / largest_rate(rate), x_range, width))
+    def __init__(self) -> None:
+        self.changes, self.largest = False, 1e-300
+        self._steps, self._rises = 0, False
 
+    def look(self, rate: Floats) -> None:
+        """Take note of what is new in the learning rate of every step, shape (steps,)."""
+        new = rate[self._steps :]
+        if len(new):
+            self._steps = len(rate)
+            self.changes = self.changes or bool((new != rate[0]).any())
+            before = float(new[:-1].max(initial=self.largest))
+            self.largest = max(before, float(new[-1]))
+            self._rises = self.largest > before
 
-def largest_rate(rate: Floats) -> float:
-    """Return by what a learning rate is divided for its height; more than zero."""
-    return max(float(rate.max()), 1e-300)
+    @property
+    def top(self) -> float:
+        """The rate at the height 1: the largest, or while that is the newest the next whole piece above it.
+
+        Else a warm-up would have its line drawn anew with each step.
+        """
+        piece = _piece(self.largest)
+        return math.ceil(self.largest / piece) * piece if self._rises else self.largest
 
 
 def loss_range(losses: Floats) -> tuple[float, float]:
@@ -56,5 +71,10 @@ def loss_range(losses: Floats) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = max(min(float(finite.min()), 0.0), -1e300), min(float(finite.max()), 1e300)   # room for room
     span = max(high - low, 1e-9)
-    piece, room = 2.0 ** (math.floor(math.log2(span)) - 4), 0.05 * span
+    piece, room = _piece(span), 0.05 * span
     return (low if low == 0 else math.floor((low - room) / piece) * piece), math.ceil((high + room) / piece) * piece
+
+
+def _piece(whole: float) -> float:
+    """Return a power of two between a thirty-second and a sixteenth of it."""
+    return 2.0 ** (math.floor(math.log2(whole)) - 4)

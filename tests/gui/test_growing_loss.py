@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.line_ends import LineEnds, reduced_line
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
-from freeze_gui.gui.loss_values import loss_range
+from freeze_gui.gui.loss_values import RateScale, loss_range
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import Evaluated, StepDone
 from tests.gui.plot_screen import Screen, draw
@@ -144,6 +144,51 @@ def test_evaluations_long_ago_and_a_run_that_has_ended_are_not_painted_again(win
         assert screen.widths
         assert max(screen.widths) <= 30
     assert differing_from_one_drawn_at_once(plot, screen, runs, 1) == 0
+
+
+def test_a_warm_up_has_its_line_drawn_anew_now_and_then_and_when_it_ends_at_its_largest_rate(window: QWidget) -> None:
+    run = started_run(total_steps=20_000)
+    norms = np.ones(4), np.ones(4), np.ones(4)
+
+    def add(count: int) -> None:
+        assert run.history is not None
+        for step in range(run.history.steps, run.history.steps + count):
+            run.handle(StepDone(step, 1.0, None, *norms, np.zeros(4, bool), (), 0.01, 0.001, min(step, 8_000) / 9e6))
+
+    add(6_000)
+    plot = plot_in(window, (run,), (600, 200), 0.0)
+    screen, whole = Screen(plot, 1), 0
+    for _ in range(40):   # up to 8,000
+        screen.widths.clear()
+        add(50)
+        draw(plot)
+        whole += max(screen.widths) > 30
+        screen.picture()
+    assert 1 <= whole <= 11   # a piece is at least a 32nd of the rate, which grows by a third
+    assert differing_from_one_drawn_at_once(plot, screen, (run,), 1) == 0
+    assert plot.lines[0].rate.heights.max() <= 1.0
+    add(50)
+    draw(plot)
+    assert plot.lines[0].rate.heights.max() == 1.0
+    assert differing_from_one_drawn_at_once(plot, screen, (run,), 1) == 0
+
+
+def test_the_scale_of_a_learning_rate_is_the_same_however_often_it_was_looked_at() -> None:
+    random = np.random.default_rng(0)
+    rises, falls = np.linspace(1e-5, 0.1, 500), np.linspace(0.1, 0.0, 500)
+    there_and_back = np.repeat([0.1, 0.2, 0.1], 200)
+    for rate in (rises, falls, np.concatenate((rises, falls)), np.full(500, 0.1), random.random(1_000), there_and_back):
+        growing, seen = RateScale(), 0
+        while seen < len(rate):
+            seen = min(seen + int(random.integers(0, 40)), len(rate))
+            growing.look(rate[:seen])
+            once = RateScale()
+            once.look(rate[:seen])
+            assert (growing.changes, growing.largest, growing.top) == (once.changes, once.largest, once.top)
+            if seen:
+                assert once.largest == rate[:seen].max() and once.changes == (len(set(rate[:seen].tolist())) > 1)
+                is_newest = rate[seen - 1] > rate[: seen - 1].max(initial=0.0)
+                assert once.top == once.largest or (is_newest and 1 < once.top / once.largest <= 17 / 16)
 
 
 def test_heights_are_those_of_the_steps_that_are_seen_where_these_were_still_to_come(window: QWidget) -> None:
