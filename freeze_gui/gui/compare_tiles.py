@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from freeze_gui.gui.common_scale import CommonScale
 from freeze_gui.gui.heatmap_legend import HeatmapLegend
 from freeze_gui.gui.run_tile import LEAST_PX, RunTile
 from freeze_gui.gui.theme import theme_manager
@@ -28,6 +30,14 @@ TILE_PX = 132
 class CompareTiles(QWidget):
     """A grid of tiles that scrolls, and the legend of their common scale.
 
+    Only what is in sight, or a row away from it, has a tile: what scrolls out of sight gives its tile to what comes in.
+    So hundreds of runs cost no more than those that have room.
+
+    Attributes
+    ----------
+    tiles
+        The tile of each place that has one.
+
     Signals
     -------
     layer_clicked(str), step_hovered(object), reset_requested()
@@ -43,11 +53,15 @@ class CompareTiles(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.tiles: list[RunTile] = []
+        self.tiles: dict[int, RunTile] = {}
         self.recorders: list[RunRecorder] = []
         self._numbers: list[int] = []
         self._made: list[RunTile] = []
+        self._near: list[int] = []   # the places that have, or are given, a tile
         self._filling: Iterator[None] = iter(())
+        self._chosen: Sequence[RunRecorder] = ()
+        self._cursor: float | None = None
+        self._scale = CommonScale()
         self._metric = "weight_delta"
         self._filter: tuple[str, ...] | None = None
         self._selected: Sequence[str] = ()
@@ -62,6 +76,7 @@ class CompareTiles(QWidget):
         self.area.setMinimumSize(MOST_IN_A_ROW * TILE_PX, 104)
         self.area.setWidget(self._grid)
         self.area.verticalScrollBar().valueChanged.connect(self.on_scrolled)
+        self.area.verticalScrollBar().rangeChanged.connect(self.refresh_later)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -75,35 +90,49 @@ class CompareTiles(QWidget):
 
         Those that wait have an empty place.
         """
-        self.recorders, self._numbers = list(recorders), list(numbers)
+        self.recorders, self._numbers, self._chosen, self.tiles = list(recorders), list(numbers), (), {}
+        self.area.verticalScrollBar().setValue(0)
+        self._place()
+        self._near = self._places()
         self._filling = self._fill()
         for _ in range(MOST_IN_A_ROW):
             next(self._filling, None)
-        self.area.verticalScrollBar().setValue(0)
+
+    def _places(self) -> list[int]:
+        """Return the places in sight and beside it, and the one that has the keyboard."""
+        top = self.area.verticalScrollBar().value()
+        near = self._grid.places(top, top + self.area.viewport().height())
+        return sorted({*near, *(at for at, tile in self.tiles.items() if tile.heatmap.hasFocus())})
 
     def _fill(self) -> Iterator[None]:
-        """Give each run its tile: the one that it had, for what that shows is still right, or another one."""
-        wanted = {id(recorder) for recorder in self.recorders}
+        """Give each place its tile: the one that its run had, for what that shows is still right, or another one."""
         known = {id(tile.recorder): tile for tile in self._made}
+        seen = {id(tile.recorder) for tile in self._shown()}
+        wanted = {id(self.recorders[at]): at for at in self._near}
         spare = [tile for tile in self._made if id(tile.recorder) not in wanted]
         for tile in spare:
             tile.hide()
-        self.tiles = []
+        self.tiles = {}
         self._grid.clear()
-        self._place()
-        for recorder, number in zip(self.recorders, self._numbers, strict=True):
-            tile = known.get(id(recorder)) or (spare.pop() if spare else self._new_tile())
-            tile.set_run(recorder, number)
-            tile.set_chosen(False)
-            self.tiles.append(tile)
-            self._grid.add(tile)
+        for run, at in sorted(wanted.items(), key=lambda item: item[0] not in seen):   # what is there stays where it is
+            tile = known.get(run) or (spare.pop() if spare else self._new_tile())
+            tile.set_run(self.recorders[at], self._numbers[at])
+            tile.set_chosen(any(tile.recorder is other for other in self._chosen))
+            self.tiles[at] = tile
+            self._grid.put(at, tile)
             if tile.isHidden():
-                tile.heatmap.set_metric(self._metric)
-                tile.heatmap.set_selected(self._selected)
-                tile.heatmap.set_x_range(*self._x_range)
-                tile.show_rows(self._filter)
+                self._set_as_the_others(tile)
                 tile.show()
                 yield
+        for one, other in pairwise(sorted(self.tiles)):   # Tab goes on to the next place
+            self.setTabOrder(self.tiles[one].heatmap, self.tiles[other].heatmap)
+
+    def _set_as_the_others(self, tile: RunTile) -> None:
+        tile.heatmap.set_metric(self._metric)
+        tile.heatmap.set_selected(self._selected)
+        tile.heatmap.set_x_range(*self._x_range)
+        tile.heatmap.set_cursor(self._cursor)
+        tile.show_rows(self._filter)
 
     def _shown(self) -> list[RunTile]:
         """Return the tiles that are not hidden: those of these runs, and while they come in turns more than `tiles`."""
@@ -139,13 +168,15 @@ class CompareTiles(QWidget):
 
     def set_cursor(self, step: float | None) -> None:
         """Draw the cursor in every heatmap."""
+        self._cursor = step
         for tile in self._shown():
             tile.heatmap.set_cursor(step)
 
     def mark(self, chosen: Sequence[RunRecorder]) -> None:
         """Put a frame around the tiles of these runs."""
-        for tile, recorder in zip(self.tiles, self.recorders, strict=False):
-            tile.set_chosen(any(recorder is other for other in chosen))
+        self._chosen = list(chosen)
+        for tile in self.tiles.values():
+            tile.set_chosen(any(tile.recorder is other for other in chosen))
 
     def set_short(self, short: bool) -> None:
         """Save height in the legend."""
@@ -164,13 +195,14 @@ class CompareTiles(QWidget):
 
     def refreshed(self) -> Iterator[None]:
         """Do a refresh in small pieces."""
-        for _ in self._filling:
+        if (near := self._places()) != self._near:
+            self._near = near
+            self._filling = self._fill()
+        while next(self._filling, True) is None:   # the newest: other runs may have come since
             yield
-        for tile in self.tiles:
-            tile.heatmap.own_levels()   # looks at what is new
-            yield
+        yield from self._scale.look([one.history for one in self.recorders if one.history is not None], self._metric)
         self._share_levels()
-        for tile in self.tiles:
+        for tile in list(self.tiles.values()):
             if not tile.visibleRegion().isEmpty():
                 tile.refresh()
                 yield
@@ -179,13 +211,14 @@ class CompareTiles(QWidget):
         """Use the width for more tiles in a row."""
         super().resizeEvent(event)
         self._place()
+        self.refresh_later()
 
     @Slot(bool)
     def on_tile_clicked(self, beside: bool) -> None:
         """Pass on which tile it was."""
         tile = self.sender()
         if isinstance(tile, RunTile):
-            self.tile_chosen.emit(self.tiles.index(tile), beside)
+            self.tile_chosen.emit(next(at for at, other in self.tiles.items() if other is tile), beside)
 
     @Slot(int)
     def on_scrolled(self, value: int) -> None:
@@ -217,13 +250,11 @@ class CompareTiles(QWidget):
 
     def _share_levels(self) -> None:
         """Give every heatmap the scale that holds the data of all."""
-        own = [levels for tile in self.tiles if (levels := tile.heatmap.own_levels()) is not None]
-        if not own:
+        if (levels := self._scale.levels) is None:
             return
-        low, high = min(levels[0] for levels in own), max(levels[1] for levels in own)
-        for tile in self.tiles:
-            tile.heatmap.set_levels(low, high)
-        self.legend.set_scale(self._metric, self.tiles[0].heatmap.levels())
+        for tile in self.tiles.values():
+            tile.heatmap.set_levels(10.0 ** levels[0], 10.0 ** levels[1])
+        self.legend.set_scale(self._metric, levels)
 
 
 def tiles_per_row(count: int, most: int = MOST_IN_A_ROW) -> int:

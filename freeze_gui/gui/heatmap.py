@@ -96,15 +96,6 @@ class HeatmapView(QWidget):
             self._fixed = new
             self._redraw()
 
-    def own_levels(self) -> tuple[float, float] | None:
-        """Return the values between which this run's own scale lies, None without data."""
-        if self._picture is None:
-            return None
-        codes = self._picture.codes
-        codes.look()
-        low, high = codes.own_levels
-        return (10.0**low, 10.0**high) if codes.range else None
-
     def set_selected(self, paths: Sequence[str]) -> None:
         """Highlight the rows of these layers."""
         if frozenset(paths) != self.pointer.selected:

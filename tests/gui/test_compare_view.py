@@ -74,7 +74,7 @@ def test_a_run_that_is_renamed_is_called_so_in_the_overlays(qtbot: QtBot) -> Non
 def test_a_waiting_run_takes_its_place_and_joins_when_it_starts(qtbot: QtBot) -> None:
     runs: list[RunRecorder] = [waiting_run("first"), waiting_run("second")]
     view = compared(qtbot, runs)
-    assert [tile.verdict.text() for tile in view.tiles_view.tiles] == ["waiting", "waiting"]
+    assert [tile.verdict.text() for tile in view.tiles_view.tiles.values()] == ["waiting", "waiting"]
     started = started_run("first")
     add_steps(started, 3, frozen=(0,))
     runs[0].__dict__.update(started.__dict__)   # the recorder itself lives on when its run starts
@@ -96,7 +96,7 @@ def test_a_tile_shows_the_name_above_the_verdict_and_neither_is_cut_by_the_other
     view = compared(qtbot, [*three_runs(), started_run("requires_grad #2")])
     view.resize(width, 650)
     qtbot.wait(1)
-    for tile in view.tiles_view.tiles[:4]:
+    for tile in view.tiles_view.tiles.values():
         assert tile.title.geometry().bottom() <= tile.verdict.geometry().top()
         assert tile.rect().contains(tile.title.geometry()) and tile.rect().contains(tile.verdict.geometry())
     leaked = view.tiles_view.tiles[1]
@@ -125,7 +125,7 @@ def test_a_run_has_one_colour_and_dash_in_tile_curves_and_loss(qtbot: QtBot) -> 
     view.set_runs(three_runs(), [5, 12, 3])
     view.refresh()
     looks = [(run_color(number), run_dash(number)) for number in (5, 12, 3)]
-    assert [tile.dot.number for tile in view.tiles_view.tiles[:3]] == [5, 12, 3]
+    assert [view.tiles_view.tiles[at].dot.number for at in range(3)] == [5, 12, 3]
     assert [(line.color, line.dash) for line in view.overlays.weight_delta_plot.series] == looks[:2]
     assert [(line.color, line.dash) for line in view.overlays.loss_plot.series] == looks
 
@@ -272,7 +272,7 @@ def test_diff_only_leaves_the_layers_that_differ_in_every_heatmap(qtbot: QtBot) 
     assert differing_layers(runs) == ("blocks.0",)
     view = compared(qtbot, runs)
     view.set_diff_only(True)
-    assert [tile.heatmap.shown_layers for tile in view.tiles_view.tiles[:2]] == [("blocks.0",)] * 2
+    assert [tile.heatmap.shown_layers for tile in view.tiles_view.tiles.values()] == [("blocks.0",)] * 2
     view.set_diff_only(False)
     assert len(view.tiles_view.tiles[0].heatmap.shown_layers) == 4
 

@@ -201,7 +201,7 @@ def test_no_run_and_a_run_without_steps_show_a_line_of_words(qtbot: QtBot) -> No
     view.set_history(History(("a", "b"), 10))
     view.refresh()
     view.set_history(None)
-    assert view.shown_layers == () and view.own_levels() is None
+    assert view.shown_layers == () and view.content[0] is None
 
 
 def test_an_unknown_metric_is_refused(qtbot: QtBot) -> None:
