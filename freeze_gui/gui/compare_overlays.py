@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from freeze_gui.gui.card import Card
-from freeze_gui.gui.compare_parts import heading
+from freeze_gui.gui.compare_parts import headed_by
 from freeze_gui.gui.curves import LayerPlot
+from freeze_gui.gui.elided_label import ElidedLabel
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
 from freeze_gui.gui.plot_base import StepPlot
 from freeze_gui.gui.readout import runs_readout_html
@@ -22,6 +23,9 @@ from freeze_gui.gui.turns import InTurns
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
+
+MOST_LINES = 100
+"""Of more runs only the latest that have begun are drawn: no two of these share both colour and dash."""
 
 
 class CompareOverlays(QWidget):
@@ -54,7 +58,8 @@ class CompareOverlays(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(heading("One layer in every run", self.layer_box))
+        self.title = ElidedLabel(Qt.TextElideMode.ElideRight, self)
+        column.addLayout(headed_by(self.title, self.layer_box))
         row = QHBoxLayout()
         row.setSpacing(8)
         for plot in self.plots:
@@ -65,7 +70,7 @@ class CompareOverlays(QWidget):
             plot.reset_requested.connect(self.reset_requested)
             plot.x_zoomed.connect(self.x_zoomed)
         column.addLayout(row, 1)
-        self.readout = ReadoutBox(self)
+        self.readout = ReadoutBox(parent or self)   # it needs more room than there is between the plots' edges
         self.layer_box.currentIndexChanged.connect(self.on_layer_chosen)
         self._turns = InTurns(self)
         theme_manager().changed.connect(self.on_theme_changed)
@@ -78,6 +83,8 @@ class CompareOverlays(QWidget):
     def set_runs(self, recorders: Sequence[RunRecorder], numbers: Sequence[int]) -> None:
         """Show these runs, each in the colour and dash of its number."""
         self._recorders, self._numbers, self._lines_for = list(recorders), list(numbers), None
+        self.title.setText("One layer in every run" if len(recorders) <= MOST_LINES else
+                           f"One layer in the latest {MOST_LINES} of {len(recorders):,} runs")
 
     def refresh(self, which: int | None = None) -> None:
         """Draw what has arrived since the last call, in all plots or in one; costs little when nothing is new."""
@@ -152,13 +159,20 @@ class CompareOverlays(QWidget):
         self.layer_box.setCurrentIndex(max(self.layer_box.findData(before), 0) if layers else -1)
         self.layer_box.blockSignals(False)
 
+    def _drawn(self) -> list[tuple[int, RunRecorder]]:
+        """Return the runs that have lines, each with its number."""
+        runs = list(zip(self._numbers, self._recorders, strict=True))
+        if len(runs) <= MOST_LINES:
+            return runs
+        return [(number, recorder) for number, recorder in runs if recorder.history is not None][-MOST_LINES:]
+
     def _choose_lines(self) -> Iterator[None]:
-        path = self.layer_box.currentData()
-        key = path, [(id(recorder.history), recorder.label) for recorder in self._recorders]
+        path, drawn = self.layer_box.currentData(), self._drawn()
+        key = path, [(id(recorder.history), recorder.label) for _, recorder in drawn]
         if key == self._lines_for:
             return
         lines, losses = [], []
-        for number, recorder in zip(self._numbers, self._recorders, strict=True):
+        for number, recorder in drawn:
             color, dash, history = run_color(number), run_dash(number), recorder.history
             losses.append(LossSeries(recorder.label, color, color, dash, history))
             if history is not None and path in history.layers:
@@ -174,10 +188,10 @@ class CompareOverlays(QWidget):
         path = self.layer_box.currentData()
         lines = [
             (recorder.label, run_color(number), history, history.layers.index(path) if path in history.layers else None)
-            for number, recorder in zip(self._numbers, self._recorders, strict=True)
+            for number, recorder in self._drawn()
             if (history := recorder.history) is not None
         ]
-        return runs_readout_html(lines, step)
+        return runs_readout_html(lines, step, self.readout.lines)
 
 
 def _layers(recorder: RunRecorder) -> tuple[str, ...]:

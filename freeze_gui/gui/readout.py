@@ -62,7 +62,7 @@ def readout_html(history: History, lines: Sequence[tuple[str, str, int]], step: 
     return f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"
 
 
-def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step: float) -> str:
+def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step: float, most: int) -> str:
     """Return a small table of one layer in several runs at a step, empty where no run has come so far.
 
     Parameters
@@ -71,12 +71,13 @@ def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step
         (words, colour, history, row of the layer or None where the run does not have it) of each line of the table.
     step
         Where the cursor is.
+    most
+        So many runs have room: of more it tells the last ones, and how many others there are.
     """
-    rows = []
-    for label, color, history, layer in runs:
-        row = _row_at(history, step)
-        if row is None:
-            continue
+    found = [(*run, row) for run in runs if (row := _row_at(run[2], step)) is not None]
+    left_out = max(len(found) - most, 0)
+    rows = [_line([f"{left_out} earlier run{'s' * (left_out > 1)}"], "")] if left_out else []
+    for label, color, history, layer, row in found[left_out:]:
         values = ["", ""] if layer is None else _values(history, layer, row)
         cells = [_name(label, color), *values, value_text(_loss_at(history, step))]
         words = [] if layer is None else [_state(history, layer, row), _measured_before(history, row, step)]

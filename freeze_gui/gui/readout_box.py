@@ -6,6 +6,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QLabel, QWidget
 
+MOST_LINES = 24
+"""More would be laid out for longer than the pointer rests, and nobody reads them."""
+
 
 class ReadoutBox(QLabel):
     """Floats over its parent beside the pointer; hidden while it has nothing to say."""
@@ -16,6 +19,12 @@ class ReadoutBox(QLabel):
         self.setTextFormat(Qt.TextFormat.RichText)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
+
+    @property
+    def lines(self) -> int:
+        """How many lines of a table have room below its first two."""
+        line = self.fontMetrics().height() + 2
+        return max(min((self._around.height() - 24) // line - 2, MOST_LINES), 3)
 
     def show_html(self, html: str) -> None:
         """Show this text beside the pointer, inside the parent; hide for an empty one."""

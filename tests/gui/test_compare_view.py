@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from freeze_gui.gui import growing_traces
+from freeze_gui.gui import compare_overlays, growing_traces
 from freeze_gui.gui.compare_dialog import CompareDialog
 from freeze_gui.gui.compare_tiles import tiles_per_row
 from freeze_gui.gui.compare_view import CompareView
@@ -61,6 +61,42 @@ def test_a_layer_is_overlaid_run_by_run_in_its_own_colour_and_dash(qtbot: QtBot)
     assert [line.label for line in lines] == ["requires_grad", "grad_zero"]
     assert [(line.color, line.dash) for line in lines] == [(series_color(i), RUN_DASHES[i]) for i in range(2)]
     assert {line.layer for line in lines} == {2} and view.overlays.layer_box.currentData() == "blocks.1"
+
+
+def test_of_very_many_runs_the_latest_that_have_begun_are_overlaid_and_the_title_says_so(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare_overlays, "MOST_LINES", 3)
+    runs = [started_run(f"run {at}") for at in range(5)] + [waiting_run("run 5"), waiting_run("run 6")]
+    view = compared(qtbot, runs)
+    overlays = view.overlays
+    assert overlays.title.text() == "One layer in the latest 3 of 7 runs"
+    for plot in (overlays.weight_delta_plot, overlays.loss_plot):
+        assert [line.label for line in plot.series] == ["run 2", "run 3", "run 4"]
+    assert [line.color for line in overlays.loss_plot.series] == [run_color(at) for at in (2, 3, 4)]
+    runs[5].__dict__.update(started_run("run 5").__dict__)
+    view.refresh()
+    assert [line.label for line in overlays.loss_plot.series] == ["run 3", "run 4", "run 5"]
+    view.set_runs(runs[:3])
+    assert overlays.title.text() == "One layer in every run"
+
+
+@pytest.mark.parametrize(("height", "least"), [(430, 12), (1_300, 24)])
+def test_the_read_out_of_many_runs_has_room_in_the_view_and_counts_those_that_have_not(
+    qtbot: QtBot, height: int, least: int
+) -> None:
+    runs = [started_run(f"run {at}") for at in range(60)]
+    for run in runs:
+        add_steps(run, 5)
+    view = compared(qtbot, runs)
+    view.resize(900, height)
+    qtbot.wait(1)
+    view.overlays.on_hovered(2.0)
+    readout = view.overlays.readout
+    assert readout.isVisible() and view.rect().contains(readout.geometry())
+    told = [at for at in range(60) if f" run {at}&nbsp;" in readout.text()]
+    assert told == list(range(60 - len(told), 60)) and least <= len(told) <= 24
+    assert f"{60 - len(told)} earlier runs" in readout.text()
 
 
 def test_a_run_that_is_renamed_is_called_so_in_the_overlays(qtbot: QtBot) -> None:

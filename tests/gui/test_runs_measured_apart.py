@@ -127,7 +127,7 @@ def test_the_readout_says_where_the_layers_were_measured_if_not_at_the_cursor(
     assert "<b>step 32</b>" in at_measured and "layers at" not in at_measured
     assert "<b>step 34</b>" in between and "layers at step 32" in between
     assert ">34&nbsp;" in between and ">36&nbsp;" in between   # weight delta of step 32, loss of step 34
-    both = runs_readout_html([(run.label, "#000", history_of(run), 0) for run in runs], 34.9)
+    both = runs_readout_html([(run.label, "#000", history_of(run), 0) for run in runs], 34.9, 10)
     every, few = both.split("<tr>")[2:]
     assert ">35&nbsp;" in every and "layers at" not in every
     assert ">34&nbsp;" in few and ">36&nbsp;" in few and "layers at step 32" in few
