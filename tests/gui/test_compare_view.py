@@ -71,12 +71,16 @@ def test_of_very_many_runs_the_latest_that_have_begun_are_overlaid_and_the_title
     view = compared(qtbot, runs)
     overlays = view.overlays
     assert overlays.title.text() == "One layer in the latest 3 of 7 runs"
-    for plot in (overlays.weight_delta_plot, overlays.loss_plot):
-        assert [line.label for line in plot.series] == ["run 2", "run 3", "run 4"]
+
+    def has(*wanted: str) -> bool:
+        both = overlays.weight_delta_plot.series, overlays.loss_plot.series
+        return all([line.label for line in lines] == [*wanted] for lines in both)
+
+    qtbot.waitUntil(lambda: has("run 2", "run 3", "run 4"))
     assert [line.color for line in overlays.loss_plot.series] == [run_color(at) for at in (2, 3, 4)]
     runs[5].__dict__.update(started_run("run 5").__dict__)
     view.refresh()
-    assert [line.label for line in overlays.loss_plot.series] == ["run 3", "run 4", "run 5"]
+    qtbot.waitUntil(lambda: has("run 3", "run 4", "run 5"))
     view.set_runs(runs[:3])
     assert overlays.title.text() == "One layer in every run"
 
