@@ -10,6 +10,7 @@ from freeze_gui.runs import claims
 from freeze_gui.runs.claim_checks import CHECKS
 from freeze_gui.runs.claims import judge, scenario_of
 from freeze_gui.runs.execute import execute
+from freeze_gui.runs.same_run import Essence, essence
 from freeze_gui.runs.scenarios import Claim, Scenario, list_scenarios
 from freeze_gui.training.config import RunConfig, load_config
 
@@ -238,3 +239,17 @@ def test_a_model_that_no_scenario_uses_is_not_even_opened(monkeypatch: pytest.Mo
     name_of(config_of("10-names"))   # the scenarios' own models are open by now
     monkeypatch.setattr(claims, "essence", lambda config: pytest.fail("opened"))
     assert scenario_of(load_config({"model": {"source": "torchvision:resnet18"}})) is None
+
+
+def test_only_the_scenarios_of_the_same_model_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[RunConfig] = []
+
+    def noted(config: RunConfig) -> Essence:
+        looked_at.append(config)
+        return essence(config)
+
+    claims._essences.cache_clear()
+    monkeypatch.setattr(claims, "essence", noted)
+    name = name_of(config_of("10-names"))
+    claims._essences.cache_clear()
+    assert name == "10-names" and {config.model.source for config in looked_at} == {"builtin:names"}
