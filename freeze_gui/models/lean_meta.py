@@ -3,11 +3,15 @@
 Where torch has no kernel of its own for the meta device it works the shapes out in Python, by dozens of operations on
 tensors without values: a batch norm takes 2 ms. Where all shapes are known at once, the answer here takes a hundredth
 of that; whatever is out of the ordinary goes to torch.
+
+A tensor with values may come in all the same, inside of an object that only the forward can open. What is drawn for
+it, as by dropout, has no values from there on: a run that was looked at first would draw other numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+from freeze_gui.models.nested import map_tensors
 
 _aten = torch.ops.aten
 _PLAIN = (torch.float32, torch.float64)   # others are worked with in a wider format, which torch knows better
@@ -69,6 +75,12 @@ class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's 
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if _draws(func) and kwargs.get("generator") is None:
+            if _writes(func):
+                return args[0]
+            args, kwargs = map_tensors(lambda tensor: tensor.to("meta"), (args, kwargs))
+            if "device" in kwargs:
+                kwargs["device"] = torch.device("meta")
         if func is _aten.zeros_like.default:
             answer = _zeros_like(args[0], kwargs)
         else:
@@ -78,6 +90,18 @@ class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's 
         if count is not None:
             self.flops += count(*args, **kwargs, out_val=result)
         return result
+
+
+@cache
+def _draws(func: Any) -> bool:
+    """Tell whether an operation draws from a random generator, the global one where it is given none."""
+    return torch.Tag.nondeterministic_seeded in func.tags
+
+
+def _writes(func: Any) -> bool:
+    """Tell whether an operation writes its result into its first argument."""
+    first = func._schema.arguments[0].alias_info
+    return first is not None and bool(first.is_write)
 
 
 def _answer(func: Any, args: Any) -> Any:

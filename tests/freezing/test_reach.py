@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from freeze_gui.freezing.reach import Reach, reach
 from freeze_gui.models.loaded import LoadedModel
+from freeze_gui.models.shapes import Call
 from freeze_gui.models.sources import open_model
 from tests.support.network import Net
 
@@ -81,3 +85,22 @@ def test_a_forward_that_needs_values_cannot_be_tried() -> None:
 
     model = LoadedModel(Asks(), "file:x.py:f", None, (6,), "mse", "random", ())
     assert reach(model, frozenset(), "requires_grad", "leave", None) is None
+
+
+@dataclass
+class Sample:
+    """What only the forward of its own model can open."""
+
+    values: Tensor
+
+
+class OfSamples(Net):
+    def forward(self, sample: Sample) -> Tensor:   # type: ignore[override]
+        return super().forward(F.dropout(sample.values))
+
+
+def test_a_batch_whose_tensors_nobody_finds_is_tried_without_a_draw_from_the_global_generator() -> None:
+    model = LoadedModel(OfSamples(), "file:x.py:f", None, (6,), "cross_entropy", "random", ())
+    before = torch.get_rng_state()
+    reach(model, frozenset(MIDDLE), "no_grad", "leave", None, [Call((Sample(torch.ones(4, 6)),), {})])
+    assert torch.equal(torch.get_rng_state(), before)

@@ -215,6 +215,28 @@ def test_numbers_with_values_are_computed_as_ever() -> None:
         assert a.mul_(b).tolist() == [3.0, 8.0]
 
 
+@pytest.mark.parametrize("draw", [
+    F.dropout,
+    lambda x: F.dropout(x.clone(), inplace=True),
+    lambda x: torch.rrelu(x, training=True),
+    lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5),
+    torch.rand_like,
+    lambda x: torch.poisson(x),
+    lambda x: F.fractional_max_pool2d(x, 2, output_size=2),
+    lambda x: torch.randperm(3, device=x.device),
+])  # fmt: skip
+def test_what_is_drawn_for_numbers_with_values_leaves_the_global_generator_alone(
+    draw: Callable[[Tensor], Tensor],
+) -> None:
+    values = torch.ones(1, 4, 4)
+    with quiet_trial():
+        before, shape = torch.get_rng_state(), draw(values).shape
+        torch.set_rng_state(before)
+        with META, LeanMeta():
+            assert draw(values).shape == shape
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_twin_shares_no_hooks_with_its_model_and_keeps_what_is_tied() -> None:
     module = open_model("builtin:digits-cnn").module
     with quiet_trial():
