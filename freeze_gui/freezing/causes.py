@@ -34,6 +34,7 @@ class Suspect:
     gradient: torch.Tensor
     state: dict[str, Any]
     fresh: bool   # this step's backward wrote the gradient
+    group: int    # identity of its param_group
 
     @classmethod
     def take(
@@ -43,7 +44,8 @@ class Suspect:
         assert parameter.grad is not None
         hyper = _copied({key: value for key, value in group.items() if key != "params"})
         state = _copied(optimizer.state.get(parameter, {}))
-        return cls(type(optimizer), hyper, _copy(parameter.detach()), _copy(parameter.grad.detach()), state, fresh)
+        value, gradient = _copy(parameter.detach()), _copy(parameter.grad.detach())
+        return cls(type(optimizer), hyper, value, gradient, state, fresh, id(group))
 
     def was_moved(self, now: torch.Tensor) -> bool:
         """Tell whether any bit changed since the copy was taken."""
@@ -84,9 +86,10 @@ class SharedMemory:
             copy.grad = _copy(suspect.gradient)
             copies.append(copy)
         if copies:
-            first = self.members[0][0]
-            groups = [{**s.hyper, "params": [p]} for (s, _), p in zip(self.members, copies, strict=True)]
-            optimizer = _make(first, groups)
+            groups: dict[int, dict[str, Any]] = {}   # one that steps all at once takes turns between those of a group
+            for (suspect, _), copy in zip(self.members, copies, strict=True):
+                groups.setdefault(suspect.group, {**suspect.hyper, "params": []})["params"].append(copy)
+            optimizer = _make(self.members[0][0], list(groups.values()))
             for (suspect, _), copy in zip(self.members, copies, strict=True):
                 if suspect.state:
                     optimizer.state[copy] = _copied(suspect.state)

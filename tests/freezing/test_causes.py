@@ -150,6 +150,16 @@ def test_two_parameters_in_one_memory_are_replayed_together(method: str, optimiz
     assert found == ({} if method == "restore" else {**own, "shared_storage": 4})
 
 
+@pytest.mark.parametrize("method", ["lr_zero", "eval_only"])
+def test_two_parameters_in_one_memory_that_are_stepped_at_once_are_replayed_so(method: str) -> None:
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Tanh(), nn.Linear(4, 4, bias=False))
+    model[2].weight = nn.Parameter(next(model.parameters()).data)
+    # all decay, then all go along their gradients: one after the other ends elsewhere
+    made = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.3, foreach=True)
+    found = causes(drive(model, made, plan(["0"], 2, method=method), INPUTS))["0.weight"]
+    assert found == {"lr_zero": {"shared_storage": 4}, "eval_only": {"gradient": 4, "shared_storage": 4}}[method]
+
+
 class Slices(nn.Module):
     """Two weights in one block of memory, and a buffer that looks at the second."""
 
