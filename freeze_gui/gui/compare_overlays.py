@@ -17,6 +17,7 @@ from freeze_gui.gui.plot_base import StepPlot
 from freeze_gui.gui.readout import runs_readout_html
 from freeze_gui.gui.readout_box import ReadoutBox
 from freeze_gui.gui.run_look import run_color, run_dash
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.theme import theme_manager
 from freeze_gui.gui.traces import Series
 from freeze_gui.gui.turns import InTurns
@@ -70,6 +71,7 @@ class CompareOverlays(QWidget):
             plot.reset_requested.connect(self.reset_requested)
             plot.x_zoomed.connect(self.x_zoomed)
         column.addLayout(row, 1)
+        order_tabs(self.layer_box, *self.plots)
         self.readout = ReadoutBox(parent or self)   # it needs more room than there is between the plots' edges
         self.layer_box.currentIndexChanged.connect(self.on_layer_chosen)
         self._turns = InTurns(self)

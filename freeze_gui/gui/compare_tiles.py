@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -13,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from freeze_gui.gui.common_scale import CommonScale
 from freeze_gui.gui.heatmap_legend import HeatmapLegend
 from freeze_gui.gui.run_tile import LEAST_PX, RunTile
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.theme import theme_manager
 from freeze_gui.gui.tile_grid import TileGrid
 from freeze_gui.gui.turns import InTurns
@@ -37,6 +37,8 @@ class CompareTiles(QWidget):
     ----------
     tiles
         The tile of each place that has one.
+    comes_after
+        From where Tab comes to the first tile; None where that does not matter.
 
     Signals
     -------
@@ -57,6 +59,7 @@ class CompareTiles(QWidget):
         self.recorders: list[RunRecorder] = []
         self._numbers: list[int] = []
         self._made: list[RunTile] = []
+        self.comes_after: QWidget | None = None
         self._near: list[int] = []   # the places that have, or are given, a tile
         self._filling: Iterator[None] = iter(())
         self._chosen: Sequence[RunRecorder] = ()
@@ -124,8 +127,8 @@ class CompareTiles(QWidget):
                 self._set_as_the_others(tile)
                 tile.show()
                 yield
-        for one, other in pairwise(sorted(self.tiles)):   # Tab goes on to the next place
-            self.setTabOrder(self.tiles[one].heatmap, self.tiles[other].heatmap)
+        before = [] if self.comes_after is None else [self.comes_after]
+        order_tabs(*before, *(self.tiles[at] for at in sorted(self.tiles)))
 
     def _set_as_the_others(self, tile: RunTile) -> None:
         tile.heatmap.set_metric(self._metric)

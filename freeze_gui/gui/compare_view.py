@@ -15,6 +15,7 @@ from freeze_gui.gui.compare_parts import CompareStatus, EmptyPage, headed_by
 from freeze_gui.gui.compare_tiles import CompareTiles
 from freeze_gui.gui.elided_label import ElidedLabel
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.turns import InTurns
 from freeze_gui.runs.differences import differing_layers
 
@@ -250,9 +251,7 @@ class CompareView(QWidget):
         column.addLayout(headed_by(self.title, self.difference_button, self.metric_box))
         column.addWidget(self.status)
         column.addWidget(self._content, 1)
-        splitter = QSplitter(Qt.Orientation.Vertical, self)
-        splitter.setHandleWidth(8)
-        splitter.setChildrenCollapsible(False)
+        splitter = QSplitter(Qt.Orientation.Vertical, self, handleWidth=8, childrenCollapsible=False)
         splitter.addWidget(top)
         splitter.addWidget(self.overlays)
         splitter.setSizes([560, 400])
@@ -264,6 +263,8 @@ class CompareView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(self._pages)
+        self.tiles_view.comes_after = self.metric_box
+        order_tabs(self.difference_button, self.metric_box, self.status, self.difference, self.overlays)
 
     def _connect(self) -> None:
         self.empty_page.comparison_wanted.connect(self.comparison_wanted)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from freeze_gui.gui.gallery_card import ScenarioCard
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.runs.scenario_cards import Card, list_cards
 
 LEAST_CARD_PX = 260
@@ -105,6 +106,7 @@ class GalleryView(QScrollArea):
         self.cards = cards
         self._arrange(columns_for(self.viewport().width()))
         self.setWidget(page)
+        order_tabs(self)
         for name in self._results:
             self._show_result(name)
 

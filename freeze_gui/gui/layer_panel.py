@@ -15,6 +15,7 @@ from freeze_gui.gui.freeze_actions import FreezeActions
 from freeze_gui.gui.layer_cells import DELTA, FREEZE
 from freeze_gui.gui.layer_model import LayerModel
 from freeze_gui.gui.layer_view import LayerView
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.timeline_state import Timeline
 from freeze_gui.gui.timeline_words import ticks_words
 from freeze_gui.models.layer_tree import LayerNode, LayerTree
@@ -144,6 +145,7 @@ class LayerPanel(QWidget):
         layout.addWidget(self.status_label)
         layout.addWidget(self.cost_label)
         layout.addWidget(self.warning_label)
+        order_tabs(self.find_bar, self.tree_view)
 
     def _connect(self) -> None:
         self.model.layers_changed.connect(self.show_status)

@@ -31,6 +31,7 @@ from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.gui.settings import Settings
 from freeze_gui.gui.state_table import StatePanel
 from freeze_gui.gui.styling import Styling
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.theme import Choice, apply_theme
 from freeze_gui.gui.timeline_panel import TimelinePanel
 from freeze_gui.gui.verdict_panel import VerdictPanel
@@ -127,6 +128,7 @@ class MainWindow(QMainWindow):
             yield True
         if self.settings.last_config is None:
             self.show_gallery_tab()   # a first start: the form is ready to run all the same
+        order_tabs(self.run_panel, self.layer_panel, self.tabs, self.verdict_panel, self.code_tabs, self.runs_panel)
         self._listing = QTimer(self, singleShot=True, interval=LISTING_MS)
         self._listing.timeout.connect(self.workbench.desk.list_models_once)
         self.workbench.desk.begin()

@@ -23,6 +23,7 @@ from freeze_gui.gui.form_choices import (
     method_tips,
 )
 from freeze_gui.gui.hyper_popup import HyperDialog
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 from freeze_gui.gui.train_button import TrainButton
 from freeze_gui.models.loaded import ModelChoice
@@ -262,6 +263,7 @@ class RunForm(QWidget):
             grid.setColumnMinimumWidth(column, least)
         for field in (rate, self.learning_rate_edit):
             field.setMinimumWidth(40)
+        order_tabs(*(field for fields in rows for _, field in fields))
 
 
 def _number(text: str) -> float | str:

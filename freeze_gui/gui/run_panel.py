@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from freeze_gui.gui.form_choices import OPEN_FILE, OPEN_FOLDER
 from freeze_gui.gui.run_form import RunForm
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.theme import current_theme, icon, theme_manager
 
 _MOST_ERROR_LINES = 3
@@ -191,6 +192,9 @@ class RunPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(frame)
         layout.addWidget(self.error_label)
+        order_tabs(
+            self.form, self.run_button, self.pause_button, self.step_button, self.stop_button, self.compare_button
+        )
 
     def _connect(self) -> None:
         self.form.model_box.activated.connect(self.on_model_edited)
