@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeze_gui.gui.growing_traces import Piece
+from freeze_gui.gui.line_dots import stands_alone
 from freeze_gui.gui.line_item import Points
 from freeze_gui.gui.lines_item import LinesItem
 from freeze_gui.gui.log_scale import LogScale
@@ -42,18 +43,22 @@ class CurveLines:
         self.none.set_pen(line_pen(pale))
 
 
-def draw(lines: Sequence[CurveLines], piece: Piece, scale: LogScale) -> Points:
-    """Draw what is new of these lines of a plot on this scale; return the heights of its points, (lines, points)."""
-    x, settled = piece.line.x[piece.known :], piece.settled - piece.known
-    gap = np.full(len(x), np.nan)
+def draw(lines: Sequence[CurveLines], piece: Piece, apart: NDArray[np.bool_], scale: LogScale) -> Points:
+    """Draw what is new of these lines of a plot on this scale; return the heights of its points, (lines, points).
+
+    Points that were measured far `apart`, shape (points,), have a dot, but for those in a strip: there is no room.
+    """
+    x, new, settled = piece.line.x, slice(piece.known, None), piece.settled - piece.known
+    gap = np.full(len(x[new]), np.nan)
     y = scale.y(piece.line.values, piece.lanes[:, None], len(lines))
     of_kinds = _heights(piece, y, scale, len(lines))
+    dots = _dots(piece.line, apart, of_kinds)
     for at, lane in enumerate(piece.lanes):
-        for line, heights in zip(lines[lane].all, of_kinds, strict=True):
+        for line, heights, dotted in zip(lines[lane].all, of_kinds, dots, strict=True):
             if heights is not None:
-                line.go_on(x, heights[at, piece.known :], settled)
+                line.go_on(x[new], heights[at, new], settled, None if dotted is None else dotted[at, new])
             elif not line.is_empty:
-                line.go_on(x, gap, settled)
+                line.go_on(x[new], gap, settled)
     return y
 
 
@@ -68,6 +73,21 @@ def _heights(piece: Piece, y: Points, scale: LogScale, lanes: int) -> list[Point
     if one.frozen.any():
         main, frozen = np.where(one.frozen, np.nan, y), np.where(_with_neighbours(one), y, np.nan)
     return [faint, none, frozen, main]
+
+
+def _dots(one: Trace, apart: NDArray[np.bool_], of_kinds: list[Points | None]) -> list[NDArray[np.bool_] | None]:
+    """Return which points of `CurveLines.all` have a dot: what no line joins, and what was measured far apart."""
+    dots = [None if y is None else stands_alone(one.x, y) for y in of_kinds]
+    if apart.any():
+        measured = apart & (one.measured > 0) & np.isfinite(one.measured)
+        faint, _, frozen, main = dots
+        if faint is not None:   # the others are means
+            faint |= measured
+        elif main is not None:
+            main |= measured & ~one.frozen
+            if frozen is not None:
+                frozen |= measured & one.frozen
+    return [dotted if dotted is not None and dotted.any() else None for dotted in dots]
 
 
 def _with_neighbours(one: Trace) -> NDArray[np.bool_]:

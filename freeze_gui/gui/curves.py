@@ -14,6 +14,7 @@ from freeze_gui.gui.curve_lines import CurveLines, draw
 from freeze_gui.gui.curve_marks import CurveMarks
 from freeze_gui.gui.growing_traces import GrowingTraces, Piece, by_history
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
+from freeze_gui.gui.line_dots import stands_apart
 from freeze_gui.gui.line_item import Points
 from freeze_gui.gui.lines_item import LinesItem
 from freeze_gui.gui.log_scale import LogScale, fit
@@ -158,7 +159,8 @@ class LayerPlot(StepPlot):
         self._is_clear = False
         self.lines_item.setVisible(True)
         for piece in pieces:
-            self._mark(piece, draw(self.lines[: len(self.series)], piece, scale), scale)
+            apart = stands_apart(piece.line.x, x_range, width)
+            self._mark(piece, draw(self.lines[: len(self.series)], piece, apart, scale), scale)
             x = piece.line.x[max(piece.known - 1, 0) :]
             self.lines_item.paint_again(float(x[0]), float(x[-1]))
         self._leak_marks.show()

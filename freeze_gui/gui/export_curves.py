@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from freeze_gui.gui.export_axes import (
     WIDTH,
@@ -20,12 +21,14 @@ from freeze_gui.gui.export_axes import (
     plot_box,
 )
 from freeze_gui.gui.export_drawing import Drawing, Line, Marks
+from freeze_gui.gui.line_dots import stands_alone, stands_apart
 from freeze_gui.gui.log_scale import LogScale, fit
 from freeze_gui.gui.palette import Theme, mix
 from freeze_gui.gui.traces import Series, Trace, marked, trace
 from freeze_gui.runs.history import Floats
 
 FROZEN_DASH = (3.0, 3.0)
+_DOT_PX = 4.5
 _MOST_MARKS = 24
 
 
@@ -51,8 +54,10 @@ def curves_drawing(seen: PlotView, metric: str, series: Sequence[Series], theme:
         faint = mix(one.color, theme.plot_background, 0.7)
         heights = scale.y(raw.values, lane, len(raws))
         drawing.add(Line(frame.points(raw.x, heights), faint, 1.0, clip=box))
+        _add_dots(drawing, frame, raw.x, heights, _measured_apart(frame, raw), faint)
     for lane, (one, line) in enumerate(zip(series, traces, strict=True)):
-        _add_line(drawing, frame, scale, one, line, (lane, len(traces)), theme)
+        apart = np.zeros(len(line.x), bool) if raws else _measured_apart(frame, line)   # a mean was not measured
+        _add_line(drawing, frame, scale, one, line, (lane, len(traces)), apart, theme)
     _add_marks(drawing, frame, scale, traces, theme)
     add_frame(drawing, frame, theme)
     add_legend(drawing, entries, theme)
@@ -100,9 +105,10 @@ def _add_strips(drawing: Drawing, frame: Frame, scale: LogScale, theme: Theme) -
 
 
 def _add_line(
-    drawing: Drawing, frame: Frame, scale: LogScale, one: Series, line: Trace, lane: tuple[int, int], theme: Theme
-) -> None:
-    """Draw what trains, what is frozen, and steps without a gradient."""
+    drawing: Drawing, frame: Frame, scale: LogScale, one: Series, line: Trace, lane: tuple[int, int],
+    apart: NDArray[np.bool_], theme: Theme,
+) -> None:   # fmt: skip
+    """Draw what trains, what is frozen, and steps without a gradient; what was measured far `apart` has a dot."""
     heights = scale.y(line.values, *lane)
     around = line.frozen.copy()   # the frozen line reaches to the points beside it, so that nothing is cut
     around[:-1] |= line.frozen[1:]
@@ -111,11 +117,27 @@ def _add_line(
     trains = np.where(line.frozen, np.nan, heights)
     none = np.where(line.missing, scale.lane_y(scale.none_y, *lane), np.nan)
     held = np.where(around & line.frozen.any(), heights, np.nan)
-    for values, color, dash in (
-        (none, pale, None), (held, pale, one.dash or FROZEN_DASH), (trains, one.color, one.dash)
+    for values, color, dash, dotted in (
+        (none, pale, None, apart & False), (held, pale, one.dash or FROZEN_DASH, apart & line.frozen),
+        (trains, one.color, one.dash, apart & ~line.frozen),
     ):  # fmt: skip
         if np.isfinite(values).any():
             drawing.add(Line(frame.points(line.x, values), color, 1.5, dash, frame.box))
+            _add_dots(drawing, frame, line.x, values, dotted, color)
+
+
+def _measured_apart(frame: Frame, line: Trace) -> NDArray[np.bool_]:
+    """Return which points of a line were measured so far apart that it is seen; in strips there is no room for it."""
+    return stands_apart(line.x, frame.x_range, int(frame.box[2])) & (line.measured > 0) & np.isfinite(line.measured)
+
+
+def _add_dots(
+    drawing: Drawing, frame: Frame, x: Floats, heights: Floats, dotted: NDArray[np.bool_], color: str
+) -> None:
+    """Draw dots where they are asked for, and where no line joins a point to another."""
+    at = dotted | stands_alone(x, heights[None])[0]
+    if at.any():
+        drawing.add(Marks(_inside(frame.points(x[at], heights[at]), frame), "circle", color, _DOT_PX))
 
 
 def _add_marks(drawing: Drawing, frame: Frame, scale: LogScale, traces: Sequence[Trace], theme: Theme) -> None:

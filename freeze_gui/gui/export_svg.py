@@ -84,6 +84,9 @@ def _line(line: Line, clips: list[Box]) -> list[str]:
 
 def _marks(marks: Marks) -> list[str]:
     good = marks.points[np.isfinite(marks.points).all(axis=1)]
+    if marks.symbol == "circle":
+        radius = _number(marks.size / 2)
+        return [f'<circle cx="{_number(x)}" cy="{_number(y)}" r="{radius}" fill="{marks.color}"/>' for x, y in good]
     corners = symbol_points(marks.symbol, marks.size)
     if marks.symbol == "cross":
         style = f'fill="none" stroke="{marks.color}" stroke-width="1.5"'

@@ -6,17 +6,21 @@ import math
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Slot
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsObject, QStyleOptionGraphicsItem, QWidget
 
+from freeze_gui.gui.line_dots import LineDots
 from freeze_gui.gui.line_item import Points, without_flat_parts
 
 _MOST_SINGLE = 64
 """So many points are put into a path one by one, which is faster than all at once."""
 
 _BESIDE_PX = 3.0
-"""Painted again beside what is new: a line of one pixel may reach into the next one."""
+"""Painted again beside what is new: a line of one pixel may reach into the next one, half a dot over two."""
+
+_NONE = np.zeros(0)
 
 
 class Line:
@@ -24,13 +28,14 @@ class Line:
 
     Attributes
     ----------
-    path
+    path, dots
         What is drawn.
     """
 
     def __init__(self, owner: LinesItem, height: float) -> None:
         self._owner = owner
         self.height = height
+        self.dots = LineDots()
         self._pen = QPen()
         self.clear()
 
@@ -42,26 +47,37 @@ class Line:
     def clear(self) -> None:
         """Draw nothing."""
         self.path = self._settled = QPainterPath()
+        self.dots.clear()
         self._ends_with_gap = True
 
-    def go_on(self, x: Points, y: Points, settled: int) -> None:
-        """Put these points in the place of those that did not stay; the first `settled` of them do."""
+    def go_on(self, x: Points, y: Points, settled: int, dotted: NDArray[np.bool_] | None = None) -> None:
+        """Put these points in the place of those that did not stay; the first `settled` of them do.
+
+        Those that are `dotted`, shape (points,), have a dot.
+        """
         if settled:
             self._ends_with_gap = _extend(self._settled, self._ends_with_gap, x[:settled], y[:settled])
         self.path = QPainterPath(self._settled)
         _extend(self.path, self._ends_with_gap, x[settled:], y[settled:])
+        if dotted is not None:
+            self.dots.go_on(x[dotted], y[dotted], int(np.count_nonzero(dotted[:settled])))
+        elif not self.dots.are_settled:
+            self.dots.go_on(_NONE, _NONE, 0)
 
     def set_pen(self, pen: QPen) -> None:
         """Draw with this pen, of one pixel."""
         self._pen = QPen(pen)
         self._pen.setWidthF(0)   # that is one pixel, whatever the scale
+        self.dots.set_color(pen.color())
         self._owner.update()
 
-    def paint(self, painter: QPainter) -> None:
-        """Paint the line."""
+    def paint(self, painter: QPainter, start: float, stop: float) -> None:
+        """Paint the line, and its dots between two values of x."""
         if not self.path.isEmpty():
             painter.setPen(self._pen)
             painter.drawPath(self.path)
+        if not self.dots.are_none:
+            self.dots.paint(painter, start, stop)
 
 
 class LinesItem(QGraphicsObject):
@@ -76,6 +92,7 @@ class LinesItem(QGraphicsObject):
         self.lines: list[Line] = []
         self._view_box = view_box
         self._rect = QRectF(view_box.viewRect())
+        self.setFlag(self.GraphicsItemFlag.ItemUsesExtendedStyleOption)   # else all that is seen counts as exposed
         view_box.addItem(self, ignoreBounds=True)
         view_box.sigRangeChanged.connect(self.on_range_changed)
 
@@ -87,8 +104,7 @@ class LinesItem(QGraphicsObject):
 
     def paint_again(self, start: float, stop: float) -> None:
         """Have the lines painted between two values of x."""
-        beside = _BESIDE_PX * self._rect.width() / max(self._view_box.width(), 1.0)
-        strip = QRectF(self._rect)
+        strip, beside = QRectF(self._rect), self._beside()
         strip.setLeft(start - beside)
         strip.setRight(stop + beside)
         self.update(strip & self._rect)
@@ -99,8 +115,14 @@ class LinesItem(QGraphicsObject):
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Paint the lines."""
+        beside = self._beside()
+        start, stop = option.exposedRect.left() - beside, option.exposedRect.right() + beside
         for line in self.lines:
-            line.paint(painter)
+            line.paint(painter, start, stop)
+
+    def _beside(self) -> float:
+        """Return how many steps are painted beside what is new."""
+        return _BESIDE_PX * self._rect.width() / max(float(self._view_box.width()), 1.0)
 
     @Slot(object, object)
     def on_range_changed(self, view_box: object, ranges: object) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,13 +147,12 @@ def _reduced(curve: Curve) -> list[tuple[int, float]]:
 
 
 def _path(points: Sequence[tuple[float, float | None]]) -> str:
-    commands, pen_is_down = [], False
-    for x, y in points:
-        if y is None:
-            pen_is_down = False
-            continue
-        commands.append(f"{'L' if pen_is_down else 'M'}{x:.1f} {y:.1f}")
-        pen_is_down = True
+    """Return the line through the points; one alone between two gaps is a dot, as a line of no length is not drawn."""
+    commands = []
+    for is_gap, part in groupby(points, lambda point: point[1] is None):
+        if not is_gap:
+            joined = "L".join(f"{x:.1f} {y:.1f}" for x, y in part)
+            commands.append(f"M{joined}" if "L" in joined else f"M{joined}m-1 0h2")
     return "".join(commands)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from freeze_gui.gui.export_drawing import Drawing, Line, Marks, Text
 from freeze_gui.gui.palette import DARK, LIGHT, Theme
 from freeze_gui.gui.traces import Series
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training.events import StepDone
 from tests.gui.recorded_runs import LAYERS, NO_GRADIENT, add_steps, started_run
 
 pytestmark = pytest.mark.usefixtures("qapp")
@@ -87,6 +89,50 @@ def test_smoothing_leaves_a_faint_line_of_what_was_measured() -> None:
     add_steps(run, 50, (1.0, 1.0, 1.0, 1.0))
     smooth = curves_drawing(PlotView("", "", (0, 100), None, 0.9), "grad_norm", series(run), LIGHT)
     assert sum(isinstance(shape, Line) and shape.clip is not None for shape in smooth.shapes) == 4
+
+
+def dots(drawing: Drawing, color: str) -> list[list[float]]:
+    """Return the steps from 0 to 100 of the dots of this colour, shape by shape."""
+    left, _, width, _ = next(shape.clip for shape in drawing.shapes if isinstance(shape, Line) and shape.clip)
+    return [
+        ((shape.points[:, 0] - left) / width * 100).round(6).tolist() for shape in drawing.shapes
+        if isinstance(shape, Marks) and shape.symbol == "circle" and shape.color == color
+    ]   # fmt: skip
+
+
+def sparse_run(values: Sequence[float], every: int = 10) -> RunRecorder:
+    """Return a run whose first layer had these gradient norms, measured at every tenth step."""
+    run = started_run()
+    for at, value in enumerate(values):
+        norms = np.array([value, 1.0, 1.0, 1.0])
+        run.handle(StepDone(at * every, 1.0, None, norms, norms, norms, np.zeros(4, bool), (), 0.01, 0.001, 0.1))
+    return run
+
+
+def test_steps_measured_now_and_then_have_a_dot_each_and_steps_that_nearly_touch_have_none() -> None:
+    assert dots(drawn(sparse_run([1.0] * 10)), LIGHT.series[0]) == [[10.0 * at for at in range(10)]]
+    assert dots(drawn(sparse_run([1.0, 1.0, 0.0, 1.0])), LIGHT.series[0]) == [[0.0, 10.0, 30.0]]   # no room for zeros
+    run = started_run(total_steps=1000)
+    add_steps(run, 1000)
+    seen = PlotView("", "", (0, 1000))
+    assert not any(isinstance(shape, Marks) and shape.symbol == "circle" and len(shape.points)
+                   for shape in curves_drawing(seen, "grad_norm", series(run), LIGHT).shapes)
+
+
+def test_a_gradient_between_steps_without_one_is_a_dot_however_close_they_lie() -> None:
+    run, far = sparse_run([NO_GRADIENT, 1.0, NO_GRADIENT], every=1), (0, 1000)
+    drawing = curves_drawing(PlotView("", "", far), "grad_norm", series(run, layers=1), LIGHT)
+    ((at,),) = dots(drawing, LIGHT.series[0])
+    assert at == pytest.approx(0.1)
+
+
+def test_a_smoothed_line_has_its_dots_where_it_was_measured() -> None:
+    run = sparse_run([1.0, 2.0, 4.0])
+    drawing = curves_drawing(PlotView("", "", (0, 100), None, 0.9), "grad_norm", series(run, layers=1), LIGHT)
+    (marks,) = [shape for shape in drawing.shapes if isinstance(shape, Marks) and shape.symbol == "circle"]
+    faint = next(shape for shape in drawing.shapes if isinstance(shape, Line) and shape.clip)
+    assert marks.color == faint.color != LIGHT.series[0]
+    np.testing.assert_array_equal(marks.points, faint.points)
 
 
 def test_the_theme_decides_the_colours() -> None:

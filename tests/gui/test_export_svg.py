@@ -50,6 +50,14 @@ def test_a_gap_splits_a_line_and_every_point_is_there(qapp: QApplication) -> Non
     assert lines == ["20,20 60,80", "140,20 180,80", "20,50 180,50"]
 
 
+def test_circles_are_circles_and_those_without_a_place_are_left_out(qapp: QApplication) -> None:
+    made = Drawing(200, 100, "#ffffff", "", "")
+    made.add(Marks(np.array([(40, 30), (np.nan, 3), (60.5, 20)], float), "circle", "#00765a", 9))
+    found = [dict(element.attrib) for element in ET.fromstring(to_svg(made)).iter(f"{SVG}circle")]
+    assert found == [{"cx": "40", "cy": "30", "r": "4.5", "fill": "#00765a"},
+                     {"cx": "60.5", "cy": "20", "r": "4.5", "fill": "#00765a"}]   # fmt: skip
+
+
 def test_the_embedded_cells_keep_their_colours(qapp: QApplication) -> None:
     image = next(ET.fromstring(to_svg(drawing())).iter(f"{SVG}image"))
     data = base64.b64decode(image.get(f"{XLINK}href", "").partition(",")[2])

@@ -48,7 +48,7 @@ class Steps:
             if self.step % self.every == 0:
                 delta, update, gradient = values
                 self.run.handle(StepDone(
-                    self.step, 1.0, None, delta, update, gradient, self.frozen, leaked, 0.01, 0.001, 0.1
+                    self.step, 1.0, None, gradient, update, delta, self.frozen, leaked, 0.01, 0.001, 0.1
                 ))   # fmt: skip
             self.step += 1
 
@@ -101,6 +101,8 @@ def differing_from_one_drawn_at_once(plot: LayerPlot, screen: Screen, run: RunRe
     ((200, 120), 100_000, 1, 0.9, 1),   # the largest bins
     ((700, 300), 600, 1, 0.6, 2),   # a point for each step
     ((300, 220), 20_000, 7, 0.0, 1),   # steps measured now and then; from a point for each to bins
+    ((700, 300), 1_500, 32, 0.0, 4),   # 14 pixels from point to point: each has a dot
+    ((700, 300), 1_500, 32, 0.6, 5),   # and so have the measured ones behind the mean
 ])   # fmt: skip
 def test_curves_that_grew_equal_curves_drawn_at_once_pixel_by_pixel(
     window: QWidget, size: tuple[int, int], total: int, every: int, keep: float, seed: int, ratio: int
@@ -135,6 +137,22 @@ def test_a_frame_paints_only_the_strip_in_which_the_new_steps_lie(window: QWidge
         assert screen.widths
         assert max(screen.widths) <= 30
     assert differing_from_one_drawn_at_once(plot, screen, run, 1) == 0
+
+
+def test_a_dot_comes_and_goes_with_the_distance_of_its_point_while_curves_grow(window: QWidget) -> None:
+    run = started_run(total_steps=600)
+    steps = Steps(run, 6)
+    steps.add(1)
+    plot = plot_in(window, run, (700, 300), 0.0)
+    screen = Screen(plot, 1)
+    for every, count in ((1, 3), (16, 32), (1, 5), (32, 64), (8, 200)):
+        steps.every = every
+        for _ in range(count):
+            steps.add(1)
+            draw(plot)
+        screen.picture()
+        assert differing_from_one_drawn_at_once(plot, screen, run, 1) == 0
+    assert any(len(lines.main.dots.points) > 20 for lines in plot.lines)
 
 
 def test_curves_grow_on_after_a_zoom_a_change_of_size_and_back(window: QWidget) -> None:

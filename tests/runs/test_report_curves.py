@@ -31,6 +31,14 @@ def test_what_is_no_number_leaves_a_gap() -> None:
     assert curves_svg([curve([nan, nan])], "loss") == curves_svg([], "loss") == ""
 
 
+def test_a_point_between_two_gaps_is_a_short_dash_around_it() -> None:
+    nan = float("nan")
+    path = re.search(r' d="([^"]*)"', curves_svg([curve([1.0, nan, 2.0, nan, 1.0, 2.0])], "loss"))
+    assert path is not None
+    alone, second, joined = path[1][1:].split("M")
+    assert alone.endswith("m-1 0h2") and second.endswith("m-1 0h2") and "h" not in joined
+
+
 def test_a_long_curve_stays_small_and_keeps_its_spike() -> None:
     found = points(curves_svg([curve([1.0] * 50_000 + [9.0] + [1.0] * 50_000)], "loss"))
     assert len(found) <= 400
