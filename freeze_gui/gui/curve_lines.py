@@ -48,17 +48,18 @@ def draw(lines: Sequence[CurveLines], piece: Piece, apart: NDArray[np.bool_], sc
 
     Points that were measured far `apart`, shape (points,), have a dot, but for those in a strip: there is no room.
     """
-    x, new, settled = piece.line.x, slice(piece.known, None), piece.settled - piece.known
-    gap = np.full(len(x[new]), np.nan)
+    new, settled = slice(piece.known, None), piece.settled - piece.known
+    x = piece.line.x[new]
+    gap = np.full((len(lines), len(x)), np.nan)
     y = scale.y(piece.line.values, piece.lanes[:, None], len(lines))
     of_kinds = _heights(piece, y, scale, len(lines))
-    dots = _dots(piece.line, apart, of_kinds)
-    for at, lane in enumerate(piece.lanes):
-        for line, heights, dotted in zip(lines[lane].all, of_kinds, dots, strict=True):
-            if heights is not None:
-                line.go_on(x[new], heights[at, new], settled, None if dotted is None else dotted[at, new])
-            elif not line.is_empty:
-                line.go_on(x[new], gap, settled)
+    for kind, (heights, dotted) in enumerate(zip(of_kinds, _dots(piece.line, apart, of_kinds), strict=True)):
+        ends: Points = gap if heights is None else heights[:, new]
+        is_gap = np.logical_and.reduce(np.isnan(ends), axis=1).tolist()
+        for at, lane in enumerate(piece.lanes):
+            line = lines[lane].all[kind]
+            if not (is_gap[at] and line.is_empty):   # most lines of a kind are empty and stay so
+                line.go_on(x, ends[at], settled, None if dotted is None else dotted[at, new])
     return y
 
 
@@ -78,7 +79,7 @@ def _heights(piece: Piece, y: Points, scale: LogScale, lanes: int) -> list[Point
 def _dots(one: Trace, apart: NDArray[np.bool_], of_kinds: list[Points | None]) -> list[NDArray[np.bool_] | None]:
     """Return which points of `CurveLines.all` have a dot: what no line joins, and what was measured far apart."""
     dots = [None if y is None else stands_alone(one.x, y) for y in of_kinds]
-    if apart.any():
+    if apart.any():   # else they lie close: most often so
         measured = apart & (one.measured > 0) & np.isfinite(one.measured)
         faint, _, frozen, main = dots
         if faint is not None:   # the others are means
