@@ -54,7 +54,7 @@ def readout_html(history: History, lines: Sequence[tuple[str, str, int]], step: 
     row = _row_at(history, step)
     if row is None:
         return ""
-    rows = [_line([f"<b>step {int(step)}</b>", "weight Δ", "gradient"], _measured_before(history, row, step))]
+    rows = [_line([f"<b>step {int(step)}</b>", "weight Δ", "gradient"], _measured_at(history, row, step))]
     for label, color, layer in lines:
         rows.append(_line([_name(label, color), *_values(history, layer, row)], _state(history, layer, row)))
     rows.append(_line(["loss", value_text(_loss_at(history, step))], ""))
@@ -80,7 +80,7 @@ def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step
     for label, color, history, layer, row in found[left_out:]:
         values = ["", ""] if layer is None else _values(history, layer, row)
         cells = [_name(label, color), *values, value_text(_loss_at(history, step))]
-        words = [] if layer is None else [_state(history, layer, row), _measured_before(history, row, step)]
+        words = [] if layer is None else [_state(history, layer, row), _measured_at(history, row, step)]
         rows.append(_line(cells, ", ".join(filter(None, words))))
     if not rows:
         return ""
@@ -89,12 +89,16 @@ def runs_readout_html(runs: Sequence[tuple[str, str, History, int | None]], step
 
 
 def _row_at(history: History, step: float) -> int | None:
-    """Return the measured row that `step` falls in, None before the first and after the last step taken."""
-    row = int(np.searchsorted(history.view().step, step, "right")) - 1
-    return row if row >= 0 and step < history.newest_step + 1 else None
+    """Return the measured row nearest to `step`, None before the first and after the last step taken."""
+    measured, whole = history.view().step, int(step)
+    row = int(np.searchsorted(measured, step, "right")) - 1
+    if row < 0 or step >= history.newest_step + 1:
+        return None
+    has_nearer = row + 1 < len(measured) and measured[row + 1] - whole < whole - measured[row]
+    return row + 1 if has_nearer else row
 
 
-def _measured_before(history: History, row: int, step: float) -> str:
+def _measured_at(history: History, row: int, step: float) -> str:
     """Say at which step the layers were measured, where it was not at this one."""
     measured = int(history.view().step[row])
     return "" if measured == int(step) else f"layers at step {measured}"

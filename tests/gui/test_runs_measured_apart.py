@@ -133,6 +133,12 @@ def test_the_readout_says_where_the_layers_were_measured_if_not_at_the_cursor(
     assert ">34&nbsp;" in few and ">36&nbsp;" in few and "layers at step 32" in few
 
 
+def test_the_readout_tells_the_nearest_measured_step() -> None:
+    history = history_of(run_of("every 32nd", [0, 32]))
+    for step, nearest in ((15.9, 0), (16.9, 0), (17.0, 32), (31.9, 32), (40.0, 32)):
+        assert f"layers at step {nearest}<" in readout_html(history, [], step)
+
+
 def test_a_run_that_goes_on_has_a_readout_up_to_its_newest_step() -> None:
     history = history_of(run_of("every 32nd", [0, 32]))
     assert "layers at step 32" in readout_html(history, [], 63.5)
