@@ -83,7 +83,8 @@ def verdict_text(recorder: RunRecorder | None) -> VerdictText:
     if held:
         headlines.append(("held", f"✓ held: {_layers(len(held))}"))
     sub += " · stopped" * (recorder.status == "stopped")
-    return VerdictText(tuple(headlines) or (("muted", "Nothing was frozen"),), sub, "", tuple(sections))
+    nothing = "Stopped before the first step" if recorder.ended.steps == 0 else "Nothing was frozen"
+    return VerdictText(tuple(headlines) or (("muted", nothing),), sub, "", tuple(sections))
 
 
 def moved_tensors(recorder: RunRecorder) -> list[TensorVerdict]:

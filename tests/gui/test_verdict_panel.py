@@ -20,6 +20,7 @@ from freeze_gui.gui.forecaster import NOT_SURE, ForecastText
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.theme import current_theme
 from freeze_gui.gui.verdict_panel import VerdictPanel
+from freeze_gui.gui.verdict_text import verdict_text
 from freeze_gui.resources import resource_path
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import Progress, RunEnded
@@ -282,3 +283,13 @@ def tree_index_in_model(window: MainWindow, path: str) -> QModelIndex:
     tree = window.layer_panel.model.tree
     assert tree is not None
     return window.layer_panel.model.index_of(tree.by_path[path], 0)
+
+
+def test_a_run_that_was_stopped_before_its_first_step_does_not_say_that_nothing_was_frozen() -> None:
+    run = started_run()
+    end_run(run, status="stopped")
+    assert verdict_text(run).headlines == (("muted", "Stopped before the first step"),)
+    run = started_run()
+    add_steps(run, 1)
+    end_run(run, status="stopped")
+    assert verdict_text(run).headlines == (("muted", "Nothing was frozen"),)
