@@ -12,6 +12,7 @@ from freeze_gui.gui.curves import LayerPlot
 from freeze_gui.gui.traces import Series
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import NO_GRADIENT, PlanApplied, StepDone
+from tests.gui.growing_plots import Whole, differing, grow_after_changes, grow_by_random_pieces, grow_by_strips
 from tests.gui.plot_screen import Screen, draw
 from tests.gui.recorded_runs import started_run
 
@@ -77,20 +78,21 @@ def plot_in(window: QWidget, run: RunRecorder, size: tuple[int, int], keep: floa
     return plot
 
 
-def differing_from_one_drawn_at_once(plot: LayerPlot, screen: Screen, run: RunRecorder, ratio: int) -> int:
-    """Return how many pixels differ from those of a plot that draws the same history whole."""
-    fresh = plot_in(plot.window(), run, (plot.width(), plot.height()), plot.keep, place=1)
-    assert plot._scale is not None
-    fresh._scale = fresh.axis.scale_shown = plot._scale   # it only grows: the least of a pixel may be hidden by a zero
-    fresh._place_strips(plot._scale)
-    fresh.view_box.setYRange(plot._scale.low, plot._scale.high, padding=0)
-    fresh.show_steps(*plot.view_box.viewRange()[0])
-    fresh._forget()
-    draw(fresh)
-    different = int((screen.picture() != Screen(fresh, ratio).picture()).sum())
-    fresh.setParent(None)
-    fresh.deleteLater()
-    return different
+def drawn_at_once(run: RunRecorder) -> Whole:
+    """Return what draws the same history whole."""
+
+    def draw_at_once(plot: LayerPlot) -> LayerPlot:
+        fresh = plot_in(plot.window(), run, (plot.width(), plot.height()), plot.keep, place=1)
+        assert plot._scale is not None
+        fresh._scale = fresh.axis.scale_shown = plot._scale   # it only grows: a zero may hide the least
+        fresh._place_strips(plot._scale)
+        fresh.view_box.setYRange(plot._scale.low, plot._scale.high, padding=0)
+        fresh.show_steps(*plot.view_box.viewRange()[0])
+        fresh._forget()
+        draw(fresh)
+        return fresh
+
+    return draw_at_once
 
 
 @pytest.mark.parametrize("ratio", [1, 2])
@@ -108,16 +110,10 @@ def test_curves_that_grew_equal_curves_drawn_at_once_pixel_by_pixel(
     window: QWidget, size: tuple[int, int], total: int, every: int, keep: float, seed: int, ratio: int
 ) -> None:
     run = started_run(total_steps=total)
-    steps, random = Steps(run, seed, every), np.random.default_rng(seed)
+    steps = Steps(run, seed, every)
     steps.add(total // 8)
     plot = plot_in(window, run, size, keep)
-    screen = Screen(plot, ratio)
-    for _ in range(4):
-        for _ in range(4):
-            steps.add(int(random.integers(1, max(total // 60, 2))))
-            draw(plot)
-            screen.picture()
-        assert differing_from_one_drawn_at_once(plot, screen, run, ratio) == 0
+    screen = grow_by_random_pieces(plot, steps, drawn_at_once(run), total, seed, ratio)
     assert min(screen.widths) < 0.2 * size[0]   # not all of it was painted each time
 
 
@@ -126,17 +122,7 @@ def test_a_frame_paints_only_the_strip_in_which_the_new_steps_lie(window: QWidge
     run = started_run(total_steps=20_000)
     steps = Steps(run, 0, odd=False)
     steps.add(6_000)
-    plot = plot_in(window, run, (600, 200), keep)
-    steps.add(100)
-    draw(plot)
-    screen = Screen(plot, 1)
-    for _ in range(10):
-        screen.widths.clear()
-        steps.add(100)   # less than three pixels
-        draw(plot)
-        assert screen.widths
-        assert max(screen.widths) <= 30
-    assert differing_from_one_drawn_at_once(plot, screen, run, 1) == 0
+    grow_by_strips(plot_in(window, run, (600, 200), keep), steps, drawn_at_once(run))
 
 
 def test_a_dot_comes_and_goes_with_the_distance_of_its_point_while_curves_grow(window: QWidget) -> None:
@@ -151,7 +137,7 @@ def test_a_dot_comes_and_goes_with_the_distance_of_its_point_while_curves_grow(w
             steps.add(1)
             draw(plot)
         screen.picture()
-        assert differing_from_one_drawn_at_once(plot, screen, run, 1) == 0
+        assert differing(plot, screen, drawn_at_once(run)) == 0
     assert any(len(lines.main.dots.points) > 20 for lines in plot.lines)
 
 
@@ -160,15 +146,7 @@ def test_curves_grow_on_after_a_zoom_a_change_of_size_and_back(window: QWidget) 
     steps = Steps(run, 4)
     steps.add(3_000)
     plot = plot_in(window, run, (330, 160), 0.0)
-    for change in (
+    grow_after_changes(plot, steps, drawn_at_once(run), (
         lambda: plot.show_steps(2_000, 5_000), lambda: plot.show_steps(0, 9_000), lambda: plot.resize(300, 150),
         lambda: plot.resize(330, 160), lambda: plot.set_smoothing(0.6), lambda: plot.set_smoothing(0.0), plot.restyle,
-    ):   # fmt: skip
-        change()
-        draw(plot)
-        screen = Screen(plot, 1)
-        for _ in range(3):
-            steps.add(90)
-            draw(plot)
-            screen.picture()
-        assert differing_from_one_drawn_at_once(plot, screen, run, 1) == 0
+    ))   # fmt: skip

@@ -13,6 +13,7 @@ from freeze_gui.gui.loss_plot import LossPlot, LossSeries
 from freeze_gui.gui.loss_values import RateScale, loss_range
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import Evaluated, StepDone
+from tests.gui.growing_plots import Whole, differing, grow_after_changes, grow_by_random_pieces, grow_by_strips
 from tests.gui.plot_screen import Screen, draw
 from tests.gui.recorded_runs import started_run
 
@@ -71,15 +72,16 @@ def plot_in(
     return plot
 
 
-def differing_from_one_drawn_at_once(plot: LossPlot, screen: Screen, runs: tuple[RunRecorder, ...], ratio: int) -> int:
-    """Return how many pixels differ from those of a plot that draws the same histories whole."""
-    fresh = plot_in(plot.window(), runs, (plot.width(), plot.height()), plot.keep, place=1)
-    fresh.show_steps(*plot.view_box.viewRange()[0])
-    draw(fresh)
-    different = int((screen.picture() != Screen(fresh, ratio).picture()).sum())
-    fresh.setParent(None)
-    fresh.deleteLater()
-    return different
+def drawn_at_once(*runs: RunRecorder) -> Whole:
+    """Return what draws the same histories whole."""
+
+    def draw_at_once(plot: LossPlot) -> LossPlot:
+        fresh = plot_in(plot.window(), runs[: len(plot.series)], (plot.width(), plot.height()), plot.keep, place=1)
+        fresh.show_steps(*plot.view_box.viewRange()[0])
+        draw(fresh)
+        return fresh
+
+    return draw_at_once
 
 
 @pytest.mark.parametrize("ratio", [1, 2])
@@ -94,16 +96,9 @@ def test_losses_that_grew_equal_losses_drawn_at_once_pixel_by_pixel(
     window: QWidget, size: tuple[int, int], total: int, keep: float, seed: int, ratio: int
 ) -> None:
     runs = started_run(total_steps=total), started_run(total_steps=total)
-    steps, random = Steps(runs, seed), np.random.default_rng(seed)
+    steps = Steps(runs, seed)
     steps.add(total // 8)
-    plot = plot_in(window, runs, size, keep)
-    screen = Screen(plot, ratio)
-    for _ in range(4):
-        for _ in range(4):
-            steps.add(int(random.integers(1, max(total // 60, 2))))
-            draw(plot)
-            screen.picture()
-        assert differing_from_one_drawn_at_once(plot, screen, runs, ratio) == 0
+    grow_by_random_pieces(plot_in(window, runs, size, keep), steps, drawn_at_once(*runs), total, seed, ratio)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.9])
@@ -111,17 +106,7 @@ def test_a_frame_paints_only_the_strip_in_which_the_new_steps_lie(window: QWidge
     runs = started_run(total_steps=20_000), started_run(total_steps=20_000)
     steps = Steps(runs, 0, odd=False)
     steps.add(6_000)
-    plot = plot_in(window, runs, (600, 200), keep)
-    steps.add(100)
-    draw(plot)
-    screen = Screen(plot, 1)
-    for _ in range(10):
-        screen.widths.clear()
-        steps.add(100)   # less than three pixels
-        draw(plot)
-        assert screen.widths
-        assert max(screen.widths) <= 30
-    assert differing_from_one_drawn_at_once(plot, screen, runs, 1) == 0
+    grow_by_strips(plot_in(window, runs, (600, 200), keep), steps, drawn_at_once(*runs))
 
 
 def test_evaluations_long_ago_and_a_run_that_has_ended_are_not_painted_again(window: QWidget) -> None:
@@ -133,17 +118,7 @@ def test_evaluations_long_ago_and_a_run_that_has_ended_are_not_painted_again(win
             run.handle(Evaluated(steps.step, 0.5, 0.5))
     steps.runs = runs[:1]
     steps.add(3_000)
-    plot = plot_in(window, runs, (600, 200), 0.0)
-    steps.add(100)
-    draw(plot)
-    screen = Screen(plot, 1)
-    for _ in range(10):
-        screen.widths.clear()
-        steps.add(100)
-        draw(plot)
-        assert screen.widths
-        assert max(screen.widths) <= 30
-    assert differing_from_one_drawn_at_once(plot, screen, runs, 1) == 0
+    grow_by_strips(plot_in(window, runs, (600, 200), 0.0), steps, drawn_at_once(*runs))
 
 
 def test_a_warm_up_has_its_line_drawn_anew_now_and_then_and_when_it_ends_at_its_largest_rate(window: QWidget) -> None:
@@ -165,12 +140,12 @@ def test_a_warm_up_has_its_line_drawn_anew_now_and_then_and_when_it_ends_at_its_
         whole += max(screen.widths) > 30
         screen.picture()
     assert 1 <= whole <= 11   # a piece is at least a 32nd of the rate, which grows by a third
-    assert differing_from_one_drawn_at_once(plot, screen, (run,), 1) == 0
+    assert differing(plot, screen, drawn_at_once(run)) == 0
     assert plot.lines[0].rate.heights.max() <= 1.0
     add(50)
     draw(plot)
     assert plot.lines[0].rate.heights.max() == 1.0
-    assert differing_from_one_drawn_at_once(plot, screen, (run,), 1) == 0
+    assert differing(plot, screen, drawn_at_once(run)) == 0
 
 
 def test_the_scale_of_a_learning_rate_is_the_same_however_often_it_was_looked_at() -> None:
@@ -203,7 +178,7 @@ def test_heights_are_those_of_the_steps_that_are_seen_where_these_were_still_to_
             draw(plot)
     draw(plot)
     assert plot.view_box.viewRange()[1] == [*loss_range(np.array([0.1]))]
-    assert differing_from_one_drawn_at_once(plot, Screen(plot, 1), (run,), 1) == 0
+    assert differing(plot, Screen(plot, 1), drawn_at_once(run)) == 0
 
 
 def test_losses_too_large_to_be_drawn_are_a_gap(window: QWidget) -> None:
@@ -226,19 +201,11 @@ def test_losses_grow_on_after_a_zoom_a_change_of_size_other_runs_and_back(window
     steps.add(3_000)
     plot = plot_in(window, runs, (330, 160), 0.0)
     both = list(plot.series)
-    for change in (
+    grow_after_changes(plot, steps, drawn_at_once(*runs), (
         lambda: plot.show_steps(2_000, 5_000), lambda: plot.show_steps(0, 9_000), lambda: plot.resize(300, 150),
         lambda: plot.resize(330, 160), lambda: plot.set_smoothing(0.6), lambda: plot.set_smoothing(0.0), plot.restyle,
         lambda: plot.set_series(both[:1]), lambda: plot.set_series(both),
-    ):   # fmt: skip
-        change()
-        draw(plot)
-        screen = Screen(plot, 1)
-        for _ in range(3):
-            steps.add(90)
-            draw(plot)
-            screen.picture()
-        assert differing_from_one_drawn_at_once(plot, screen, runs[: len(plot.series)], 1) == 0
+    ))   # fmt: skip
 
 
 @pytest.mark.parametrize("x_range", [(0.0, 5_000.0), (900.0, 1_400.0), (2_500.0, 9_000.0), (4_999.0, 5_003.0)])
