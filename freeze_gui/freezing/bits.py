@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,18 +56,37 @@ def flags(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[Number]:
 
 
 def read(rows: Sequence[Row]) -> list[NDArray[Any]]:
-    """Return rows of numbers, with one read from the device for all that are still there.
+    """Return rows of numbers, with one read from the device for all that are still there."""
+    there = unread(rows)
+    return [np.asarray(row) for row in rows] if there is None else filled(rows, there.tolist())
+
+
+def unread(rows: Sequence[Row]) -> torch.Tensor | None:
+    """Return all numbers of the rows that are still on a device, in one tensor (n,) there; None without any.
 
     Optimizers keep some of their state on the machine's side: the numbers of a row may come from either.
     """
-    unread = [[one for one in row if isinstance(one, torch.Tensor)] if isinstance(row, list) else [] for row in rows]
-    device = next((one.device for tensors in unread for one in tensors), None)
+    there = [[one for one in row if isinstance(one, torch.Tensor)] for row in rows if isinstance(row, list)]
+    device = next((one.device for tensors in there for one in tensors), None)
     if device is None:
-        return [np.asarray(row) for row in rows]
-    wide = torch.float32 if device.type == "mps" else torch.float64
-    stacked = [torch.stack([one.to(device) for one in tensors]).to(wide) for tensors in unread if tensors]
-    known = iter(torch.cat(stacked).tolist())
-    return [np.array([next(known) if isinstance(one, torch.Tensor) else one for one in row]) for row in rows]
+        return None
+    stacked = [torch.stack([one.to(device) for one in tensors]) for tensors in there if tensors]
+    return torch.cat([tensors.to(wide(device)) for tensors in stacked])
+
+
+def filled(rows: Sequence[Row], numbers: Iterable[float]) -> list[NDArray[Any]]:
+    """Return rows of numbers in which those that `unread` gave have come from the device."""
+    come = iter(numbers)
+    return [
+        np.array([next(come) if isinstance(one, torch.Tensor) else one for one in row])
+        if isinstance(row, list) else row
+        for row in rows
+    ]  # fmt: skip
+
+
+def wide(device: torch.device) -> torch.dtype:
+    """Return the widest float that a device has."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def any_differs(a: torch.Tensor, b: torch.Tensor) -> bool | torch.Tensor:
@@ -109,12 +128,11 @@ def apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
     if a.is_cpu and a.numel() <= SMALL and a.dtype in NUMPY_KNOWS:
         with np.errstate(all="ignore"):   # infinity less infinity is NaN here as well
             return float(np.abs(np.subtract(a.detach().numpy(), b.detach().numpy(), dtype=np.float64)).max())
-    wide = torch.float32 if a.device.type == "mps" else torch.float64
     order = sorted(range(a.dim()), key=a.stride, reverse=True)   # as it lies in memory
     flat_a, flat_b = (one.detach().permute(order).reshape(-1) for one in (a, b))
     most = _PIECE if a.is_cpu else 64 * _PIECE   # a wide copy of all of a large tensor would take twice its memory
     pairs = zip(torch.split(flat_a, most), torch.split(flat_b, most), strict=True)
-    return torch.stack([x.to(wide, copy=True).add_(y, alpha=-1).abs_().max() for x, y in pairs]).max()
+    return torch.stack([x.to(wide(a.device), copy=True).add_(y, alpha=-1).abs_().max() for x, y in pairs]).max()
 
 
 def _flag(a: torch.Tensor, b: torch.Tensor) -> bool | torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -73,6 +73,10 @@ class Freezer:
         self._pending, self._has_frozen = frozen, True   # what thawed before is not known any more
         self._freeze_pending(step)
 
+    def changes_at(self, step: int, task: str | None) -> bool:
+        """Tell whether the plan thaws or freezes anything at this step, which has not begun."""
+        return self.plan.frozen_at(step, task) != self._context.frozen
+
     def begin_step(self, step: int, task: str | None) -> None:
         """Thaw and freeze what the plan says for this step."""
         self._effects.begin_step(task)
@@ -110,22 +114,25 @@ class Freezer:
         with self._watching:
             self._effects.before_step(self._watch.before_step(step, self._fresh))
 
-    def after_step(self, step: int) -> list[bool] | torch.Tensor:
-        """Let the method restore, then compare bits; return flags for `settle`, a tensor where they are on a GPU."""
+    def after_step(self, step: int) -> torch.Tensor | None:
+        """Let the method restore, then compare bits; return the numbers for `settle` that are on a GPU, if any."""
         if not self._has_frozen:
-            return []
+            return None
         with self._watching:
             self._effects.after_step(step)
         self._method.after_step()
         with self._watching:
             return self._watch.after_step()
 
-    def settle(self, step: int, flags: Sequence[bool]) -> list[str]:
-        """Take the flags of `after_step`, read from their device; return the frozen layers that moved in this step."""
+    def settle(self, step: int, numbers: Iterable[float] = ()) -> list[str]:
+        """Take the numbers of `after_step`, read from their device; return the frozen layers that moved in this step.
+
+        That may be after the next step's backward, unless that step thaws or freezes anything (`changes_at`).
+        """
         if not self._has_frozen:
             return []
         with self._watching:
-            return self._watch.settle(step, flags)
+            return self._watch.settle(step, numbers)
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""

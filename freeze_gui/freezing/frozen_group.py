@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, is_
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
-from freeze_gui.freezing.bits import SMALL, Row, read
+from freeze_gui.freezing.bits import SMALL, Row
 from freeze_gui.freezing.values import Layout, Values
 from freeze_gui.freezing.watched import Watched
 
@@ -32,6 +34,8 @@ class Move:
         Largest absolute change of an element in this step, and its distance from where the window began.
     before, within
         Whether it was written between the end of the step before and the optimizer's step, and by what came then.
+    now
+        What all members of its group were after the step, this one at the place `at`.
     """
 
     watched: Watched
@@ -39,6 +43,8 @@ class Move:
     distance: float
     before: bool
     within: bool
+    now: Values
+    at: int
 
 
 @dataclass(frozen=True)
@@ -50,23 +56,23 @@ class Look:
     rows
         One number a tensor in each: whether it moved, before the optimizer's step, and within; how far in this step,
         and from where its window began.
+    now
+        What the members were after the step.
     """
 
     members: Sequence[Watched]
     rows: tuple[Row, Row, Row, Row, Row]
+    now: Values
 
-
-def moves_of(looks: Sequence[Look]) -> list[Move]:
-    """Return what moved; all looks wait for the device once."""
-    numbers = read([row for look in looks for row in look.rows])
-    found = []
-    for at, look in enumerate(looks):
-        which, before, within, changes, distances = numbers[5 * at : 5 * at + 5]
-        found += [
-            Move(look.members[i], float(changes[i]), float(distances[i]), bool(before[i]), bool(within[i]))
+    def moves(self, rows: Sequence[NDArray[Any]]) -> list[Move]:
+        """Return what moved; `rows` are those of this look, read from their device."""
+        which, before, within, changes, distances = rows
+        return [
+            Move(
+                self.members[i], float(changes[i]), float(distances[i]), bool(before[i]), bool(within[i]), self.now, i
+            )
             for i in which.nonzero()[0].tolist()
         ]
-    return found
 
 
 class FrozenGroup:
@@ -95,7 +101,7 @@ class FrozenGroup:
         self.follow()
         # the value when the window began, after the step before, at the last look: one object until the first move
         self._reference = self._last = self._seen = self._values(tensors).kept()
-        self._now: Values | None = None   # what `compare` saw, until `look`
+        self._compared: tuple[Values, Values] | None = None   # what `compare` and the look before it saw, if it moved
 
     def keep(self, members: Sequence[Watched]) -> None:
         """Let go of all others, between two steps."""
@@ -107,7 +113,7 @@ class FrozenGroup:
         self._layout = None if self._layout is None else Layout([shape for shape, *_ in self._kinds])
         self._marks = [self._marks[at] for at in places]
         self.follow()
-        has_moved = self._last is not self._reference
+        has_moved = self.has_moved
         self._reference = self._reference.only(places)
         self._last = self._last.only(places) if has_moved else self._reference
         self._seen = self._last
@@ -134,28 +140,44 @@ class FrozenGroup:
         """Keep what the tensors are now; what became of them until now and from now on is told by `look`."""
         self._seen = self._values(self._read()).kept()
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether any of them is known to have moved."""
+        return self._last is not self._reference
+
     def compare(self) -> bool | torch.Tensor:
-        """Look at the tensors after a step; return whether any bit moved, on a GPU as a flag there."""
+        """Look at the tensors after a step; return whether any bit moved, on a GPU as a flag there.
+
+        What was seen is held until `settle`: a flag may be read when the next step has begun to write.
+        """
         tensors = self._read()
         self._marks = _marks(tensors)
         now = self._values(tensors)
         moved = now.differ(self._last)
-        # on a GPU the flag is not known yet, and to keep what was seen would hold a copy of every group at once:
-        # there it is read once more if it moved, unless to read it is to compute it
-        self._now = now if moved is True or self._is_computed else None
+        if moved is False:
+            self._seen = self._last
+        else:
+            self._compared = now.kept(), self._seen
+            self._seen = now
         return moved
 
-    def look(self, did_move: bool) -> Look | None:
-        """Look at what moved, if any bit did; `did_move` is the flag that `compare` gave."""
-        compared, self._now = self._now, None
-        if not did_move:
-            self._seen = self._last
-            return None
-        now, seen, last = (self._values(self._read()) if compared is None else compared).kept(), self._seen, self._last
+    def look(self) -> Look:
+        """Return what tells which tensors moved in the step that was compared last, if any bit did."""
+        assert self._compared is not None
+        (now, seen), last = self._compared, self._last
         which, before, within = now.flags(last), seen.flags(last), now.flags(seen)
         rows = which, before, within, now.distances(last), now.distances(self._reference)
-        self._seen = self._last = now
-        return Look(self.members, rows)
+        return Look(self.members, rows, now)
+
+    def settle(self, did_move: bool) -> None:
+        """End a step; `did_move` is the flag that `compare` gave."""
+        if self._compared is None:
+            return
+        (now, _), self._compared = self._compared, None
+        if did_move:
+            self._last = now
+        elif self._seen is now:
+            self._seen = self._last   # the same bits, and one copy fewer
 
     def follow(self) -> None:
         """Read from the modules that own the tensors now: another one may have taken the place of an owner."""

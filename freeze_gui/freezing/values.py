@@ -28,8 +28,9 @@ class Layout:
         self.shapes = shapes
         self.sizes = [shape.numel() for shape in shapes]
         sizes = np.array(self.sizes)
+        self.starts = np.cumsum(sizes) - sizes
         self._full = np.flatnonzero(sizes)
-        self._starts = (np.cumsum(sizes) - sizes)[self._full]
+        self._starts = self.starts[self._full]
 
     def by_tensor(self, reduce: np.ufunc, elements: NDArray[Any], of_none: Any) -> NDArray[Any]:
         """Reduce the elements of each tensor to one; `of_none` for a tensor without any."""
@@ -74,6 +75,13 @@ class Values:
             return [self._array]   # as it lies in memory, in rows or channels last
         pieces = torch.split(self._array, self._layout.sizes)
         return [piece.view(shape) for piece, shape in zip(pieces, self._layout.shapes, strict=True)]
+
+    def tensor(self, at: int) -> torch.Tensor:
+        """Return what one tensor was."""
+        if self._array is None or self._layout is None or len(self) == 1:
+            return self.tensors()[at]
+        piece = self._array.narrow(0, int(self._layout.starts[at]), self._layout.sizes[at])
+        return piece.view(self._layout.shapes[at])
 
     def only(self, places: Sequence[int]) -> Values:
         """Return some of these values, kept."""

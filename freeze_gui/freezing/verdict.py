@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 
-from freeze_gui.freezing.causes import SharedMemory, Suspect, causes_in_shared_memory, causes_of_step
+from freeze_gui.freezing.causes import SharedMemory, Suspect
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.effective import effective_weights
-from freeze_gui.freezing.frozen_group import FrozenGroup, Move, grouped, moves_of
+from freeze_gui.freezing.frozen_group import FrozenGroup, grouped
 from freeze_gui.freezing.memory import aliases_of
+from freeze_gui.freezing.taken_step import TakenStep
 from freeze_gui.freezing.watched import Cause, Watched, every_tensor
 from freeze_gui.models.layer_tree import own_tensors
 
@@ -80,6 +81,7 @@ class FrozenWatch:
         self._written: dict[int, dict[str, None]] = {}      # watched tensor → causes before the step
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         self._homes = _homes(context.model)
+        self._taken: TakenStep | None = None   # the last step, until it is settled
         self._step = 0
 
     def begin(self, modules: frozenset[str], step: int) -> None:
@@ -121,7 +123,6 @@ class FrozenWatch:
             Layer, parameter and what was kept, for each frozen parameter that the optimizer may move.
         """
         self._step = step
-        self._suspects, self._shared = {}, {}
         self._look("other_writer")
         for group in self._frozen:
             if group.holds_buffers:
@@ -145,35 +146,44 @@ class FrozenWatch:
                 self._shared[id(watched)] = self._take_shared(watched.read(), aliases, groups, fresh)
         return kept
 
-    def after_step(self) -> list[bool] | torch.Tensor:
-        """Compare all frozen tensors after a step; return one flag a group of them, in a tensor on their GPU."""
-        flags = [group.compare() for group in (*self._frozen, *self._frozen_effective)]
-        devices = [flag.device for flag in flags if isinstance(flag, torch.Tensor)]
-        if not devices:
-            return cast(list[bool], flags)
-        return torch.stack([  # where another kind of tensor was compared at once, by a call that does not wait either
-            flag.to(devices[0]) if isinstance(flag, torch.Tensor) else torch.full((), flag, device=devices[0])
-            for flag in flags
-        ])
+    def after_step(self) -> torch.Tensor | None:
+        """Compare all frozen tensors after a step.
 
-    def settle(self, step: int, flags: Sequence[bool]) -> list[str]:
+        Returns
+        -------
+        Tensor or None
+            Where they are on a GPU, numbers (n,) on it that `settle` needs: a loop reads them with those of its own, in
+            the next step if it likes.
+        """
+        groups = [*self._frozen, *self._frozen_effective]
+        self._taken = TakenStep(groups, self._written, self._suspects, self._shared)
+        self._written, self._suspects, self._shared = {}, {}, {}
+        return self._taken.unread
+
+    def settle(self, step: int, numbers: Iterable[float]) -> list[str]:
         """Note what moved in the step, and why; return the layers of it.
 
-        `flags` are those of `after_step`. They are handed back here so that a loop can read them from the device with
-        the loss, and wait once.
+        To be called before any other layer freezes or thaws, and before the optimizer's next step.
+
+        Parameters
+        ----------
+        step
+            The step that was taken last.
+        numbers
+            Those that `after_step` returned, read from their device.
         """
-        groups = zip((*self._frozen, *self._frozen_effective), flags, strict=True)
-        moves = moves_of([look for group, flag in groups if (look := group.look(flag)) is not None])
+        taken, self._taken = self._taken, None
+        assert taken is not None
+        moves = taken.moves(numbers)
         causes: dict[str, list[str]] = {}   # name → why it moved
         for move in moves:   # what is computed from other tensors comes behind them
             watched = move.watched
             if watched.compute is None:
-                found = self._causes(move)
+                found = taken.causes(move)
             else:
                 found = [cause for part in watched.parts for cause in causes.get(part, [])]
             causes[watched.name] = list(dict.fromkeys(found or ["other_writer"]))
             watched.moved(step, move.change, move.distance, causes[watched.name])
-        self._written, self._suspects, self._shared = {}, {}, {}   # copies are not held through the next forward
         leaked = {layer for move in moves for layer in move.watched.owners_in(self._context.frozen)}
         return [layer for layer in self._layers if layer in leaked] if leaked else []
 
@@ -247,20 +257,6 @@ class FrozenWatch:
         return SharedMemory.take(
             tensor, [(p, Suspect.take(optimizer, groups[id(p)], p, id(p) in fresh)) for p in able]
         )
-
-    def _causes(self, move: Move) -> list[str]:
-        """Name what moved a tensor in this step, from what was kept before the step."""
-        watched = move.watched
-        found = list(self._written.get(id(watched), {}))
-        if watched.role == "buffer" and move.before:
-            found.append("running_statistics" if watched.is_statistic else "forward_write")
-        suspect, shared = self._suspects.get(id(watched)), self._shared.get(id(watched))
-        now = watched.read()
-        if not (move.within if suspect is None else suspect.was_moved(now)):
-            return found   # moved before the step, and not by it
-        if shared is not None:
-            return found + causes_in_shared_memory(shared, suspect, now)
-        return found + (causes_of_step(suspect, now) if suspect is not None else ["other_writer"])
 
 
 def _homes(model: nn.Module) -> dict[str, tuple[nn.Module, str, nn.Module]]:

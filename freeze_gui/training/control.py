@@ -70,6 +70,10 @@ class RunControl:
             plan, self._plan = self._plan, None
         return plan
 
+    def is_my_turn(self, last_step_began: float) -> bool | None:
+        """Tell what `wait_for_turn` would; None where it would wait."""
+        return self._turn(last_step_began, may_wait=False)
+
     def wait_for_turn(self, last_step_began: float) -> bool:
         """Wait while paused and for the pace; return False when the run must stop.
 
@@ -78,12 +82,19 @@ class RunControl:
         last_step_began
             `time.perf_counter` at which the step before began, in seconds.
         """
+        return bool(self._turn(last_step_began, may_wait=True))
+
+    def _turn(self, last_step_began: float, may_wait: bool) -> bool | None:
         while not self.is_stopping:
+            if not (may_wait or self._go.is_set()):
+                return None
             self._go.wait()
             pace = self._pace
             rest_s = 0.0 if pace is None else last_step_began + 1 / pace - time.perf_counter()
             if rest_s <= 0:
                 break
+            if not may_wait:
+                return None
             self._stop.wait(min(rest_s, 0.05))   # short, so that a changed pace is heard
         with self._lock:
             if self._single_steps:

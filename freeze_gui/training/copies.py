@@ -119,6 +119,7 @@ class _Held:
         parameters = [_bytes(p) for p in module.parameters()]
         self._state_share = state / max(sum(parameters), 1)
         self._on_cpu = device.type == "cpu"
+        self._is_told_later = device.type == "cuda"   # in the next step
         self._puts_back = plan.method in _PUT_BACK
         has_begun = plan.moment != "step_start" or plan.tasks or any(p.start for p in plan.phases)
         has_old_gradient = plan.method in _OUT_OF_REACH and optimizer.zero_grad != "none" and has_begun
@@ -150,8 +151,10 @@ class _Held:
         compared = self._at_once(moving if self._on_cpu else owned)
         computed = self._sum(moving & effective if self._on_cpu else effective) + self._at_once(effective)
         replayed = self._replay(weights, _REPLAYED) if self._may_step else 0
-        after = self._sum(moving & buffers) + max(compared, computed, replayed)
-        return Copies(lasting, before + max(at_thaw, after))
+        looked_at = max(compared, computed, replayed)
+        if self._is_told_later:   # all of it lasts until then, and with it what everything was after the step
+            return Copies(lasting + self._sum(owned) + before, max(at_thaw, looked_at))
+        return Copies(lasting, before + max(at_thaw, self._sum(moving & buffers) + looked_at))
 
     def _owned(self, layers: Flags) -> Flags:
         """Return one flag a tensor: whether it is frozen with these layers."""

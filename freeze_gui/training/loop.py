@@ -29,7 +29,7 @@ from freeze_gui.training.control import RunControl
 from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
 from freeze_gui.training.device import environment
 from freeze_gui.training.evaluation import evaluate
-from freeze_gui.training.events import Cost, Evaluated, LayerRecord, PlanApplied, RunStarted, StepDone
+from freeze_gui.training.events import Cost, Evaluated, LayerRecord, RunStarted
 from freeze_gui.training.evidence import Evidence
 from freeze_gui.training.failures import nothing_to_train
 from freeze_gui.training.fused import check_fused
@@ -39,11 +39,13 @@ from freeze_gui.training.optimizers import make_optimizer
 from freeze_gui.training.precision import Precision
 from freeze_gui.training.randomness import random_state, restore_random
 from freeze_gui.training.rates import param_groups, rate_factors
+from freeze_gui.training.reading import Reading
 from freeze_gui.training.run_forecast import forecast_run
 from freeze_gui.training.schedule import Schedule, check_data_suit
 from freeze_gui.training.state_norms import StateNorms
 from freeze_gui.training.stopwatch import Part, Stopwatch
 from freeze_gui.training.telemetry import Telemetry
+from freeze_gui.training.telling import TakenStep, Telling
 from freeze_gui.training.trials import Trials
 
 _COUNTED_PLANS = 3
@@ -57,6 +59,8 @@ class Loop:
     ----------
     measures_updates
         Whether there is memory for the copy that the update of each step is measured by; known when the run starts.
+    taken
+        How many steps were taken, those before a checkpoint included.
     """
 
     def __init__(self, config: RunConfig, loaded: Loaded, device: torch.device) -> None:
@@ -84,12 +88,13 @@ class Loop:
         self.measures_updates = True
         self._telemetry: Telemetry   # made at the start, when it is known what memory there is
         self._budget = Budget(train.measure_every)
+        self.telling = Telling(self.freezer, self._budget, self._tree.layers, self._watch, self._measuring)
         self._states = StateNorms(self._model)
-        self._row_of = {path: row for row, path in enumerate(self._tree.layers)}
         self._measured_step = -1
         self._activations = SavedActivations(self._model)
         self._plans_counted = 0
         self._gradient_bytes = 0
+        self.taken = 0
         self.evidence = Evidence(self._model, self._tree.layers)
 
     def started(self) -> RunStarted:
@@ -110,6 +115,7 @@ class Loop:
         memory = forecast_memory(self._config, trials, plan, self._device, forecast.cost)
         self.measures_updates = has_room_for_updates(memory, self._device)
         self._telemetry = Telemetry([modules[path] for path in self._tree.layers], self.measures_updates)
+        self.telling.telemetry = self._telemetry
         return RunStarted(
             layers,
             self._total_steps,
@@ -120,16 +126,23 @@ class Loop:
             self._states.names,
         )
 
-    def step(self, step: int, group: tuple[Batch, ...]) -> tuple[PlanApplied | None, StepDone]:
-        """Take one optimizer step."""
+    def changes_plan(self, step: int, group: tuple[Batch, ...]) -> bool:
+        """Tell whether the plan thaws or freezes anything at this step: all before it has to be told first."""
+        return self.telling.is_open and self.freezer.changes_at(step, group[0].task)
+
+    def step(self, step: int, group: tuple[Batch, ...]) -> None:
+        """Take one optimizer step, unless it turns out that the loss of the one before was not finite.
+
+        On CUDA it is told in the next step: its numbers have come by the time that one's backward is queued, and the
+        device never stands still while they are looked at.
+        """
         freezer, train, whole = self.freezer, self._config.train, Part(self._watch)
         with whole:
             with self._watching:
                 self.evidence.add(group)
             freezer.begin_step(step, group[0].task)
             self.schedule.apply(freezer.optimizer)
-            rate = self.schedule.rate
-            change, frozen = self._applied.change(step), self._applied.mask
+            change, frozen, rate = self._applied.change(step), self._applied.mask, self.schedule.rate
             of_note = step == self._total_steps - 1 or (change is not None and not change.by_task)
             is_measured = self._is_measured(step, group[0].task, of_note)
             self._zero_grad()
@@ -139,43 +152,31 @@ class Loop:
             self._precision.unscale(freezer.optimizer)
             if train.clip_grad_norm is not None:
                 nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
+            if not self.telling.settle():
+                return
             freezer.before_step(step)
             if is_measured:
                 with self._measuring:
                     self._telemetry.look_at_gradients()
             self._precision.step(freezer.optimizer)
             self.schedule.step()
-            flags, numbers = freezer.after_step(step), loss.view(1)
-            if isinstance(flags, Tensor):
-                numbers = torch.cat((numbers, flags.to(loss.device)))
-            with self._measuring:   # one transfer takes all from the device that is read of a step
-                loss_value, *moved = (self._telemetry.measure(frozen, numbers) if is_measured else numbers).tolist()
-            moved = moved if isinstance(flags, Tensor) else flags
-            leaked = tuple(self._row_of[path] for path in freezer.settle(step, moved))
+            proofs = freezer.after_step(step)
             with self._measuring:
-                norms = self._telemetry.settle(frozen, leaked)
+                norms = self._telemetry.measure(frozen) if is_measured else None
                 with_state = is_measured and bool(freezer.plan.tasks)
                 state = self._states.measure(freezer.optimizer) if with_state else None
+                reading = Reading((loss.view(1), proofs, norms))
+            taken = TakenStep(step, group[0].task, frozen, rate, state, is_measured, reading)
+            is_read_later = self._device.type == "cuda"
+            if not is_read_later:
+                self.telling.look(taken)
         if of_note:
             self._gradient_bytes = gradient_bytes(self._model)
-        in_all, measuring = whole.seconds(), self._measuring.seconds()
-        overhead = measuring + self._watching.seconds()
-        self._budget.took(measuring if is_measured else None, in_all - overhead)
-        gradient, update, delta = (None, None, None) if norms is None else norms
-        return change, StepDone(
-            step,
-            loss_value,
-            group[0].task,
-            gradient,
-            update,
-            delta,
-            frozen,
-            leaked,
-            in_all,
-            overhead,
-            rate,
-            state,
-        )
+        taken.whole, taken.measuring, taken.watching = whole.take(), self._measuring.take(), self._watching.take()
+        self.taken = step + 1
+        if change is not None:
+            self.telling.add(change)
+        (self.telling.tell_later if is_read_later else self.telling.tell)(taken)
 
     def evaluation(self, step: int, control: RunControl) -> Iterator[Evaluated]:
         """Yield the result on the validation data, if there are any and nobody stops the run meanwhile."""
@@ -236,7 +237,7 @@ class Loop:
             When it is of another model.
         """
         restore_tensors(self._model, checkpoint.tensors)
-        self.freezer.plan = checkpoint.plan
+        self.freezer.plan, self.taken = checkpoint.plan, checkpoint.step
         self.freezer.resume(checkpoint.frozen, checkpoint.step)
         restore_optimizer(self._model, self.freezer.optimizer, checkpoint.state, checkpoint.gradients)
         self.schedule.resume(checkpoint.step, checkpoint.metrics)

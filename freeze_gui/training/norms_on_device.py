@@ -1,4 +1,4 @@
-"""Sums of squares of gradients, updates and distances on a GPU, by a few grouped calls and one small transfer."""
+"""Sums of squares of gradients, updates and distances on a GPU, by a few grouped calls that wait for nothing."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ class NormsOnDevice:
         self._squares = np.zeros((3, len(parameters)))
         self._gradients: list[int] = []   # parameters that have one
         self._gradient_norms: list[torch.Tensor] = []
+        self._places: list[tuple[int, int]] = []   # of the numbers of the last `measure`
+        self._still = np.zeros(len(parameters), bool)
 
     def replace(self, at: int, parameter: nn.Parameter) -> None:
         """Look from now on at a parameter of the same shape that has taken the place of another."""
@@ -53,8 +55,8 @@ class NormsOnDevice:
         return [at not in grads for at in range(len(self._parameters))]
 
     @torch.no_grad()
-    def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
-        """Return sums of squares, shape (3, parameters), of gradients, updates and distances; remember the weights.
+    def measure(self, still: Flags) -> torch.Tensor | None:
+        """Return norms (n,) of gradients, updates and distances, which `squares` understands; remember the weights.
 
         The gradients are those that `look_at_gradients` saw.
 
@@ -62,8 +64,6 @@ class NormsOnDevice:
         ----------
         still
             Parameters, shape (parameters,), that have not moved since the call before: their weights are not read.
-        extra
-            A few numbers, which come in the same transfer.
         """
         found = list(self._gradient_norms)
         places = [(0, at) for at in self._gradients]
@@ -76,13 +76,23 @@ class NormsOnDevice:
                 found.extend(_norms(torch._foreach_sub(now, previous)))
                 places.extend((1, at) for at in group)
                 torch._foreach_copy_(previous, now)
-        packed = torch.cat([torch.stack(found), extra.double()] if found else [extra.double()]).cpu().numpy()
+        self._places, self._still = places, still
+        return torch.stack(found) if found else None
+
+    def squares(self, numbers: Sequence[float] = ()) -> Floats:
+        """Return the sums of squares of the last `measure`, shape (3, parameters).
+
+        Parameters
+        ----------
+        numbers
+            Those that it returned, read from the device.
+        """
         self._squares[:2] = 0.0   # the distance of what holds still stays as it was
-        if places:
-            self._squares[tuple(zip(*places, strict=True))] = packed[: len(found)] ** 2
+        if self._places:
+            self._squares[tuple(zip(*self._places, strict=True))] = np.square(numbers)
         if self._previous is None:
-            self._squares[1, ~still] = np.nan
-        return self._squares.copy(), packed[len(found) :]
+            self._squares[1, ~self._still] = np.nan
+        return self._squares.copy()
 
     def _groups(self, parameters: Sequence[int]) -> list[list[int]]:
         """Cut a list of parameters into groups of about `_GROUP` numbers."""

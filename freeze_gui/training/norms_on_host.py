@@ -48,6 +48,7 @@ class NormsOnHost:
             for pieces in (large, small)
         )
         self._any_large, self._any_small = bool(large), bool(small)
+        self._found = np.zeros((3, len(parameters)))
         with torch.no_grad():
             self._large = NormsInPlace(self._parameters, orders, large, dtype, with_updates)
             self._small = NormsGathered(self._parameters, orders, small, dtype, with_updates)
@@ -73,8 +74,8 @@ class NormsOnHost:
         return [gradient is None for gradient in grads]
 
     @torch.no_grad()
-    def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
-        """Return sums of squares, shape (3, parameters), of gradients, updates and distances; remember the weights.
+    def measure(self, still: Flags) -> None:
+        """Add up the squares of gradients, updates and distances for `squares`; remember the weights.
 
         The gradients are those that `look_at_gradients` saw.
 
@@ -82,8 +83,6 @@ class NormsOnHost:
         ----------
         still
             Parameters, shape (parameters,), that have not moved since the call before: large ones are not read.
-        extra
-            A few numbers, which are returned as they are.
         """
         found = np.zeros((3, len(self._parameters)))
         with np.errstate(all="ignore"):   # what overflows is taken again
@@ -93,7 +92,11 @@ class NormsOnHost:
                 found[:, self._of_small] += self._small.squares()
         if not self._with_updates:
             found[1, ~still] = np.nan
-        return found, np.array(extra.tolist(), dtype=np.float64)
+        self._found = found
+
+    def squares(self, numbers: Sequence[float] = ()) -> Floats:
+        """Return the sums of squares of the last `measure`, shape (3, parameters)."""
+        return self._found
 
 
 def bytes_on_host(parameters: Sequence[nn.Parameter]) -> tuple[int, int]:

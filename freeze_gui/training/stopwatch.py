@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
 Mark = float | torch.cuda.Event
+Piece = tuple[Mark, Mark]
 
 
 class Stopwatch:
@@ -21,14 +22,9 @@ class Stopwatch:
         self._device = device
         self.mark: Callable[[], Mark] = self._event if device.type == "cuda" else time.perf_counter
 
-    def seconds(self, begin: Mark, end: Mark) -> float:
-        """Return the time between two moments; on CUDA the device must have come to the later one, or is waited for."""
-        if isinstance(begin, float) and isinstance(end, float):
-            return end - begin
-        assert isinstance(begin, torch.cuda.Event)
-        assert isinstance(end, torch.cuda.Event)
-        end.synchronize()
-        return float(begin.elapsed_time(end)) / 1000
+    def total(self, pieces: Sequence[Piece]) -> float:
+        """Return the seconds of all pieces; on CUDA the device must have come to their ends, or is waited for."""
+        return sum(_seconds(begin, end) for begin, end in pieces)
 
     def _event(self) -> torch.cuda.Event:
         event = torch.cuda.Event(enable_timing=True)   # type: ignore[no-untyped-call]
@@ -41,7 +37,7 @@ class Part:
 
     def __init__(self, watch: Stopwatch) -> None:
         self._watch = watch
-        self._pieces: list[tuple[Mark, Mark]] = []
+        self._pieces: list[Piece] = []
 
     def __enter__(self) -> None:
         self._began = self._watch.mark()
@@ -49,8 +45,16 @@ class Part:
     def __exit__(self, *error: object) -> None:
         self._pieces.append((self._began, self._watch.mark()))
 
-    def seconds(self) -> float:
-        """Return the time of all pieces since this was asked last."""
-        total = sum(self._watch.seconds(*piece) for piece in self._pieces)
-        self._pieces.clear()
-        return total
+    def take(self) -> list[Piece]:
+        """Return all pieces since this was asked last."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
+
+
+def _seconds(begin: Mark, end: Mark) -> float:
+    if isinstance(begin, float) and isinstance(end, float):
+        return end - begin
+    assert isinstance(begin, torch.cuda.Event)
+    assert isinstance(end, torch.cuda.Event)
+    end.synchronize()
+    return float(begin.elapsed_time(end)) / 1000

@@ -43,11 +43,16 @@ class Norms(Protocol):
     def look_at_gradients(self) -> list[bool]:
         """Look at the gradients now, and return which parameters have none."""
 
-    def squares(self, still: Flags, extra: torch.Tensor) -> tuple[Floats, Floats]:
-        """Return sums of squares, shape (3, parameters), and `extra`, and remember the weights.
+    def measure(self, still: Flags) -> torch.Tensor | None:
+        """Add up squares, and remember the weights; return numbers (n,) on a device that `squares` needs, if any.
 
-        The parameters marked in `still` (parameters,) have not moved since the call before. Rows `GRADIENT`, as looked
-        at before, `UPDATE`, `DELTA`; 0 for a gradient that was not there.
+        The parameters marked in `still` (parameters,) have not moved since the call before.
+        """
+
+    def squares(self, numbers: Sequence[float] = ()) -> Floats:
+        """Return what was added up, shape (3, parameters), from the numbers of `measure`.
+
+        Rows `GRADIENT`, as looked at before the step, `UPDATE`, `DELTA`; 0 for a gradient that was not there.
         """
 
 
@@ -86,7 +91,7 @@ class Telemetry:
         self._still = np.zeros(len(layers), bool)
         self._frozen = self._still                  # as of the step before
         self._passed_over = self._still             # those that the last measurement took to be so once more
-        self._squares: Floats | None = None         # of a step that was measured and is not settled
+        self._is_measured = False                   # the step that is not settled yet
 
     def remember_weights(self) -> None:
         """Take the weights now as those before the next step; needed only when the step before was not measured."""
@@ -105,7 +110,7 @@ class Telemetry:
             by_layer = np.logical_and.reduceat(np.array(missing)[self._parameter_of], self._ranges)
             self._without = self._owners[by_layer]
 
-    def measure(self, frozen: Flags, extra: torch.Tensor) -> Floats:
+    def measure(self, frozen: Flags) -> torch.Tensor | None:
         """Measure after a step; the gradients are those that were looked at before it.
 
         Frozen layers that held still so far are passed over: whether they did so once more need not be known yet.
@@ -114,35 +119,41 @@ class Telemetry:
         ----------
         frozen
             The layers that are frozen in this step, shape (layers,).
-        extra
-            A few numbers, shape (n,), that leave the device in the same transfer.
 
         Returns
         -------
-        ndarray
-            The numbers that came with it; the norms are returned by `settle`.
+        Tensor or None
+            On a GPU the numbers (n,) on it that `settle` needs, for which nobody has waited.
         """
         self._passed_over = self._still & frozen
-        self._squares, numbers = self._norms.squares(self._parameters_of_none_but(self._passed_over), extra)
-        return numbers
+        self._is_measured = True
+        return self._norms.measure(self._parameters_of_none_but(self._passed_over))
 
-    def settle(self, frozen: Flags, leaked: Sequence[int]) -> Floats | None:
+    def settle(self, frozen: Flags, leaked: Sequence[int], numbers: Sequence[float] = ()) -> Floats | None:
         """Note after each step, measured or not, which layers are frozen and which of them moved all the same.
+
+        Parameters
+        ----------
+        frozen, leaked
+            The layers that were frozen in the step, shape (layers,), and the rows of those that moved.
+        numbers
+            Those that `measure` returned, read from the device.
 
         Returns
         -------
         ndarray or None
             The norms, shape (3, layers): `GRADIENT`, `UPDATE`, `DELTA`; None where the step was not measured.
         """
-        squares, self._squares = self._squares, None
-        if squares is None and not leaked and frozen is self._frozen:
+        was_measured, self._is_measured = self._is_measured, False
+        if not was_measured and not leaked and frozen is self._frozen:
             return None   # nothing is new
         held = frozen.copy()
         held[list(leaked)] = False
         self._frozen = frozen
-        if squares is None:
+        if not was_measured:
             self._still &= held
             return None
+        squares = self._norms.squares(numbers)
         if (self._passed_over & ~held).any():
             self._look_again(squares, self._passed_over & held)
         self._still = held
@@ -151,7 +162,8 @@ class Telemetry:
     def _look_again(self, squares: Floats, still: Flags) -> None:
         """Put right what was measured on the way of parameters whose layers were passed over, and are not `still`."""
         moved = self._parameters_of_none_but(self._passed_over) & ~self._parameters_of_none_but(still)
-        found, _ = self._norms.squares(~moved, torch.zeros(0, device=self._parameters[0].device))
+        numbers = self._norms.measure(~moved)
+        found = self._norms.squares(() if numbers is None else numbers.tolist())
         # the small piece of a large one was looked at all the same, and has not moved since
         squares[UPDATE, moved] += found[UPDATE, moved]
         squares[DELTA, moved] = found[DELTA, moved]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 
 import torch
 
@@ -13,7 +14,7 @@ from freeze_gui.training.checkpoint import Checkpoint, check_same_run
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.device import choose_device, choose_threads, repeatable
-from freeze_gui.training.events import Progress, RunEnded, RunEvent
+from freeze_gui.training.events import Progress, RunEnded, RunEvent, StepDone
 from freeze_gui.training.failures import describe_failure, diverged
 from freeze_gui.training.loading import load
 from freeze_gui.training.loop import Loop
@@ -59,11 +60,15 @@ class Trainer:
                 threads = self._config.train.threads or choose_threads(parameters)
                 with repeatable(self._config.train.seed, chosen, threads):
                     self._loop = Loop(self._config, loaded, chosen)
-                    error = yield from self._train(self._loop)
+                    try:
+                        yield from self._train(self._loop)
+                    except _Diverged as found:
+                        status, error = "diverged", str(found)
+                    except (Exception, SystemExit):   # what was taken before is told all the same
+                        yield from _rest(self._loop)
+                        raise
                     self._random = random_state(chosen)
-            if error is not None:
-                status = "diverged"
-            elif self._control.is_stopping:
+            if error is None and self._control.is_stopping:
                 status = "stopped"
         except (Exception, SystemExit) as caught:   # a person's code may call sys.exit: the run ends, not the program
             status, error = describe_failure(caught, device)
@@ -75,13 +80,22 @@ class Trainer:
             yield from self._ended(status, error)
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return what is needed to go on after the last step that was yielded; None before the run has started."""
+        """Return what is needed to go on after the last step that was taken; None before the run has started.
+
+        On CUDA a step is yielded when the next one was taken; at the end of a run all are.
+        """
         if self._loop is None:
             return None
         return self._loop.checkpoint(self._steps, self._evaluated, self._plan_changed, self._random)
 
-    def _train(self, loop: Loop) -> Generator[RunEvent, None, str | None]:
-        """Take all steps; return why the run diverged, if it did."""
+    def _train(self, loop: Loop) -> Iterator[RunEvent]:
+        """Take all steps.
+
+        Raises
+        ------
+        _Diverged
+            When the loss of a step is not finite.
+        """
         yield Progress("forecasting what will happen")
         started = loop.started()
         if not loop.measures_updates:
@@ -97,30 +111,34 @@ class Trainer:
         began = -1e9
         groups = iter(loop.batches)
         while not loop.batches.is_over:
-            if not self._control.wait_for_turn(began):
-                return None
+            turn = self._control.is_my_turn(began)
+            if turn is None:   # whoever lets the run wait sees all that it did
+                yield from _settled(loop)
+                turn = self._control.wait_for_turn(began)
+            if not turn:
+                break
             began = time.perf_counter()
             if (group := next(groups, None)) is None:
                 break
             if (plan := self._control.take_plan()) is not None:
                 loop.freezer.plan = plan
                 self._plan_changed = True
-            applied, done = loop.step(self._steps, group)
-            self._steps += 1
-            if applied is not None:
-                yield applied
-            yield done
-            if not math.isfinite(done.loss):
-                return diverged(done.step, done.loss, loop.freezer.optimizer.param_groups[0]["lr"])
+            if loop.changes_plan(self._steps, group):
+                yield from _settled(loop)
+            loop.step(self._steps, group)
+            self._steps = loop.taken
+            yield from _told(loop)
             yield from self._evaluation(loop)
-        yield from self._evaluation(loop, at_end=True)
-        return None
+        yield from _settled(loop)
+        if not self._control.is_stopping:
+            yield from self._evaluation(loop, at_end=True)
 
     def _evaluation(self, loop: Loop, at_end: bool = False) -> Iterator[RunEvent]:
         """Evaluate where it is time to, once a step."""
         due = at_end or self._steps % self._config.train.eval_every == 0
         if due and self._evaluated < self._steps:
             self._evaluated = self._steps
+            yield from _settled(loop)
             yield from loop.evaluation(self._steps, self._control)
 
     def _ended(self, status: str, error: str | None) -> Iterator[Progress | RunEnded]:
@@ -150,3 +168,28 @@ class Trainer:
             late_status, late_error = describe_failure(late, "the device")
             ended = RunEnded(*((status, error) if error else (late_status, late_error)), self._steps)
         yield ended
+
+
+class _Diverged(Exception):
+    """The loss is not finite any more."""
+
+
+def _settled(loop: Loop) -> Iterator[RunEvent]:
+    """Yield all that there is to tell of the steps that were taken."""
+    loop.telling.settle()
+    yield from _told(loop)
+
+
+def _told(loop: Loop) -> Iterator[RunEvent]:
+    """Yield what there is to tell by now."""
+    for record in loop.telling.take_records():
+        yield record
+        if isinstance(record, StepDone) and not math.isfinite(record.loss):
+            raise _Diverged(diverged(record.step, record.loss, record.learning_rate))
+
+
+def _rest(loop: Loop) -> list[RunEvent]:
+    """Return what is left to tell of a run that failed; the device that failed may refuse to be read."""
+    with suppress(Exception):
+        loop.telling.settle()
+    return [*loop.telling.take_records()]

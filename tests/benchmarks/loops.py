@@ -19,6 +19,7 @@ from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import StepDone
 from freeze_gui.training.loading import Loaded, load
+from freeze_gui.training.reading import Reading
 from freeze_gui.training.telemetry import Telemetry
 from freeze_gui.training.trainer import Trainer
 from tests.benchmarks.rivals import AfterStep
@@ -64,36 +65,51 @@ def our_loop(config: RunConfig, steps: int, before: int = 0) -> Slice:
     return _timed(take, steps, torch.device(config.train.device))
 
 
+class _Measuring:
+    """The program's measuring of every layer, and nothing else of it, read where it does: on CUDA a step later."""
+
+    def __init__(self, model: nn.Module) -> None:
+        modules = dict(model.named_modules())
+        self._telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
+        self._free = np.zeros(self._telemetry.layers, bool)
+        self._reading: Reading | None = None
+
+    def settle(self) -> None:
+        """End a step, measured or not."""
+        norms = [] if self._reading is None else self._reading.read()[1]
+        self._telemetry.settle(self._free, (), norms)
+        self._reading = None
+
+    def measure(self, loss: Tensor, remember: bool) -> None:
+        """Measure this step; `remember` the weights first where the step before was not measured."""
+        if self._reading is not None:
+            self.settle()
+        if remember:
+            self._telemetry.remember_weights()
+        self._telemetry.look_at_gradients()
+        self._reading = Reading((loss.detach().view(1), self._telemetry.measure(self._free)))
+        if not loss.is_cuda:
+            self.settle()
+
+
 def telemetry_alone(model: nn.Module) -> AfterStep:
-    """Put the program's measuring of every layer into a bare loop, and nothing else of the program."""
-    modules = dict(model.named_modules())
-    telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
-    free = np.zeros(telemetry.layers, bool)
-
-    def after_step(step: int, loss: Tensor) -> None:
-        telemetry.look_at_gradients()
-        telemetry.measure(free, loss.detach().view(1))
-        telemetry.settle(free, ())
-
-    return after_step
+    """Put the program's measuring of every layer into a bare loop."""
+    measuring = _Measuring(model)
+    return lambda step, loss: measuring.measure(loss, remember=False)
 
 
 def telemetry_by_its_budget(model: nn.Module) -> AfterStep:
-    """Put the program's measuring into a bare loop, at the steps that its budget leaves it, and nothing else."""
-    modules = dict(model.named_modules())
-    telemetry = Telemetry([modules[path] for path in build_tree(model).layers])
-    free = np.zeros(telemetry.layers, bool)
-    budget = Budget(None)
+    """Put the program's measuring into a bare loop, at the steps that its budget leaves it."""
+    measuring, budget = _Measuring(model), Budget(None)
     ended = time.perf_counter()
 
     def after_step(step: int, loss: Tensor) -> None:
         nonlocal ended
         is_due, began = budget.is_due(step, None, of_note=False), time.perf_counter()
         if is_due:
-            telemetry.remember_weights()
-            telemetry.look_at_gradients()
-            telemetry.measure(free, loss.detach().view(1))
-        telemetry.settle(free, ())
+            measuring.measure(loss, remember=True)
+        else:
+            measuring.settle()
         measuring_s = time.perf_counter() - began
         # of each step alone: other loops have had their turn since the one that was measured before
         budget.took(measuring_s if is_due else None, began - ended)

@@ -28,10 +28,23 @@ def drive(
     zero_grad: str = "none",
     clip: float | None = None,
     after: Callable[[int], None] = lambda step: None,
+    late: bool = False,
 ) -> Freezer:
-    """Train on the sum of squares of the output; `after` is called between the optimizer's step and the comparison."""
+    """Train on the sum of squares of the output; `after` is called between the optimizer's step and the comparison.
+
+    What came of a step is told right behind it, or as `late` as it may be.
+    """
     freezer = Freezer(model, optimizer, wanted, clip is not None)
+    untold: list[tuple[int, Tensor | None]] = []
+
+    def tell() -> None:
+        for taken, numbers in untold:
+            freezer.settle(taken, [] if numbers is None else numbers.tolist())
+        untold.clear()
+
     for step in range(steps):
+        if not late or freezer.changes_at(step, None):
+            tell()
         freezer.begin_step(step, None)
         if zero_grad != "never":
             freezer.optimizer.zero_grad(set_to_none=zero_grad == "none")
@@ -41,10 +54,12 @@ def drive(
         freezer.after_backward(step)
         if clip is not None:
             nn.utils.clip_grad_norm_(model.parameters(), clip)
+        tell()
         freezer.before_step(step)
         freezer.optimizer.step()
         after(step)
-        freezer.settle(step, [bool(flag) for flag in freezer.after_step(step)])
+        untold.append((step, freezer.after_step(step)))
+    tell()
     return freezer
 
 

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from freeze_gui.freezing import values
-from freeze_gui.freezing.frozen_group import FrozenGroup, grouped, moves_of
+from freeze_gui.freezing.frozen_group import FrozenGroup, grouped
+from freeze_gui.freezing.taken_step import TakenStep
 from freeze_gui.freezing.watched import every_tensor
 
 
@@ -24,8 +25,7 @@ def linear(count: int) -> tuple[list[nn.Linear], FrozenGroup]:
 
 
 def settled(group: FrozenGroup) -> list[tuple[str, float, float, bool, bool]]:
-    look = group.look(bool(group.compare()))
-    moves = moves_of([] if look is None else [look])
+    moves = TakenStep([group], {}, {}, {}).moves(())
     return [(move.watched.name, move.change, move.distance, move.before, move.within) for move in moves]
 
 

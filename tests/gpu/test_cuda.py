@@ -9,9 +9,6 @@ import json
 import subprocess
 import sys
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,9 +16,12 @@ import pytest
 import torch
 
 from freeze_gui.freezing.methods import METHODS
+from freeze_gui.training.checkpoint import Checkpoint
 from freeze_gui.training.config import load_config
+from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import StepDone
 from freeze_gui.training.norms_on_device import NormsOnDevice
+from freeze_gui.training.reading import Reading
 from freeze_gui.training.stopwatch import Stopwatch
 from freeze_gui.training.telemetry import DELTA, GRADIENT, UPDATE, Telemetry
 from freeze_gui.training.trainer import Trainer
@@ -94,16 +94,27 @@ def test_mixed_precision_has_the_bits_of_the_plain_loop(amp: str, clip: float | 
 @pytest.mark.parametrize("optimizer", [{"name": "Adam"}, {"name": "AdamW", "fused": True}, {"name": "SGD", "lr": 0.1}])
 def test_a_resumed_run_has_the_bits_of_one_that_was_never_left(optimizer: dict[str, Any]) -> None:
     config = load_config(on_cuda("exclude", optimizer, {"from_step": 3, "to_step": 11}, amp="fp16", steps=14))
-    trainer = Trainer(config)
-    checkpoints = [trainer.checkpoint() for event in trainer.events() if isinstance(event, StepDone)]
-    for checkpoint in checkpoints[:-1]:
-        resumed = Trainer(config, None, checkpoint)
-        steps = [event.step for event in resumed.events() if isinstance(event, StepDone)]
-        assert steps[-1] == 13
-        ended, last = resumed.checkpoint(), checkpoints[-1]
-        assert ended is not None
-        assert last is not None
+    last = last_checkpoint(Trainer(config))
+    for steps in range(1, 13):
+        control = RunControl()
+        trainer = Trainer(config, control)
+        for event in trainer.events():
+            if isinstance(event, StepDone) and event.step == steps - 1:
+                control.stop()
+        checkpoint = trainer.checkpoint()
+        assert checkpoint is not None
+        assert checkpoint.step in (steps, steps + 1)   # told when the next one was taken
+        ended = last_checkpoint(Trainer(config, None, checkpoint))
         assert all(torch.equal(value, last.tensors[name]) for name, value in ended.tensors.items())
+
+
+def last_checkpoint(trainer: Trainer) -> Checkpoint:
+    """Run to the end and return how the run stands then."""
+    steps = [event.step for event in trainer.events() if isinstance(event, StepDone)]
+    assert steps[-1] == 13
+    found = trainer.checkpoint()
+    assert found is not None
+    return found
 
 
 def test_the_time_of_queued_work_is_that_of_the_device() -> None:
@@ -118,8 +129,8 @@ def test_the_time_of_queued_work_is_that_of_the_device() -> None:
     end = watch.mark()
     asked_for = time.perf_counter() - asked_for
     torch.cuda.synchronize()
-    assert watch.seconds(begin, end) > asked_for   # asking is quick, working is not
-    assert watch.seconds(begin, begin) == 0.0
+    assert watch.total([(begin, end)]) > asked_for   # asking is quick, working is not
+    assert watch.total([(begin, begin)]) == 0.0
 
 
 def test_norms_of_a_large_layer_are_within_a_millionth_of_float64() -> None:
@@ -130,8 +141,9 @@ def test_norms_of_a_large_layer_are_within_a_millionth_of_float64() -> None:
     with torch.no_grad():
         layer.weight.add_(torch.randn_like(layer.weight), alpha=0.01)
     telemetry.look_at_gradients()
-    telemetry.measure(np.zeros(1, bool), torch.zeros(0, device="cuda"))
-    norms = telemetry.settle(np.zeros(1, bool), ())
+    numbers = telemetry.measure(np.zeros(1, bool))
+    assert numbers is not None
+    norms = telemetry.settle(np.zeros(1, bool), (), numbers.tolist())
     assert norms is not None
     change = float((layer.weight.detach() - start).double().norm())
     assert norms[GRADIENT, 0] == pytest.approx(float(layer.weight.grad.double().norm()), rel=1e-6)
@@ -154,79 +166,40 @@ def test_running_out_of_device_memory_ends_the_run_with_its_own_status(tmp_path:
     assert run_watched(config)[2].status == "out_of_memory"
 
 
+@pytest.mark.parametrize("norm", ["eval", "leave"])
 @pytest.mark.parametrize("layers", [[], ["stem", "blocks.0"]])
-def test_a_step_waits_for_the_device_once_as_any_loop_that_reads_its_loss(layers: list[str]) -> None:
+def test_no_step_waits_for_the_device_where_torch_raises_at_every_wait(layers: list[str], norm: str) -> None:
+    """Under the policy "leave" the statistics of frozen norm layers move, which is told without a wait as well."""
     config = {
         "model": {"source": "builtin:digits-cnn"},
-        "freeze": {"layers": layers, "method": "grad_none", "norm": "eval"},
+        "freeze": {"layers": layers, "method": "grad_none", "norm": norm},
         "train": {"steps": 12, "device": "cuda", "measure_every": 1, "eval_every": 10**6},
     }
-    assert waits_of_steps(config)[4:] == [1] * 8   # a window's first steps are looked at more closely
-
-
-def test_statistics_that_move_are_told_by_one_more_wait() -> None:
-    config = {
-        "model": {"source": "builtin:digits-cnn"},
-        "freeze": {"layers": ["stem", "blocks.0"], "method": "grad_none"},
-        "train": {"steps": 12, "device": "cuda", "measure_every": 1, "eval_every": 10**6},
-    }
-    assert waits_of_steps(config)[4:] == [2] * 8
-
-
-def test_nothing_but_that_one_read_waits_where_torch_raises_at_every_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = {
-        "model": {"source": "builtin:digits-cnn"},
-        "freeze": {"layers": ["stem", "blocks.0"], "method": "grad_none", "norm": "eval"},
-        "train": {"steps": 12, "device": "cuda", "measure_every": 1, "eval_every": 10**6},
-    }
-    real, reads = torch.Tensor.cpu, [0]
-
-    def let_through(tensor: torch.Tensor) -> torch.Tensor:
-        mode = torch.cuda.get_sync_debug_mode()
-        reads[-1] += 1
+    steps = (event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))
+    told = [next(steps).step for _ in range(4)]   # a window's first steps are looked at more closely
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        told += [next(steps).step for _ in range(7)]   # the last one has the end of the run behind it
+    finally:
         torch.cuda.set_sync_debug_mode("default")
-        try:
-            return real(tensor)
-        finally:
-            torch.cuda.set_sync_debug_mode(mode)
-
-    monkeypatch.setattr(torch.Tensor, "cpu", let_through)
-    steps = (event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))
-    for _ in range(4):   # a window's first steps are looked at more closely
-        next(steps)
-    for _ in range(7):   # and the last one has the end of the run behind it
-        reads.append(0)
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            next(steps)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-    assert reads[1:] == [1] * 7
-    steps.close()
+    assert [*told, *(event.step for event in steps)] == list(range(12))
 
 
-def waits_of_steps(config: dict[str, Any]) -> list[int]:
-    """Return how often each step waits for the device."""
-    steps = (event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))
-    waits: list[int] = []
-    while True:
-        with counted_waits() as seen:
-            event = next(steps, None)
-        if event is None:
-            return waits
-        waits.append(sum("called a synchronizing" in str(warning.message) for warning in seen))
+def test_numbers_on_their_way_lie_in_pinned_memory_and_come_in_parts() -> None:
+    one, more = torch.ones(1, device="cuda"), torch.arange(3.0, device="cuda", dtype=torch.float64)
+    reading = Reading((one, None, more))
+    assert reading._numbers.is_pinned()
+    assert reading.read() == [[1.0], [], [0.0, 1.0, 2.0]]
 
 
-@contextmanager
-def counted_waits() -> Iterator[list[warnings.WarningMessage]]:
-    """Yield what torch says of each call that waits for the device."""
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        torch.cuda.set_sync_debug_mode("warn")   # which says itself, once, that it is a prototype
-        try:
-            yield seen
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+def test_the_error_mode_of_torch_sees_the_wait_of_a_loop_that_reads_its_loss_at_once() -> None:
+    loss = torch.ones(3, device="cuda").sum()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with pytest.raises(RuntimeError, match="synchronizing"):
+            float(loss)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_the_first_thing_that_a_process_does_on_the_device_may_be_a_run() -> None:
@@ -260,7 +233,9 @@ def test_grouped_norms_are_those_of_float64(with_updates: bool) -> None:
         p.grad = torch.randn_like(p)
         p.data += 0.01
     assert norms.look_at_gradients() == [False] * len(own)
-    found, _ = norms.squares(np.zeros(len(own), bool), torch.zeros(0, device="cuda"))
+    numbers = norms.measure(np.zeros(len(own), bool))
+    assert numbers is not None
+    found = norms.squares(numbers.tolist())
     grads = [float(p.grad.double().square().sum()) for p in own if p.grad is not None]
     np.testing.assert_allclose(found[0], grads, 1e-6)
     np.testing.assert_allclose(found[2], [1e-4 * p.numel() for p in own], 1e-4)

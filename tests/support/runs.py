@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
+from freeze_gui.data.sources import Batch
 from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training import trainer
 from freeze_gui.training.config import load_config
 from freeze_gui.training.control import RunControl
-from freeze_gui.training.events import RunEvent, StepDone
-from freeze_gui.training.trainer import Trainer
+from freeze_gui.training.events import RunEvent
+from freeze_gui.training.loop import Loop
 
 NETWORK = Path(__file__).with_name("network.py")
 
@@ -30,29 +33,31 @@ def network_config(
     }
 
 
-class WatchedTrainer(Trainer):
-    """A trainer that also keeps the model's state dict after every step."""
+class WatchedLoop(Loop):
+    """A loop that also keeps the model's state dict after every step: what a GPU did is told one step later."""
 
-    def states(self) -> tuple[list[dict[str, Tensor]], list[RunEvent], RunRecorder]:
-        """Run to the end."""
-        states: list[dict[str, Tensor]] = []
-        events: list[RunEvent] = []
-        recorder = RunRecorder(self._config)
-        for event in self.events():
-            events.append(event)
-            recorder.handle(event)
-            if isinstance(event, StepDone):
-                assert self._loop is not None
-                state = self._loop._model.state_dict()
-                states.append({name: tensor.detach().clone().cpu() for name, tensor in state.items()})
-        return states, events, recorder
+    states: list[dict[str, Tensor]]
+
+    def step(self, step: int, group: tuple[Batch, ...]) -> None:
+        """Take a step, and note where it came to."""
+        super().step(step, group)
+        state = self._model.state_dict()
+        self.states.append({name: tensor.detach().clone().cpu() for name, tensor in state.items()})
 
 
 def run_watched(
     config: dict[str, Any], control: RunControl | None = None
 ) -> tuple[list[dict[str, Tensor]], list[RunEvent], RunRecorder]:
     """Run a configuration; return the state after every step, all events, and the recorder."""
-    return WatchedTrainer(load_config(config), control).states()
+    states: list[dict[str, Tensor]] = []
+    read = load_config(config)
+    recorder, events = RunRecorder(read), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "Loop", type("Watched", (WatchedLoop,), {"states": states}))
+        for event in trainer.Trainer(read, control).events():
+            events.append(event)
+            recorder.handle(event)
+    return states, events, recorder
 
 
 def same_bits(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:

@@ -4,7 +4,8 @@ Tensors stay plain ones in the machine's memory, so that autograd and the optimi
 storage says on which side they are. A function mode answers what is asked of a tensor (`device`, `is_cpu`) and sees
 transfers, of which nothing is left further down; a dispatch mode sees every operation, backward's too, hands the marks
 on, refuses a mix of both sides, and counts what would make the program wait for the device: those that
-``torch.cuda.set_sync_debug_mode`` speaks of, and blocking copies in both directions (``c10::cuda::memcpy_and_sync``).
+``torch.cuda.set_sync_debug_mode`` speaks of, blocking copies in both directions (``c10::cuda::memcpy_and_sync``), and
+events with nothing queued behind them. A copy for which nobody waits has come once an event behind it was waited for.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class StandInDevice:
     def __init__(self) -> None:
         self.waits: list[str] = []
         self.operations: list[str] = []
-        self.event_waits = 0
+        self.come_to = 0
+        self.on_the_way: list[tuple[Tensor, Tensor]] = []
         self.has_begun = False   # the driver is started by the first thing that is done
 
     @contextmanager
@@ -143,6 +145,9 @@ class _Functions(TorchFunctionMode):
             if is_blocking:
                 self._device.waits.append(f"{func.__name__} {'from' if there else 'onto'} the device")
             _mark(moved, not there)
+            if there and not is_blocking:   # whoever reads it before it has come reads what was in that memory
+                self._device.on_the_way.append((moved, moved.clone()))
+                moved.fill_(float("nan") if moved.is_floating_point() else 77)
             self._device.has_begun = True
         return moved
 

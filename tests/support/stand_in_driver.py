@@ -6,13 +6,29 @@ import time
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 
 class Device(Protocol):
-    """Whether anything was done on the device, and how often somebody waited for a mark in its queue."""
+    """What is known of the device.
+
+    Attributes
+    ----------
+    has_begun
+        Whether anything was done on it.
+    operations, waits
+        What was queued, and what the program waited for with nothing queued behind.
+    come_to
+        How many of the operations are known to be done.
+    on_the_way
+        Tensors of the machine that nobody has waited for yet, and what comes into them.
+    """
 
     has_begun: bool
-    event_waits: int
+    operations: list[str]
+    waits: list[str]
+    come_to: int
+    on_the_way: list[tuple[Tensor, Tensor]]
 
 
 def driver(device: Device) -> dict[str, Any]:
@@ -47,17 +63,25 @@ def _event_of(device: Device) -> type:
     class Event:
         """A mark in the queue: read before the device came to it, it raises as CUDA's does."""
 
-        def __init__(self, enable_timing: bool = False) -> None:
+        def __init__(self, enable_timing: bool = False, blocking: bool = False) -> None:
             self._timed = enable_timing
             self._at: float | None = None
+            self._place = 0   # in the queue
+            self._before: list[tuple[Tensor, Tensor]] = []
             self._is_done = False
 
         def record(self, stream: object = None) -> None:
-            self._at = time.perf_counter()
+            self._at, self._place, self._before = time.perf_counter(), len(device.operations), list(device.on_the_way)
 
         def synchronize(self) -> None:
-            self._is_done = True
-            device.event_waits += 1
+            if device.come_to < self._place == len(device.operations):
+                device.waits.append("an event with nothing behind it: the device runs dry meanwhile")
+            self._is_done, device.come_to = True, max(self._place, device.come_to)
+            for target, values in self._before:
+                target.copy_(values)
+            come = {id(target) for target, _ in self._before}
+            device.on_the_way[:] = [one for one in device.on_the_way if id(one[0]) not in come]
+            self._before = []
 
         def elapsed_time(self, end: Event) -> float:
             if not self._timed or self._at is None or end._at is None or not end._is_done or end._at < self._at:

@@ -70,9 +70,10 @@ def test_a_learning_rate_of_zero_moves_what_these_two_step(optimizer: str) -> No
     assert held(FreezePlan((Phase(FIRST),), method="lr_zero"), optimizer=optimizer) == (2, without_state)
 
 
-def test_on_a_gpu_a_group_that_may_leak_is_there_once_more_and_all_weights_are_stepped_at_once() -> None:
-    assert held(FreezePlan((Phase(FIRST),), method="grad_zero"), CUDA, "SGD") == (2, 2 + 4)
-    assert held(FreezePlan((Phase(FIRST),)), CUDA, "SGD") == (1, 1)   # to compare it
+def test_on_cuda_what_tells_of_a_step_lasts_until_the_next_and_all_weights_are_stepped_at_once() -> None:
+    # from the start, from the last step, as it is now, and weight and gradient in front of the step; a replay
+    assert held(FreezePlan((Phase(FIRST),), method="grad_zero"), CUDA, "SGD") == (3 + 2, 4)
+    assert held(FreezePlan((Phase(FIRST),)), CUDA, "SGD") == (2, 1)   # and to compare it
     assert held(FreezePlan(()), CUDA, "Adam") == (0, 2)   # the roots of both
 
 
@@ -122,6 +123,13 @@ def test_statistics_that_a_forward_writes_are_held_four_times_and_others_twice()
     module = nn.Module()
     module.register_buffer("kept", torch.zeros(16))
     assert statistics(lambda: module) == (4 * 16, 4 * 16)
+
+
+def test_on_cuda_statistics_are_held_four_times_from_step_to_step() -> None:
+    size = 4 * 16 * 16
+    weights, buffers = 4 * 2 * 16, 4 * 2 * 16 + 8
+    lasting, _ = held(FreezePlan((Phase(FIRST),)), CUDA, "SGD", make=lambda: nn.BatchNorm1d(16))
+    assert lasting * size == 2 * weights + 4 * buffers
 
 
 def test_a_state_that_was_there_before_the_freeze_is_kept_at_the_thaw() -> None:

@@ -99,3 +99,29 @@ def test_a_mark_is_read_only_when_the_device_came_to_it() -> None:
             begin.elapsed_time(end)
         end.synchronize()
         assert begin.elapsed_time(end) >= 0
+
+
+def test_a_copy_for_which_nobody_waits_has_come_when_an_event_behind_it_was_waited_for() -> None:
+    device = StandInDevice()
+    with device.there():
+        there = torch.arange(3.0).to(DEVICE)
+        here, later = there.to("cpu", non_blocking=True), torch.cuda.Event()   # type: ignore[no-untyped-call]
+        assert here.isnan().all()
+        later.record()
+        there.add_(1.0)
+        with device.counted() as waits:
+            later.synchronize()
+        assert here.tolist() == [0.0, 1.0, 2.0]
+        assert waits == []
+
+
+def test_an_event_with_nothing_behind_it_is_a_wait_once() -> None:
+    device = StandInDevice()
+    with device.there():
+        event = torch.cuda.Event()   # type: ignore[no-untyped-call]
+        torch.arange(3.0).to(DEVICE).add_(1.0)
+        event.record()
+        with device.counted() as waits:
+            event.synchronize()
+            event.synchronize()
+    assert len(waits) == 1

@@ -1,0 +1,45 @@
+"""Numbers of a step on their way from the device: on CUDA nobody has to wait for them before they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from freeze_gui.freezing.bits import wide
+
+
+class Reading:
+    """Takes numbers from where they are in one transfer; on CUDA into pinned memory, behind what is queued.
+
+    Parameters
+    ----------
+    parts
+        Tensors of shape (n,), or None for one without numbers. At least one has some.
+    """
+
+    def __init__(self, parts: Sequence[Tensor | None]) -> None:
+        self._sizes = [0 if part is None else part.numel() for part in parts]
+        there = [part for part in parts if part is not None]
+        self._numbers = there[0] if len(there) == 1 else _joined(there)
+        self._has_come: torch.cuda.Event | None = None
+        if self._numbers.is_cuda:
+            queue = torch.cuda.current_stream(self._numbers.device)
+            self._numbers = self._numbers.to("cpu", non_blocking=True)
+            self._has_come = torch.cuda.Event(blocking=True)   # type: ignore[no-untyped-call]
+            self._has_come.record(queue)
+
+    def read(self) -> list[list[float]]:
+        """Return the numbers of each part; on CUDA once the device has come to the transfer."""
+        if self._has_come is not None:
+            self._has_come.synchronize()
+        numbers = iter(self._numbers.tolist())
+        return [list(islice(numbers, size)) for size in self._sizes]
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Return all numbers end to end, on a device if any of them is on one."""
+    device = next((part.device for part in parts if not part.is_cpu), parts[0].device)
+    return torch.cat([part.to(device, wide(device), non_blocking=True) for part in parts])

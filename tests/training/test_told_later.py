@@ -1,0 +1,151 @@
+"""On a device a step is told when the next one is under way; whatever happens meanwhile, all that was taken is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import torch
+
+from freeze_gui.training.config import load_config
+from freeze_gui.training.control import RunControl
+from freeze_gui.training.events import Evaluated, PlanApplied, RunEnded, StepDone
+from freeze_gui.training.trainer import Trainer
+from tests.support.runs import network_config
+from tests.support.stand_in_device import StandInDevice
+
+SGD = {"name": "SGD", "lr": 0.01, "momentum": 0.9}
+
+
+def told(config: dict[str, Any]) -> list[Any]:
+    """Run, and return what was told in which order: the loss of each step, and all else by its kind and step."""
+    found: list[Any] = []
+    for event in Trainer(load_config(config)).events():
+        if isinstance(event, StepDone):
+            found.append((event.step, event.loss, event.frozen.tolist(), event.leaked, event.grad_norm is None))
+        elif isinstance(event, PlanApplied | Evaluated):
+            found.append((type(event).__name__, event.step))
+        elif isinstance(event, RunEnded):
+            found.append((event.status, event.error, event.steps, event.tensors, event.side_effects))
+    return found
+
+
+def told_on_both(config: dict[str, Any]) -> list[Any]:
+    """Return what was told, which must be the same here and on a device, NaN included."""
+    here = told(config)
+    with StandInDevice().there():
+        config["train"]["device"] = "cuda"
+        there = told(config)
+    assert list(map(repr, there)) == list(map(repr, here))
+    return here
+
+
+def model_file(folder: Path, forward: str) -> str:
+    """Write a network of the three known layers, `forward` in front of its own; return it as a source."""
+    text = f"""
+        import torch
+        from torch import nn
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.middle, self.last = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+                self.calls = 0
+            def forward(self, x):
+                self.calls += 1
+                {forward}
+                return self.last(torch.relu(self.middle(torch.relu(self.first(x)))))
+        def build():
+            return Net()
+        """
+    (folder / "net.py").write_text(dedent(text))
+    return f"file:{folder / 'net.py'}:build"
+
+
+@pytest.mark.parametrize("train", [{"eval_every": 2}, {"measure_every": 3}, {"amp": "fp16"}], ids=str)
+@pytest.mark.parametrize("moment", ["step_start", "after_backward"])
+def test_steps_plans_and_evaluations_come_in_the_order_in_which_they_happen(moment: str, train: dict[str, Any]) -> None:
+    phases = [{"layers": ["first", "norm"], "from": 2, "to": 5}, {"layers": ["middle"], "from": 3}]
+    config = network_config("grad_zero", SGD, steps=9, **train)
+    config["freeze"] = {"method": "grad_zero", "moment": moment, "phase": phases}
+    found = told_on_both(config)
+    assert [event[0] for event in found if isinstance(event[0], int)] == list(range(9))
+
+
+def test_an_evaluation_is_told_behind_the_step_that_it_follows() -> None:
+    config = network_config("grad_zero", SGD, steps=4, eval_every=2)
+    config["model"], config["data"] = {"source": "builtin:digits-cnn", "weights": "none"}, {"source": "digits"}
+    config["freeze"] = {"layers": ["stem"]}
+    order = [event[0] for event in told_on_both(config)[:-1]]
+    assert order == ["PlanApplied", 0, 1, "Evaluated", 2, 3, "Evaluated"]
+
+
+def test_a_step_is_told_although_the_next_one_fails(tmp_path: Path) -> None:
+    config = network_config("requires_grad", SGD, {"layers": ["first"]}, steps=9)
+    forward = "if self.calls == 5: raise ValueError('the fifth batch')"
+    config["model"]["source"] = model_file(tmp_path, forward)
+    found = told_on_both(config)
+    assert [event[0] for event in found if isinstance(event[0], int)] == [0, 1, 2, 3]
+    status, error, steps, *_ = found[-1]
+    assert (status, steps) == ("failed", 4)
+    assert "the fifth batch" in error
+
+
+def test_a_run_ends_at_the_first_step_whose_loss_is_not_finite(tmp_path: Path) -> None:
+    config = network_config("requires_grad", SGD, {"layers": ["first"]}, steps=9)
+    forward = "x = x * float('inf') if self.calls == 4 else x"
+    config["model"]["source"] = model_file(tmp_path, forward)
+    found = told_on_both(config)
+    assert [event[0] for event in found if isinstance(event[0], int)] == [0, 1, 2, 3]
+    assert found[-1][0] == "diverged"
+    assert found[-1][2] == 4
+
+
+def test_the_last_step_may_be_the_one_whose_loss_is_not_finite(tmp_path: Path) -> None:
+    config = network_config("requires_grad", SGD, {"layers": ["first"]}, steps=4)
+    config["model"]["source"] = model_file(tmp_path, "x = x * float('inf') if self.calls == 4 else x")
+    assert told_on_both(config)[-1][0] == "diverged"
+
+
+def test_whoever_lets_a_run_wait_sees_every_step_that_it_took() -> None:
+    config = network_config("requires_grad", SGD, steps=9)
+    config["train"]["device"] = "cuda"
+    control, steps, paused_at = RunControl(), [], -1
+    with StandInDevice().there():
+        trainer = Trainer(load_config(config), control)
+        for event in trainer.events():
+            if not isinstance(event, StepDone):
+                continue
+            steps.append(event.step)
+            if event.step == 3:
+                control.pause()
+                paused_at = trainer._steps
+            if event.step == paused_at - 1:   # else this would wait for ever
+                control.resume()
+    assert paused_at == 5
+    assert steps == list(range(9))
+
+
+def test_a_run_that_is_stopped_tells_all_that_it_took_and_goes_on_from_there() -> None:
+    config = network_config("requires_grad", SGD, steps=9)
+    config["train"]["device"] = "cuda"
+    with StandInDevice().there():
+        whole = Trainer(load_config(config))
+        losses = [event.loss for event in whole.events() if isinstance(event, StepDone)]
+        control, first = RunControl(), []
+        trainer = Trainer(load_config(config), control)
+        for event in trainer.events():
+            if isinstance(event, StepDone):
+                first.append(event.loss)
+                control.stop()
+        checkpoint = trainer.checkpoint()
+        assert checkpoint is not None
+        assert checkpoint.step == len(first) < 9
+        rest = Trainer(load_config(config), None, checkpoint)
+        second = [event.loss for event in rest.events() if isinstance(event, StepDone)]
+        assert first + second == losses
+        ended, last = rest.checkpoint(), whole.checkpoint()
+        assert ended is not None
+        assert last is not None
+        assert all(torch.equal(value, last.tensors[name]) for name, value in ended.tensors.items())
