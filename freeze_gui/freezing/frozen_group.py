@@ -16,6 +16,8 @@ from freeze_gui.freezing.watched import Watched
 
 _MOST = 32 * 1024 * 1024
 """Elements that are compared by one call on a GPU, where calls are dear and copies cheap: 128 MB for a moment."""
+_MOST_ON_CPU = 2**18
+"""Elements there: how far they moved is computed in twice as wide numbers, which stay in the cache so."""
 
 _YOUNG = 2
 """Steps of a window in which parameters are compared at each look: they may be written past torch's count."""
@@ -218,7 +220,7 @@ def grouped(frozen: Iterable[Watched], step: int) -> list[FrozenGroup]:
             continue
         key = (watched.role == "buffer", tensor.device, tensor.dtype)
         group, filled = open_groups.get(key, ([], 0))
-        if not group or filled + size > _MOST:
+        if not group or filled + size > (_MOST_ON_CPU if tensor.is_cpu else _MOST):
             group, filled = [], 0
             groups.append(group)
         group.append(watched)
