@@ -105,7 +105,7 @@ class Freezer:
         self._freeze_pending(step)
         self._method.after_backward()
         with self._watching:
-            self._effects.after_backward(self._marks, self._fresh)
+            self._effects.after_backward(self._fresh)
 
     def before_step(self, step: int) -> None:
         """Look at the frozen tensors before the optimizer runs; gradients are final here."""

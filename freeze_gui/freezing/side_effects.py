@@ -69,6 +69,8 @@ class SideEffectWatch:
         self._looked_at: set[tuple[frozenset[str], str | None]] = set()
         self._own_forward = with_own_forward(context.modules)
         self._structure: Structure | None = None
+        self._uncleared: dict[int, tuple[str, nn.Parameter]] = {}   # frozen, in no group, with a gradient of earlier
+        self._left_over: set[int] = set()        # those whose gradient the forward has left as it was
         self._suspects: list[Kept] = []
         self._evolved: set[str] = set()          # layers whose optimizer state changed since they froze
         self._thawed: dict[str, bool] = {}       # layers before their first step → did their state change meanwhile
@@ -96,14 +98,16 @@ class SideEffectWatch:
         if self._context.frozen and situation not in self._looked_at:
             self._looked_at.add(situation)
             self._structure = Structure(self._context, self._own_forward)
+        if self._uncleared:
+            self._listen_for_left_over()
 
-    def after_backward(self, had_gradient: Collection[int], fresh: set[int]) -> None:
+    def after_backward(self, fresh: set[int]) -> None:
         """Look at the gradients that clipping and the optimizer are going to see.
 
         Parameters
         ----------
-        had_gradient, fresh
-            Identities of the parameters that had a gradient before this step's backward, and of those that it wrote.
+        fresh
+            Identities of the parameters whose gradient this step's backward wrote.
         """
         grouped = {id(p) for group in self._context.optimizer.param_groups for p in group["params"]}
         if self._structure is not None:
@@ -112,9 +116,7 @@ class SideEffectWatch:
             self._structure = None
         if dead := fresh - grouped:
             self._look_for_dead(dead)
-            for path, p in self._parameters(self._context.frozen):
-                if p.grad is not None and id(p) in dead and id(p) in had_gradient:
-                    self._found["gradients_accumulate"][path] = None
+            self._look_for_growth(dead)
         if self._clipping:
             self._look_at_clipping()
 
@@ -205,6 +207,26 @@ class SideEffectWatch:
             for p in module._parameters.values():
                 if id(p) in dead and id(p) not in frozen and path not in self._context.frozen:
                     self._found["dead_thaw"][path] = None
+
+    def _listen_for_left_over(self) -> None:
+        """Look at the end of the step's first forward what is left of earlier gradients: it may clear them itself."""
+
+        def listen(model: nn.Module, inputs: Any, output: Any) -> None:
+            hook.remove()
+            left = {key: p.grad for key, (_, p) in self._uncleared.items() if p.grad is not None}
+            is_left = read([[parts(gradient)[-1].any() for gradient in left.values()]])[0]
+            self._left_over = {key for key, counts in zip(left, is_left, strict=True) if counts}
+
+        hook = self._context.model.register_forward_hook(listen)
+
+    def _look_for_growth(self, dead: Collection[int]) -> None:
+        """Note frozen layers whose gradients were added to what an earlier step had left."""
+        found = self._found["gradients_accumulate"]
+        own = [(path, p) for path, p in self._parameters(self._context.frozen) if id(p) in dead]
+        found |= {path: None for path, p in own if id(p) in self._left_over}
+        self._uncleared |= {id(p): (path, p) for path, p in own}
+        self._uncleared = {key: kept for key, kept in self._uncleared.items() if kept[0] not in found}
+        self._left_over = set()
 
     def _look_at_clipping(self) -> None:
         new = [

@@ -93,7 +93,7 @@ def test_a_trainable_layer_in_no_group_is_a_dead_thaw() -> None:
     context.frozen = frozenset({"0"})
     watch.before_forward()
     model(torch.ones(1, 2)).sum().backward()
-    watch.after_backward((), {id(p) for p in model.parameters()})
+    watch.after_backward({id(p) for p in model.parameters()})
     found = {effect.kind: effect.layers for effect in watch.side_effects()}
     assert found["dead_thaw"] == ("2",)
 
@@ -249,6 +249,31 @@ def test_gradients_of_an_excluded_layer_grow_where_nobody_drops_them_and_only_th
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     found = drive_effects(drive(model, optimizer, plan(["held"], method="exclude"), torch.ones(1, 1), after=look))
     assert seen[-1] == expected
+    assert ("gradients_accumulate" in found) == (expected > 1)
+
+
+class Clearing(OneWeight):
+    """Clears its gradients at the start of its forward, by writing zeros into them or by letting them go."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, x: Tensor) -> Tensor:
+        for p in self.parameters():
+            if p.grad is not None and self.how == "zero":
+                p.grad.zero_()
+            elif self.how == "none":
+                p.grad = None
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(("how", "expected"), [("zero", 1), ("none", 1), ("never", STEPS)])
+def test_gradients_that_a_model_clears_in_its_own_forward_have_not_grown(how: str, expected: int) -> None:
+    model = Clearing(how)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    found = drive_effects(drive(model, optimizer, plan(["held"], method="exclude"), torch.ones(1, 1)))
+    assert float(model.held.weight.grad) == expected   # type: ignore[arg-type]
     assert ("gradients_accumulate" in found) == (expected > 1)
 
 
