@@ -4,10 +4,12 @@ The digest after a step stands for all batches up to it: runs of different lengt
 both. From the first batch on that holds something whose content is out of reach, there are no digests any more.
 Hashing goes at about 1 GB/s. Small batches are hashed at once; large ones are copied, into memory that is
 used again and again because new memory would cost as much as hashing, and hashed by a thread while the step goes on.
+Where steps are faster than that, as on a GPU, the batches of several steps are hashed at the same time.
 """
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +27,8 @@ _AT_ONCE_BYTES = 64 * 1024
 _WAITING_BYTES = 512 * 1024 * 1024
 """So much may wait to be hashed; where hashing cannot keep up, the loop waits rather than to fill the memory."""
 
-_MOST_SPARE = 2
-"""One is being filled while another is hashed."""
+_THREADS = max(1, min(4, (os.cpu_count() or 1) // 4))
+"""At most; another one begins only when all are busy, so that a run on the CPU keeps its cores."""
 
 Buffer = NDArray[np.uint8]
 
@@ -68,7 +70,7 @@ class BatchHash:
             self._fold_oldest()
         buffer = self._copy(chunks, size)
         if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, "freeze-gui-batch-hash")
+            self._worker = ThreadPoolExecutor(_THREADS, "freeze-gui-batch-hash")
         self._waiting.append((self._worker.submit(digest, (buffer[:size].data,)), buffer))
 
     def result(self) -> str:
@@ -104,7 +106,7 @@ class BatchHash:
     def _fold_oldest(self) -> None:
         future, buffer = self._waiting.popleft()
         self._fold(future.result())
-        self._spare = [*self._spare, buffer][-_MOST_SPARE:]
+        self._spare = [*self._spare, buffer][-_THREADS - 1 :]   # one is filled while the others are hashed
 
     def _fold(self, of_step: bytes) -> None:
         self._last = digest((self._last, of_step))

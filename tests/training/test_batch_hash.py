@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from freeze_gui.data.sources import Batch
+from freeze_gui.training import batch_hash
 from freeze_gui.training.batch_hash import BatchHash
 from freeze_gui.training.content import chunks_of
 from freeze_gui.training.digests import digest
@@ -59,6 +60,25 @@ def test_memory_that_is_filled_again_with_the_next_batch_is_hashed_as_it_was() -
         memory.fill_(-1.0)
     assert found.result() == hashed([(Batch(some(LARGE, step).inputs, step),) for step in range(5)]).result()
     found.close()
+
+
+def test_batches_that_are_hashed_at_the_same_time_count_in_the_order_of_their_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    groups = [(some(LARGE, step),) for step in range(6)]
+    wanted = hashed(groups)
+    together = threading.Barrier(3, timeout=30)   # raises where fewer than three are under way at once
+
+    def slow(chunks: Sequence[bytes]) -> bytes:
+        if threading.current_thread() is not threading.main_thread():
+            together.wait()
+        return digest(chunks)
+
+    monkeypatch.setattr(batch_hash, "_THREADS", 3)
+    monkeypatch.setattr(batch_hash, "digest", slow)
+    found = hashed(groups)
+    assert list(found.steps) == list(wanted.steps)
+    assert found.result() == wanted.result()
 
 
 def test_the_thread_is_gone_when_the_run_has_ended() -> None:
