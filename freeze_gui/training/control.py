@@ -86,9 +86,10 @@ class RunControl:
 
     def _turn(self, last_step_began: float, may_wait: bool) -> bool | None:
         while not self.is_stopping:
-            if not (may_wait or self._go.is_set()):
+            if may_wait:
+                self._go.wait()
+            elif not self._go.is_set():
                 return None
-            self._go.wait()
             pace = self._pace
             rest_s = 0.0 if pace is None else last_step_began + 1 / pace - time.perf_counter()
             if rest_s <= 0:

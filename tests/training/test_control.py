@@ -50,3 +50,23 @@ def test_pausing_a_stopping_run_changes_nothing() -> None:
     control.stop()
     control.pause()
     assert not control.is_paused
+
+
+def test_who_must_not_wait_does_not_even_where_the_pause_comes_while_it_asks() -> None:
+    control = RunControl()
+
+    class PausedMeanwhile(threading.Event):
+        def is_set(self) -> bool:
+            was = super().is_set()
+            self.clear()
+            return was
+
+    control._go = PausedMeanwhile()
+    control._go.set()
+    asked = threading.Thread(target=control.is_my_turn, args=(-1e9,), daemon=True)
+    asked.start()
+    asked.join(5)
+    stayed = asked.is_alive()
+    control.stop()
+    asked.join(5)
+    assert not stayed
