@@ -134,6 +134,13 @@ class Freezer:
         with self._watching:
             return self._watch.settle(step, numbers)
 
+    def held(self) -> dict[tuple[int, str], torch.Tensor]:
+        """Return what each frozen tensor was after the step that was settled last.
+
+        Each by the identity of the slots of its module that it was in, and its name there.
+        """
+        return self._watch.held()
+
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
         return self._watch.verdicts(steps)

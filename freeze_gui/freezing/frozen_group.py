@@ -181,6 +181,11 @@ class FrozenGroup:
         elif self._seen is now:
             self._seen = self._last   # the same bits, and one copy fewer
 
+    def held(self) -> list[tuple[tuple[int, str], torch.Tensor]]:
+        """Return what each was after the step that was settled last, as `Freezer.held` does."""
+        places = [(id(slots), key) for slots, key in self._places]
+        return list(zip(places, self._last.tensors(), strict=True))
+
     def follow(self) -> None:
         """Read from the modules that own the tensors now: another one may have taken the place of an owner."""
         self._places = [watched.place() for watched in self.members]

@@ -187,6 +187,10 @@ class FrozenWatch:
         leaked = {layer for move in moves for layer in move.watched.owners_in(self._context.frozen)}
         return [layer for layer in self._layers if layer in leaked] if leaked else []
 
+    def held(self) -> dict[tuple[int, str], torch.Tensor]:
+        """Return what each frozen tensor was after the step that was settled last, as `Freezer.held` does."""
+        return {place: value for group in self._frozen for place, value in group.held()}
+
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
         return tuple(_verdict(watched, steps) for watched in self._all)

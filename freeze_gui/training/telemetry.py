@@ -9,7 +9,7 @@ distance that they had; their weights are not looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Protocol
 
@@ -29,6 +29,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Slots = dict[str, nn.Parameter | None]
 """A module's own parameters by their names; it is looked into at each step, without the way through the module."""
+
+Held = Mapping[tuple[int, str], torch.Tensor]
+"""Values by the identity of a module's slots, and the name in them."""
 
 
 class Norms(Protocol):
@@ -129,7 +132,13 @@ class Telemetry:
         self._is_measured = True
         return self._norms.measure(self._parameters_of_none_but(self._passed_over))
 
-    def settle(self, frozen: Flags, leaked: Sequence[int], numbers: Sequence[float] = ()) -> Floats | None:
+    def settle(
+        self,
+        frozen: Flags,
+        leaked: Sequence[int],
+        numbers: Sequence[float] = (),
+        values: Callable[[], Held] | None = None,
+    ) -> Floats | None:
         """Note after each step, measured or not, which layers are frozen and which of them moved all the same.
 
         Parameters
@@ -138,6 +147,9 @@ class Telemetry:
             The layers that were frozen in the step, shape (layers,), and the rows of those that moved.
         numbers
             Those that `measure` returned, read from the device.
+        values
+            Says what frozen parameters were after the step, by the slots and the name that they have in their module;
+            None where nothing can have been written since.
 
         Returns
         -------
@@ -155,14 +167,21 @@ class Telemetry:
             return None
         squares = self._norms.squares(numbers)
         if (self._passed_over & ~held).any():
-            self._look_again(squares, self._passed_over & held)
+            self._look_again(squares, self._passed_over & held, values() if values else {})
         self._still = held
         return self._by_layer(squares)
 
-    def _look_again(self, squares: Floats, still: Flags) -> None:
+    def _look_again(self, squares: Floats, still: Flags, values: Held) -> None:
         """Put right what was measured on the way of parameters whose layers were passed over, and are not `still`."""
         moved = self._parameters_of_none_but(self._passed_over) & ~self._parameters_of_none_but(still)
+        were = [values.get((id(slots), key)) for slots, key in self._places]
+        for at, was in enumerate(were):
+            if was is not None:   # the next step's forward may have written since
+                self._norms.replace(at, nn.Parameter(was, requires_grad=False))
         numbers = self._norms.measure(~moved)
+        for at, was in enumerate(were):
+            if was is not None:
+                self._norms.replace(at, self._parameters[at])
         found = self._norms.squares(() if numbers is None else numbers.tolist())
         # the small piece of a large one was looked at all the same, and has not moved since
         squares[UPDATE, moved] += found[UPDATE, moved]

@@ -84,13 +84,14 @@ class Telling:
         """Whether a step was taken that is not told yet."""
         return self._untold is not None
 
-    def look(self, taken: TakenStep) -> None:
-        """Read the numbers of a step, and see what moved in it, and how far."""
+    def look(self, taken: TakenStep, is_late: bool = False) -> None:
+        """Read the numbers of a step, and see what moved in it, and how far; `is_late` if another one has begun."""
         (taken.loss,), proofs, norms = taken.reading.read()
         leaked = self._freezer.settle(taken.step, proofs)
         taken.leaked = tuple(self._row_of[path] for path in leaked)
         with self._measuring:
-            taken.norms = self.telemetry.settle(taken.frozen, taken.leaked, norms)
+            values = self._freezer.held if is_late else None
+            taken.norms = self.telemetry.settle(taken.frozen, taken.leaked, norms, values)
 
     def tell(self, taken: TakenStep) -> None:
         """Add the record of a step that was looked at; on CUDA the device has come to its end."""
@@ -124,7 +125,7 @@ class Telling:
         taken, self._untold = self._untold, None
         if taken is None:
             return True
-        self.look(taken)
+        self.look(taken, is_late=True)
         self.tell(taken)
         return math.isfinite(taken.loss)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -100,6 +101,22 @@ def test_a_run_ends_at_the_first_step_whose_loss_is_not_finite(tmp_path: Path) -
     assert [event[0] for event in found if isinstance(event[0], int)] == [0, 1, 2, 3]
     assert found[-1][0] == "diverged"
     assert found[-1][2] == 4
+
+
+def test_the_norms_of_a_frozen_layer_are_those_right_after_a_step_though_the_next_forward_writes_as_well(
+    tmp_path: Path,
+) -> None:
+    config = network_config("requires_grad", SGD, {"layers": ["first"]}, steps=9)
+    config["model"]["source"] = model_file(tmp_path, "if self.calls > 4: self.first.weight.data.add_(self.calls)")
+    config["train"]["device"] = "cuda"
+    with StandInDevice().there():
+        steps = [event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone)]
+    updates = [0, 0, 0, 0, 5, 6, 7, 8, 9]   # of each of 48 weights
+    for step, change, distance in zip(steps, updates, accumulate(updates), strict=True):
+        assert step.update_norm is not None
+        assert step.weight_delta is not None
+        assert step.update_norm[0] == pytest.approx(change * 48**0.5)
+        assert step.weight_delta[0] == pytest.approx(distance * 48**0.5)
 
 
 def test_the_last_step_may_be_the_one_whose_loss_is_not_finite(tmp_path: Path) -> None:
