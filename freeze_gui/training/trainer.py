@@ -61,12 +61,9 @@ class Trainer:
                 with repeatable(self._config.train.seed, chosen, threads):
                     self._loop = Loop(self._config, loaded, chosen)
                     try:
-                        yield from self._train(self._loop)
+                        yield from self._all_told(self._loop)
                     except _Diverged as found:
                         status, error = "diverged", str(found)
-                    except (Exception, SystemExit):   # what was taken before is told all the same
-                        yield from _rest(self._loop)
-                        raise
                     self._random = random_state(chosen)
             if error is None and self._control.is_stopping:
                 status = "stopped"
@@ -87,6 +84,24 @@ class Trainer:
         if self._loop is None:
             return None
         return self._loop.checkpoint(self._steps, self._evaluated, self._plan_changed, self._random)
+
+    def _all_told(self, loop: Loop) -> Iterator[RunEvent]:
+        """Take all steps; where one fails, what was taken before is told all the same.
+
+        Raises
+        ------
+        _Diverged
+            When the loss of a step is not finite, even if the step behind it, begun meanwhile, failed for that.
+        """
+        try:
+            yield from self._train(loop)
+        except _Diverged:
+            raise
+        except (Exception, SystemExit):
+            with suppress(Exception):   # the device that failed may refuse to be read
+                loop.telling.settle()
+            yield from _told(loop)
+            raise
 
     def _train(self, loop: Loop) -> Iterator[RunEvent]:
         """Take all steps.
@@ -123,8 +138,6 @@ class Trainer:
             if (plan := self._control.take_plan()) is not None:
                 loop.freezer.plan = plan
                 self._plan_changed = True
-            if loop.changes_plan(self._steps, group):
-                yield from _settled(loop)
             loop.step(self._steps, group)
             self._steps = loop.taken
             yield from _told(loop)
@@ -137,8 +150,8 @@ class Trainer:
         """Evaluate where it is time to, once a step."""
         due = at_end or self._steps % self._config.train.eval_every == 0
         if due and self._evaluated < self._steps:
-            self._evaluated = self._steps
             yield from _settled(loop)
+            self._evaluated = self._steps
             yield from loop.evaluation(self._steps, self._control)
 
     def _ended(self, status: str, error: str | None) -> Iterator[Progress | RunEnded]:
@@ -186,10 +199,3 @@ def _told(loop: Loop) -> Iterator[RunEvent]:
         yield record
         if isinstance(record, StepDone) and not math.isfinite(record.loss):
             raise _Diverged(diverged(record.step, record.loss, record.learning_rate))
-
-
-def _rest(loop: Loop) -> list[RunEvent]:
-    """Return what is left to tell of a run that failed; the device that failed may refuse to be read."""
-    with suppress(Exception):
-        loop.telling.settle()
-    return [*loop.telling.take_records()]

@@ -103,6 +103,15 @@ def test_a_run_ends_at_the_first_step_whose_loss_is_not_finite(tmp_path: Path) -
     assert found[-1][2] == 4
 
 
+def test_a_step_whose_loss_is_not_finite_is_the_reason_where_the_next_one_fails_for_it(tmp_path: Path) -> None:
+    config = network_config("requires_grad", SGD, {"layers": ["first"]}, steps=9)
+    forward = "x = x * float('inf') if self.calls == 4 else x; assert self.last.weight.isfinite().all()"
+    config["model"]["source"] = model_file(tmp_path, forward)
+    found = told_on_both(config)
+    assert [event[0] for event in found if isinstance(event[0], int)] == [0, 1, 2, 3]
+    assert found[-1][0] == "diverged"
+
+
 def test_the_norms_of_a_frozen_layer_are_those_right_after_a_step_though_the_next_forward_writes_as_well(
     tmp_path: Path,
 ) -> None:
@@ -166,3 +175,33 @@ def test_a_run_that_is_stopped_tells_all_that_it_took_and_goes_on_from_there() -
         assert ended is not None
         assert last is not None
         assert all(torch.equal(value, last.tensors[name]) for name, value in ended.tensors.items())
+
+
+PHASED: dict[str, Any] = {"method": "grad_zero", "phase": [
+    {"layers": ["first", "norm"], "from": 2, "to": 5}, {"layers": ["middle"], "from": 3},
+]}  # fmt: skip
+PLATEAU = {"name": "SGD", "lr": 0.5, "scheduler": {"name": "ReduceLROnPlateau", "patience": 0}}
+
+
+@pytest.mark.parametrize("changes", [
+    {"freeze": PHASED},
+    {"model": {"source": "builtin:digits-cnn"}, "data": {"source": "digits", "batch_size": 512},
+     "freeze": {"layers": ["stem"], "to_step": 3}, "optimizer": PLATEAU},
+], ids=["phases", "evaluations"])  # fmt: skip
+def test_a_checkpoint_of_any_moment_goes_on_to_the_same_bits(changes: dict[str, Any]) -> None:
+    config = network_config("requires_grad", SGD, steps=7, eval_every=2, device="cuda") | changes
+    with StandInDevice().there():
+        trainer = Trainer(load_config(config))
+        kinds = (StepDone, PlanApplied, Evaluated)
+        found = [trainer.checkpoint() for event in trainer.events() if isinstance(event, kinds)]
+        last = trainer.checkpoint()
+        assert last is not None
+        for checkpoint in found:
+            assert checkpoint is not None
+            rest = Trainer(load_config(config), None, checkpoint)
+            steps = [event.step for event in rest.events() if isinstance(event, StepDone)]
+            assert steps == [*range(checkpoint.step, 7)]
+            ended = rest.checkpoint()
+            assert ended is not None
+            assert ended.metrics == last.metrics
+            assert all(torch.equal(value, last.tensors[name]) for name, value in ended.tensors.items())
