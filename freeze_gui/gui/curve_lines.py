@@ -79,9 +79,11 @@ def _heights(piece: Piece, y: Points, scale: LogScale, lanes: int) -> list[Point
 def _dots(one: Trace, apart: NDArray[np.bool_], of_kinds: list[Points | None]) -> list[NDArray[np.bool_] | None]:
     """Return which points of `CurveLines.all` have a dot: what no line joins, and what was measured far apart."""
     dots = [None if y is None else stands_alone(one.x, y) for y in of_kinds]
+    faint, _, frozen, main = dots
+    if frozen is not None:
+        frozen &= one.frozen   # it reaches to points of the main line, which have their dots there
     if apart.any():   # else they lie close: most often so
         measured = apart & (one.measured > 0) & np.isfinite(one.measured)
-        faint, _, frozen, main = dots
         if faint is not None:   # the others are means
             faint |= measured
         elif main is not None:

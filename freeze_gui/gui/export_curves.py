@@ -54,7 +54,8 @@ def curves_drawing(seen: PlotView, metric: str, series: Sequence[Series], theme:
         faint = mix(one.color, theme.plot_background, 0.7)
         heights = scale.y(raw.values, lane, len(raws))
         drawing.add(Line(frame.points(raw.x, heights), faint, 1.0, clip=box))
-        _add_dots(drawing, frame, raw.x, heights, _measured_apart(frame, raw), faint)
+        alone = stands_alone(raw.x, heights[None])[0]
+        _add_dots(drawing, frame, raw.x, heights, _measured_apart(frame, raw) | alone, faint)
     for lane, (one, line) in enumerate(zip(series, traces, strict=True)):
         apart = np.zeros(len(line.x), bool) if raws else _measured_apart(frame, line)   # a mean was not measured
         _add_line(drawing, frame, scale, one, line, (lane, len(traces)), apart, theme)
@@ -117,10 +118,12 @@ def _add_line(
     trains = np.where(line.frozen, np.nan, heights)
     none = np.where(line.missing, scale.lane_y(scale.none_y, *lane), np.nan)
     held = np.where(around & line.frozen.any(), heights, np.nan)
+    none_alone, held_alone, trains_alone = stands_alone(line.x, np.stack((none, held, trains)))
     for values, color, dash, dotted in (
-        (none, pale, None, apart & False), (held, pale, one.dash or FROZEN_DASH, apart & line.frozen),
-        (trains, one.color, one.dash, apart & ~line.frozen),
-    ):  # fmt: skip
+        (none, pale, None, none_alone),
+        (held, pale, one.dash or FROZEN_DASH, line.frozen & (apart | held_alone)),   # others have theirs on `trains`
+        (trains, one.color, one.dash, ~line.frozen & apart | trains_alone),
+    ):
         if np.isfinite(values).any():
             drawing.add(Line(frame.points(line.x, values), color, 1.5, dash, frame.box))
             _add_dots(drawing, frame, line.x, values, dotted, color)
@@ -134,10 +137,9 @@ def _measured_apart(frame: Frame, line: Trace) -> NDArray[np.bool_]:
 def _add_dots(
     drawing: Drawing, frame: Frame, x: Floats, heights: Floats, dotted: NDArray[np.bool_], color: str
 ) -> None:
-    """Draw dots where they are asked for, and where no line joins a point to another."""
-    at = dotted | stands_alone(x, heights[None])[0]
-    if at.any():
-        drawing.add(Marks(_inside(frame.points(x[at], heights[at]), frame), "circle", color, _DOT_PX))
+    """Draw dots where they are asked for."""
+    if dotted.any():
+        drawing.add(Marks(_inside(frame.points(x[dotted], heights[dotted]), frame), "circle", color, _DOT_PX))
 
 
 def _add_marks(drawing: Drawing, frame: Frame, scale: LogScale, traces: Sequence[Trace], theme: Theme) -> None:

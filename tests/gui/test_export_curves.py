@@ -126,6 +126,15 @@ def test_a_gradient_between_steps_without_one_is_a_dot_however_close_they_lie() 
     assert at == pytest.approx(0.1)
 
 
+def test_the_last_of_many_gradients_before_a_freeze_that_leaves_none_has_no_dot() -> None:
+    run = started_run(total_steps=1000)
+    add_steps(run, 100)
+    add_steps(run, 100, (NO_GRADIENT,) * 4, frozen=[0, 1])
+    drawing = curves_drawing(PlotView("", "", (0, 1000)), "grad_norm", series(run), LIGHT)
+    assert not any(isinstance(shape, Marks) and shape.symbol == "circle" and len(shape.points)
+                   for shape in drawing.shapes)
+
+
 def test_a_smoothed_line_has_its_dots_where_it_was_measured() -> None:
     run = sparse_run([1.0, 2.0, 4.0])
     drawing = curves_drawing(PlotView("", "", (0, 100), None, 0.9), "grad_norm", series(run, layers=1), LIGHT)

@@ -124,6 +124,12 @@ def test_frozen_steps_have_pale_dots_and_the_others_those_of_their_line(window: 
     assert dots(lines.frozen) == [160, 192, 224, 256, 288]
 
 
+def test_the_last_of_many_gradients_before_a_freeze_that_leaves_none_has_no_dot(window: QWidget) -> None:
+    values = {step: 0.5 if step < 100 else NO_GRADIENT for step in range(200)}
+    lines = plot_of(window, measured_run(values, 200, frozen_from=100)).lines[0]
+    assert [dots(line) for line in lines.all] == [[], [], [], []]
+
+
 def test_exact_zeros_far_apart_have_no_dot_since_their_strip_has_no_room(window: QWidget) -> None:
     values = {step: 0.0 if step > 100 else 0.5 for step in range(0, 320, 32)}
     assert dots(plot_of(window, measured_run(values, 320)).lines[0].main) == [0, 32, 64, 96]
