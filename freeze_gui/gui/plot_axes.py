@@ -66,7 +66,8 @@ class LogAxis(pg.AxisItem):   # type: ignore[misc]   # pyqtgraph ships no types
         scale = self.scale_shown
         worded, between = scale.ticks(minVal, maxVal, max(int(size // 28), 2))
         line = LABEL_PX * (maxVal - minVal) / max(size, 1.0)
-        worded = [y for y in worded if y <= scale.zero_y + 1e-9 or y >= scale.zero_y + line]   # no number into a word
+        below, above = scale.zero_y, scale.nan_y if scale.has_nan else math.inf   # no number into a word
+        worded = [y for y in worded if below + line <= y <= above - line or y <= below + 1e-9 or y >= above - 1e-9]
         self._strips_joined = scale.has_none and scale.zero_y - scale.none_y < line
         if self._strips_joined:
             worded = [y for y in worded if abs(y - scale.zero_y) > 1e-9]

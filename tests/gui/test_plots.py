@@ -14,7 +14,7 @@ from freeze_gui.gui.chips import short_names, widest_name
 from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
 from freeze_gui.gui.loss_values import loss_range
-from freeze_gui.gui.plot_axes import LogAxis, StepAxis, ValueAxis
+from freeze_gui.gui.plot_axes import LABEL_PX, LogAxis, StepAxis, ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.traces import trace
@@ -393,6 +393,16 @@ def test_one_word_stands_for_both_strips_where_they_are_too_near_for_two(qtbot: 
         below = [y for y in worded[1] if y < axis.scale_shown.floor]
         assert set(axis.tickStrings(below, 1.0, 1.0)) == words
         assert len(below) == 1 or (max(below) - min(below)) / span * height_px >= 12
+
+
+@pytest.mark.parametrize(("least", "largest"), [(1e-3, 1.0), (1e-6, 1e33), (0.5, 2.0)])
+def test_a_number_gives_way_to_the_word_for_nan_above_it(qtbot: QtBot, least: float, largest: float) -> None:
+    axis = LogAxis()
+    for height_px in (40, 60, 400):
+        scale = axis.scale_shown = fit(least, largest, False, True, height_px)
+        worded = sorted(axis.tickValues(scale.low, scale.high, height_px)[0][1])
+        assert axis.tickStrings(worded[-1:], 1.0, 1.0) == ["NaN"]
+        assert (worded[-1] - worded[-2]) / (scale.high - scale.low) * height_px >= LABEL_PX
 
 
 def test_the_axis_of_losses_holds_them_with_room_and_stays_where_one_is_a_little_larger() -> None:
