@@ -263,7 +263,7 @@ class CompareView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(self._pages)
-        self.tiles_view.comes_after = self.metric_box
+        self.tiles_view.comes_after = self.status.cancel_button
         order_tabs(self.difference_button, self.metric_box, self.status, self.difference, self.overlays)
 
     def _connect(self) -> None:

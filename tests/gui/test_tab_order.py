@@ -5,8 +5,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui.compare_view import CompareView
 from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.tab_order import order_tabs
+from tests.gui.recorded_runs import started_run
 
 
 def stops(qtbot: QtBot, start: QWidget, count: int) -> list[QWidget]:
@@ -44,6 +46,20 @@ def test_tab_goes_through_the_form_row_by_row_and_from_left_to_right(qtbot: QtBo
         return int(at.y() > form.height() / 2), at.x()
 
     assert [place(widget) for widget in found[:-1]] == sorted(place(widget) for widget in found[:-1])
+
+
+def test_tab_comes_to_the_cancel_button_of_a_comparison_before_the_runs_below_it(qtbot: QtBot) -> None:
+    view = CompareView()
+    qtbot.addWidget(view)
+    view.resize(900, 700)
+    view.show()
+    view.set_runs([started_run("a"), started_run("b")])
+    view.comparing = True
+    view.refresh()
+    qtbot.waitUntil(lambda: len(view.tiles_view.tiles) == 2)
+    found = stops(qtbot, view.metric_box, 4)
+    tiles = view.tiles_view.tiles
+    assert found == [view.metric_box, view.status.cancel_button, tiles[0].heatmap, tiles[1].heatmap]
 
 
 def test_tab_comes_from_the_form_over_tree_pages_and_verdict_to_the_runs(qtbot: QtBot, window: MainWindow) -> None:
