@@ -221,6 +221,7 @@ class ModelDesk(QObject):
         except UserError:
             self._ahead.forecast_nothing()
             return
+        self._window.run_panel.take_form_error_away()
         assert self.opened is not None
         self._ahead.forecast(config, self.opened)
 

@@ -45,6 +45,7 @@ class RunPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._is_of_form = False   # what is said to be wrong
         self.form = RunForm(self)
         self._make_buttons()
         self._lay_out()
@@ -55,9 +56,20 @@ class RunPanel(QWidget):
 
     def show_error(self, text: str) -> None:
         """Say in one sentence what is wrong; an empty text takes it away."""
+        self._is_of_form = False
         self.error_label.setText(text)
         self.error_label.setToolTip(text)
         self.error_label.setVisible(bool(text))
+
+    def show_form_error(self, text: str) -> None:
+        """Say what is wrong with the form, until it is right or something else is said."""
+        self.show_error(text)
+        self._is_of_form = True
+
+    def take_form_error_away(self) -> None:
+        """Say no more that something is wrong with the form; what else was said stays."""
+        if self._is_of_form:
+            self.show_error("")
 
     def show_state(self, *, running: bool, paused: bool, comparing: bool = False, loading: bool = False) -> None:
         """Enable what can be done now; what cannot change during a run is greyed meanwhile."""

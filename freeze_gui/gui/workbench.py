@@ -245,7 +245,7 @@ class Workbench(QObject):
         try:
             config = self.desk.config()
         except UserError as error:
-            panel.show_error(str(error))
+            panel.show_form_error(str(error))
             return None
         panel.show_error("")
         return config

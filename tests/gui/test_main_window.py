@@ -145,6 +145,27 @@ def test_a_run_that_freezes_everything_says_that_nothing_can_train(qtbot: QtBot,
     assert "Nothing to train" in verdict(window)
 
 
+def test_an_error_of_the_form_goes_when_the_field_is_right_and_any_other_stays(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    panel, rate = window.run_panel, window.run_panel.form.learning_rate_edit
+
+    def enter(text: str) -> None:
+        rate.setText(text)
+        rate.editingFinished.emit()
+
+    enter("abc")
+    QTest.mouseClick(panel.run_button, Qt.MouseButton.LeftButton)
+    assert panel.error_label.text() == "optimizer.lr = 'abc': must be a finite number"
+    enter("-1")
+    assert panel.error_label.isVisible()
+    enter("0.01")
+    assert not panel.error_label.isVisible()
+    panel.show_error("The disk is full.")
+    enter("0.02")
+    assert panel.error_label.text() == "The disk is full."
+
+
 def test_a_bad_file_is_one_sentence_and_the_model_stays(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
