@@ -35,6 +35,20 @@ def test_tab_goes_through_parts_in_their_order_and_in_each_as_before(qtbot: QtBo
     assert stops(qtbot, buttons[2][0], 7) == [*buttons[2], buttons[0][1], buttons[0][0], *buttons[1], buttons[2][0]]
 
 
+def test_a_part_in_which_tab_stops_once_is_not_looked_for_in_the_chain_of_the_whole_window(qtbot: QtBot) -> None:
+    class Tile(QWidget):
+        def nextInFocusChain(self) -> QWidget:
+            raise AssertionError("forty tiles of a window of a thousand widgets would take 50 ms")
+
+    window = QWidget()
+    qtbot.addWidget(window)
+    tiles = [Tile(window) for _ in range(3)]
+    buttons = [QPushButton(tile) for tile in tiles]
+    window.show()
+    order_tabs(tiles[1], tiles[2], tiles[0])
+    assert stops(qtbot, buttons[1], 4) == [buttons[1], buttons[2], buttons[0], buttons[1]]
+
+
 def test_tab_goes_through_the_form_row_by_row_and_from_left_to_right(qtbot: QtBot, window: MainWindow) -> None:
     window.resize(1440, 900)
     form = window.run_panel.form
