@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 MOST_LINES = 100
-"""Of more runs only the latest that have begun are drawn: no two of these share both colour and dash."""
+"""Of more runs only the latest that have begun are drawn: no two of so many in a row share both colour and dash."""
 
 
 class CompareOverlays(QWidget):

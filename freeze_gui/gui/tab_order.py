@@ -25,7 +25,8 @@ def _inside(part: QWidget) -> list[QWidget]:
     stops = {widget for widget in part.findChildren(QWidget) if _stops(widget) and part.isAncestorOf(widget)}
     if len(stops) == 1:   # as in a tile: the chain goes through all widgets of the window, and takes a millisecond
         return [*stops]
-    found, widget = [], part.nextInFocusChain()
+    found: list[QWidget] = []
+    widget = part.nextInFocusChain()
     while widget is not None and widget is not part and len(found) < len(stops):
         if widget in stops:
             found.append(widget)
