@@ -71,34 +71,31 @@ class RunControl:
         return plan
 
     def is_my_turn(self, last_step_began: float) -> bool | None:
-        """Tell what `wait_for_turn` would; None where it would wait."""
-        return self._turn(last_step_began, may_wait=False)
-
-    def wait_for_turn(self, last_step_began: float) -> bool:
-        """Wait while paused and for the pace; return False when the run must stop.
+        """Tell whether the next step may be taken: None where the run has to wait first, False when it must stop.
 
         Parameters
         ----------
         last_step_began
             `time.perf_counter` at which the step before began, in seconds.
         """
-        return bool(self._turn(last_step_began, may_wait=True))
-
-    def _turn(self, last_step_began: float, may_wait: bool) -> bool | None:
-        while not self.is_stopping:
-            if may_wait:
-                self._go.wait()
-            elif not self._go.is_set():
-                return None
-            pace = self._pace
-            rest_s = 0.0 if pace is None else last_step_began + 1 / pace - time.perf_counter()
-            if rest_s <= 0:
-                break
-            if not may_wait:
-                return None
-            self._stop.wait(min(rest_s, 0.05))   # short, so that a changed pace is heard
+        if self.is_stopping:
+            return False
+        if not self._go.is_set() or self._rest_s(last_step_began) > 0:
+            return None
         with self._lock:
             if self._single_steps:
                 self._single_steps = 0
                 self._go.clear()
         return not self.is_stopping
+
+    def wait_for_turn(self, last_step_began: float) -> bool:
+        """Wait while paused and for the pace; return False when the run must stop."""
+        while (turn := self.is_my_turn(last_step_began)) is None:
+            self._go.wait()
+            self._stop.wait(max(0.0, min(self._rest_s(last_step_began), 0.05)))   # short: a changed pace is heard
+        return turn
+
+    def _rest_s(self, last_step_began: float) -> float:
+        """Return how long the pace still lets the run wait; not above 0 where it does not."""
+        pace = self._pace
+        return 0.0 if pace is None else last_step_began + 1 / pace - time.perf_counter()

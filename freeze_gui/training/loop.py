@@ -163,14 +163,14 @@ class Loop:
                 norms = self._telemetry.measure(frozen) if is_measured else None
                 with_state = is_measured and bool(freezer.plan.tasks)
                 state = self._states.measure(freezer.optimizer) if with_state else None
-                reading = Reading((loss.view(1), proofs, norms))
+                reading = Reading(loss, proofs, norms)
             taken = TakenStep(step, group[0].task, frozen, rate, state, is_measured, reading)
             is_read_later = self._device.type == "cuda"
             if not is_read_later:
                 self.telling.look(taken)
         if of_note:
             self._gradient_bytes = gradient_bytes(self._model)
-        taken.whole, taken.measuring, taken.watching = whole.take(), self._measuring.take(), self._watching.take()
+        taken.times = whole.take(), self._measuring.take(), self._watching.take()
         self.taken = step + 1
         if change is not None:
             self.telling.add(change)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 
 import torch
 from torch import Tensor
@@ -16,14 +15,19 @@ class Reading:
 
     Parameters
     ----------
-    parts
-        Tensors of shape (n,), or None for one without numbers. At least one has some.
+    loss
+        One number.
+    proofs, norms
+        Tensors of shape (n,), or None for one without numbers.
     """
 
-    def __init__(self, parts: Sequence[Tensor | None]) -> None:
-        self._sizes = [0 if part is None else part.numel() for part in parts]
-        there = [part for part in parts if part is not None]
-        self._numbers = there[0] if len(there) == 1 else _joined(there)
+    __slots__ = ("_has_come", "_numbers", "_proofs")
+
+    def __init__(self, loss: Tensor, proofs: Tensor | None = None, norms: Tensor | None = None) -> None:
+        self._proofs = 0 if proofs is None else proofs.numel()
+        self._numbers = loss.view(1)
+        if proofs is not None or norms is not None:
+            self._numbers = _joined([part for part in (self._numbers, proofs, norms) if part is not None])
         self._has_come: torch.cuda.Event | None = None
         if self._numbers.is_cuda:
             queue = torch.cuda.current_stream(self._numbers.device)
@@ -31,12 +35,12 @@ class Reading:
             self._has_come = torch.cuda.Event(blocking=True)   # type: ignore[no-untyped-call]
             self._has_come.record(queue)
 
-    def read(self) -> list[list[float]]:
-        """Return the numbers of each part; on CUDA once the device has come to the transfer."""
+    def read(self) -> tuple[float, list[float], list[float]]:
+        """Return loss, proofs and norms; on CUDA once the device has come to the transfer."""
         if self._has_come is not None:
             self._has_come.synchronize()
-        numbers = iter(self._numbers.tolist())
-        return [list(islice(numbers, size)) for size in self._sizes]
+        loss, *rest = self._numbers.tolist()
+        return loss, rest[: self._proofs], rest[self._proofs :]
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from freeze_gui.training.stopwatch import Part, Piece, Stopwatch
 from freeze_gui.training.telemetry import Telemetry
 
 
-@dataclass
+@dataclass(slots=True)
 class TakenStep:
     """What is known of a step right after it, and what comes to it once its numbers have come from the device.
 
@@ -29,8 +29,8 @@ class TakenStep:
         Whether its norms were taken.
     reading
         The loss, the numbers that tell what moved, and those that make the norms.
-    whole, measuring, watching
-        Pieces of its time: all of it, and what measuring and looking at what is frozen took.
+    times
+        Pieces of all of it, and of what measuring and looking at what is frozen took.
     loss, leaked, norms
         As in `StepDone`; the norms (3, layers), or None.
     """
@@ -42,9 +42,7 @@ class TakenStep:
     optimizer_state: NDArray[np.float64] | None
     is_measured: bool
     reading: Reading
-    whole: list[Piece] = field(default_factory=list)
-    measuring: list[Piece] = field(default_factory=list)
-    watching: list[Piece] = field(default_factory=list)
+    times: tuple[list[Piece], list[Piece], list[Piece]] = ([], [], [])
     loss: float = 0.0
     leaked: tuple[int, ...] = ()
     norms: NDArray[np.float64] | None = None
@@ -86,7 +84,7 @@ class Telling:
 
     def look(self, taken: TakenStep, is_late: bool = False) -> None:
         """Read the numbers of a step, and see what moved in it, and how far; `is_late` if another one has begun."""
-        (taken.loss,), proofs, norms = taken.reading.read()
+        taken.loss, proofs, norms = taken.reading.read()
         leaked = self._freezer.settle(taken.step, proofs)
         taken.leaked = tuple(self._row_of[path] for path in leaked)
         with self._measuring:
@@ -95,8 +93,8 @@ class Telling:
 
     def tell(self, taken: TakenStep) -> None:
         """Add the record of a step that was looked at; on CUDA the device has come to its end."""
-        in_all, measuring = self._watch.total(taken.whole), self._watch.total(taken.measuring)
-        overhead = measuring + self._watch.total(taken.watching)
+        in_all, measuring, watching = map(self._watch.total, taken.times)
+        overhead = measuring + watching
         self._budget.took(measuring if taken.is_measured else None, in_all - overhead)
         gradient, update, delta = (None, None, None) if taken.norms is None else taken.norms
         self._records.append(
