@@ -20,6 +20,7 @@ from freeze_gui.gui.plots_layout import choice_box, lay_out
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.readout_box import ReadoutBox
 from freeze_gui.gui.run_look import run_color
+from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.theme import current_theme, series_color, theme_manager
 from freeze_gui.gui.traces import Series
 
@@ -66,6 +67,7 @@ class RunPlots(QWidget):
         self.chips = ChipStrip(self)
         self.readout = ReadoutBox(self)
         lay_out(self)
+        order_tabs(self.metric_box, self.smoothing_box, self.heatmap, self.chips, *self.plots)
         self._connect()
 
     @property

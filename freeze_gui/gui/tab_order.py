@@ -7,10 +7,14 @@ from itertools import pairwise
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTabBar, QWidget
 
+_PLACE = "tabPlace"
+
 
 def order_tabs(*parts: QWidget) -> None:
     """Have Tab go through these parts in turn, and in each of them as before but for its tabs, which come first."""
     widgets = [widget for part in parts for widget in (*[part] * _stops(part), *_inside(part))]
+    for at, widget in enumerate(widgets):
+        widget.setProperty(_PLACE, at)
     for one, other in pairwise(widgets):
         QWidget.setTabOrder(one, other)
 
@@ -21,14 +25,9 @@ def _stops(widget: QWidget) -> bool:
 
 
 def _inside(part: QWidget) -> list[QWidget]:
-    """Return where Tab stops in a part, in the order of Tab."""
-    stops = {widget for widget in part.findChildren(QWidget) if _stops(widget) and part.isAncestorOf(widget)}
-    if len(stops) == 1:   # as in a tile: the chain goes through all widgets of the window, and takes a millisecond
-        return [*stops]
-    found: list[QWidget] = []
-    widget = part.nextInFocusChain()
-    while widget is not None and widget is not part and len(found) < len(stops):
-        if widget in stops:
-            found.append(widget)
-        widget = widget.nextInFocusChain()
-    return sorted(found, key=lambda inside: not isinstance(inside, QTabBar))   # made last, read first
+    """Return where Tab stops in a part, in the order that was set, else in that of its widgets.
+
+    `nextInFocusChain` would tell, but PySide6 makes each widget the owner of the next: the program crashes at its end.
+    """
+    stops = [widget for widget in part.findChildren(QWidget) if _stops(widget) and part.isAncestorOf(widget)]
+    return sorted(stops, key=lambda stop: (not isinstance(stop, QTabBar), stop.property(_PLACE) or 0))
