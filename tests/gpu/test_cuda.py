@@ -1,7 +1,4 @@
-"""The trainer's checks on CUDA; skipped with a word where there is no device.
-
-What can be seen without one is in `tests/training/test_on_a_device.py`.
-"""
+"""The trainer's checks on CUDA; where there is no device they run on the stand-in, as far as it goes."""
 
 from __future__ import annotations
 
@@ -31,9 +28,10 @@ from tests.support.runs import network_config, run_watched, same_bits
 
 pytestmark = [
     pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device"),
     pytest.mark.filterwarnings("default:.*does not have a deterministic implementation"),   # torch's word on a kernel
 ]
+
+needs_a_real_device = pytest.mark.needs_a_real_device
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +115,7 @@ def last_checkpoint(trainer: Trainer) -> Checkpoint:
     return found
 
 
+@needs_a_real_device
 def test_the_time_of_queued_work_is_that_of_the_device() -> None:
     device = torch.device("cuda:0")
     watch, a = Stopwatch(device), torch.randn(4096, 4096, device=device)
@@ -185,6 +184,7 @@ def test_no_step_waits_for_the_device_where_torch_raises_at_every_wait(layers: l
     assert [*told, *(event.step for event in steps)] == list(range(12))
 
 
+@needs_a_real_device
 def test_numbers_on_their_way_lie_in_pinned_memory_and_come_in_parts() -> None:
     one, more = torch.ones(1, device="cuda"), torch.arange(3.0, device="cuda", dtype=torch.float64)
     reading = Reading(one, None, more)
@@ -202,6 +202,7 @@ def test_the_error_mode_of_torch_sees_the_wait_of_a_loop_that_reads_its_loss_at_
         torch.cuda.set_sync_debug_mode("default")
 
 
+@needs_a_real_device
 def test_the_first_thing_that_a_process_does_on_the_device_may_be_a_run() -> None:
     config = on_cuda("grad_none", {"name": "SGD", "lr": 0.1}, {}, steps=2)
     code = "import json, sys, freeze_gui; print(json.dumps(freeze_gui.run_config(json.loads(sys.argv[1]))['status']))"

@@ -52,10 +52,17 @@ class StandInDevice:
 
     def __init__(self) -> None:
         self.waits: list[str] = []
+        self.refuses_waits = False   # as torch does in its debug mode "error", events aside
         self.operations: list[str] = []
         self.come_to = 0
         self.on_the_way: list[tuple[Tensor, Tensor]] = []
         self.has_begun = False   # the driver is started by the first thing that is done
+
+    def wait(self, name: str) -> None:
+        """Note an operation that a program would have waited for."""
+        if self.refuses_waits:
+            raise RuntimeError(f"called a synchronizing CUDA operation: {name}")
+        self.waits.append(name)
 
     @contextmanager
     def counted(self) -> Iterator[list[str]]:
@@ -103,7 +110,7 @@ class _Functions(TorchFunctionMode):
         if func in _TRANSFERS:
             return self._moved(func, *args, **kwargs)
         if func in _READ_AT_ONCE and is_there(args[0]):
-            self._device.waits.append(func.__name__)
+            self._device.wait(func.__name__)
         if func in (Tensor.numpy, Tensor.__array__) and is_there(args[0]):
             raise TypeError("can't convert cuda:0 device type tensor to numpy")
         if kwargs.get("device") is not None and not isinstance(func, type):
@@ -118,7 +125,7 @@ class _Functions(TorchFunctionMode):
         if isinstance(made, Tensor):
             given = [arg for arg in tree_leaves(args) if isinstance(arg, Tensor)]
             if func in _COPIED_THERE and wanted.type == "cuda" and not all(map(is_there, given or [made])):
-                self._device.waits.append(func.__name__)
+                self._device.wait(func.__name__)
             _mark(made, wanted.type == "cuda")
         return made
 
@@ -143,7 +150,7 @@ class _Functions(TorchFunctionMode):
         moved = tensor.to(dtype=dtype or tensor.dtype, copy=copy or crosses, **more)
         if crosses:
             if is_blocking:
-                self._device.waits.append(f"{func.__name__} {'from' if there else 'onto'} the device")
+                self._device.wait(f"{func.__name__} {'from' if there else 'onto'} the device")
             _mark(moved, not there)
             if there and not is_blocking:   # whoever reads it before it has come reads what was in that memory
                 self._device.on_the_way.append((moved, moved.clone()))
@@ -185,14 +192,16 @@ class _Operations(TorchDispatchMode):   # type: ignore[no-untyped-call]
         if name == "copy_":
             is_blocking = not (args[2] if len(args) > 2 else kwargs.get("non_blocking", False))
             if there[0] != there[1] and is_blocking:
-                self._device.waits.append(name)
+                self._device.wait(name)
             return
         if name in _INDEXED:
             indices = [index for index in args[1] if index is not None]
-            self._device.waits += [name for index in indices if index.dtype == torch.bool or not is_there(index)]
+            for index in indices:
+                if index.dtype == torch.bool or not is_there(index):
+                    self._device.wait(name)
             given, there = [args[0]], [is_there(args[0])]
         if name in _WAIT:
-            self._device.waits.append(name)
+            self._device.wait(name)
         here = [value for value, is_marked in zip(given, there, strict=True) if not is_marked]
         if here and (name in _JOIN or any(value.dim() for value in here)):
             raise RuntimeError(f"{name}: expected all tensors to be on the same device, found cuda:0 and cpu")

@@ -18,6 +18,8 @@ class Device(Protocol):
         Whether anything was done on it.
     operations, waits
         What was queued, and what the program waited for with nothing queued behind.
+    refuses_waits
+        Whether each of these, events aside, is an error.
     come_to
         How many of the operations are known to be done.
     on_the_way
@@ -27,6 +29,7 @@ class Device(Protocol):
     has_begun: bool
     operations: list[str]
     waits: list[str]
+    refuses_waits: bool
     come_to: int
     on_the_way: list[tuple[Tensor, Tensor]]
 
@@ -41,7 +44,12 @@ def driver(device: Device) -> dict[str, Any]:
         if not device.has_begun:
             raise RuntimeError("Invalid device argument")
 
+    def set_debug_mode(mode: str) -> None:
+        device.refuses_waits = mode == "error"
+
     return {
+        "set_sync_debug_mode": set_debug_mode,
+        "synchronize": lambda of=None: None,
         "is_available": lambda: True,
         "device_count": lambda: 1,
         "init": init,
