@@ -15,7 +15,7 @@ from freeze_gui.freezing.values import Layout, Values
 from freeze_gui.freezing.watched import Watched
 
 _MOST = 32 * 1024 * 1024
-"""Elements that are compared by one call on a GPU, where calls are dear and copies cheap: 128 MB for a moment."""
+"""Elements that are compared by one call on a GPU, where calls are dear and copies cheap: 128 MB."""
 _MOST_ON_CPU = 2**18
 """Elements there: how far they moved is computed in twice as wide numbers, which stay in the cache so."""
 

@@ -45,7 +45,7 @@ from freeze_gui.training.schedule import Schedule, check_data_suit
 from freeze_gui.training.state_norms import StateNorms
 from freeze_gui.training.stopwatch import Part, Stopwatch
 from freeze_gui.training.telemetry import Telemetry
-from freeze_gui.training.telling import TakenStep, Telling
+from freeze_gui.training.telling import Telling, UntoldStep
 from freeze_gui.training.trials import Trials
 
 _COUNTED_PLANS = 3
@@ -164,7 +164,7 @@ class Loop:
                 with_state = is_measured and bool(freezer.plan.tasks)
                 state = self._states.measure(freezer.optimizer) if with_state else None
                 reading = Reading(loss, proofs, norms)
-            taken = TakenStep(step, group[0].task, frozen, rate, state, is_measured, reading)
+            taken = UntoldStep(step, group[0].task, frozen, rate, state, is_measured, reading)
             is_read_later = self._device.type == "cuda"
             if not is_read_later:
                 self.telling.look(taken)

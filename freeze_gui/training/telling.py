@@ -18,7 +18,7 @@ from freeze_gui.training.telemetry import Telemetry
 
 
 @dataclass(slots=True)
-class TakenStep:
+class UntoldStep:
     """What is known of a step right after it, and what comes to it once its numbers have come from the device.
 
     Attributes
@@ -74,7 +74,7 @@ class Telling:
         self._freezer, self._budget = freezer, budget
         self._row_of = {path: row for row, path in enumerate(layers)}
         self._watch, self._measuring = watch, measuring
-        self._untold: TakenStep | None = None
+        self._untold: UntoldStep | None = None
         self._records: list[PlanApplied | StepDone] = []
 
     @property
@@ -82,7 +82,7 @@ class Telling:
         """Whether a step was taken that is not told yet."""
         return self._untold is not None
 
-    def look(self, taken: TakenStep, is_late: bool = False) -> None:
+    def look(self, taken: UntoldStep, is_late: bool = False) -> None:
         """Read the numbers of a step, and see what moved in it, and how far; `is_late` if another one has begun."""
         taken.loss, proofs, norms = taken.reading.read()
         leaked = self._freezer.settle(taken.step, proofs)
@@ -91,7 +91,7 @@ class Telling:
             values = self._freezer.held if is_late else None
             taken.norms = self.telemetry.settle(taken.frozen, taken.leaked, norms, values)
 
-    def tell(self, taken: TakenStep) -> None:
+    def tell(self, taken: UntoldStep) -> None:
         """Add the record of a step that was looked at; on CUDA the device has come to its end."""
         in_all, measuring, watching = map(self._watch.total, taken.times)
         overhead = measuring + watching
@@ -114,7 +114,7 @@ class Telling:
             )
         )
 
-    def tell_later(self, taken: TakenStep) -> None:
+    def tell_later(self, taken: UntoldStep) -> None:
         """Take a step that `settle` is to look at and to tell."""
         self._untold = taken
 
