@@ -1,4 +1,4 @@
-"""Collects what the benchmarks found, prints it at the end, and writes it down where all of them ran."""
+"""Runs each benchmark in a process of its own, prints what they found, and writes it down where all of them ran."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.measuring import Table, machine
+from tests.benchmarks.own_process import hand_over, is_own_process, tables_of
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 _HEAD = """# Benchmarks
 
-Written by `.venv/bin/python -m pytest -m benchmark tests/benchmarks`. Medians of interleaved rounds in one process, the
-quartiles in brackets; trust the ratios more than the milliseconds.
+Written by `.venv/bin/python -m pytest -m benchmark tests/benchmarks`. Each benchmark runs in a fresh process; in it all
+that is compared takes turns. Medians of the rounds, the quartiles in brackets; trust the ratios more than the
+milliseconds.
 
 """
 _tables = pytest.StashKey[list[Table]]()
@@ -31,6 +33,20 @@ def report(request: pytest.FixtureRequest) -> Callable[[Table], None]:
     return request.config.stash[_tables].append
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Run a benchmark in a process of its own, unless this is it."""
+    if is_own_process() or not item.get_closest_marker("benchmark"):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    tables = item.config.stash[_tables]
+    call = pytest.CallInfo.from_call(lambda: tables.extend(tables_of(item.nodeid, item.config.rootpath)), "call")
+    found = item.ihook.pytest_runtest_makereport(item=item, call=call)
+    item.ihook.pytest_runtest_logreport(report=found)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     found = yield
@@ -40,7 +56,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the results down, if no benchmark was left out."""
+    """Hand the results over to the process that wants them, or write them down, if no benchmark was left out."""
+    if is_own_process():
+        hand_over(session.config.stash[_tables])
+        return
     ran = {item.path for item in session.items if item.get_closest_marker("benchmark")}
     if session.config.option.collectonly or not ran.issuperset(Path(__file__).parent.glob("test_*.py")):
         return

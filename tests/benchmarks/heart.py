@@ -16,41 +16,53 @@ PERIOD_MS = 5
 _TASKS = Path("/proc/self/task")
 
 
-class Heart(QObject):
-    """Beats in the thread that makes it, from `start` until `stop`.
+class ThreadClock:
+    """Where the time of the thread that makes it goes; what is neither computed nor waited for a core is spent asleep.
 
-    What is late in a beat and neither computed nor waited for a core is waiting for the interpreter's lock.
+    In the midst of its work a thread sleeps for a lock alone, in Python nearly always the interpreter's.
     """
+
+    def __init__(self) -> None:
+        self._schedule: int | None = None   # a file that stays open: it is read often
+        with contextlib.suppress(OSError):   # Linux alone says how long a thread waited for a core
+            self._schedule = os.open(_TASKS / str(threading.get_native_id()) / "schedstat", os.O_RDONLY)
+
+    def now_s(self) -> tuple[float, float, float]:
+        """Return seconds by the clock, computed, and waited for a core: NaN on a system that does not say it."""
+        waited_ns = np.nan if self._schedule is None else float(os.pread(self._schedule, 100, 0).split()[1])
+        return time.perf_counter(), time.thread_time(), waited_ns * 1e-9
+
+    def close(self) -> None:
+        """Close its file."""
+        if self._schedule is not None:
+            os.close(self._schedule)
+            self._schedule = None
+
+
+class Heart(QObject):
+    """Beats in the thread that makes it, from `start` until `stop`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._times: list[tuple[float, float, float]] = []
-        self._schedule: int | None = None   # a file that stays open: it is read at each beat
+        self._clock = ThreadClock()
         self._timer = QTimer(self, interval=PERIOD_MS, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
 
     def start(self) -> None:
         """Begin to beat."""
         self._times.clear()
-        with contextlib.suppress(OSError):   # Linux alone says how long a thread waited for a core
-            self._schedule = os.open(_TASKS / str(threading.get_native_id()) / "schedstat", os.O_RDONLY)
         self._timer.start()
 
     def stop(self) -> NDArray[np.float64]:
-        """Return milliseconds between beats, those computed and those waited for a core, shape (beats, 3).
-
-        The last column is NaN on a system that does not say it.
-        """
+        """Return milliseconds between beats, those computed and those waited for a core, shape (beats, 3)."""
         self._timer.stop()
-        if self._schedule is not None:
-            os.close(self._schedule)
-            self._schedule = None
+        self._clock.close()
         return np.diff(np.array(self._times), axis=0) * 1000
 
     @Slot()
     def _beat(self) -> None:
-        waited_ns = np.nan if self._schedule is None else float(os.pread(self._schedule, 100, 0).split()[1])
-        self._times.append((time.perf_counter(), time.thread_time(), waited_ns * 1e-9))
+        self._times.append(self._clock.now_s())
 
 
 class TrainingWaits:

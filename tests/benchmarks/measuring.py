@@ -84,7 +84,7 @@ def taken_s(action: Callable[[], object]) -> float:
 def heap_set_aside() -> Iterator[None]:
     """Set aside what is there, as the program does when its window is shown.
 
-    Otherwise the window now and then counts what benchmarks before have imported: half a million objects take 50 ms.
+    Otherwise the window now and then counts what was imported: half a million objects take 50 ms.
     """
     gc.collect()
     gc.freeze()

@@ -26,7 +26,7 @@ from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.runs.step_block import StepBlock
 from freeze_gui.training.config import load_config
 from freeze_gui.training.events import Evaluated, PlanApplied, RunEvent, RunStarted, StepDone
-from tests.benchmarks.heart import PERIOD_MS, Heart, TrainingWaits
+from tests.benchmarks.heart import PERIOD_MS, Heart, ThreadClock, TrainingWaits
 from tests.benchmarks.measuring import Table, heap_set_aside, interleaved, ratio
 from tests.gui.recorded_runs import end_run, started_run
 
@@ -134,14 +134,7 @@ def steps_of(window: MainWindow) -> int:
 def test_a_live_window_beside_its_training(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, report: Callable[[Table], None], tab: str
 ) -> None:
-    frames: list[float] = []
-    end = FramePace.end
-
-    def timed(pace: FramePace) -> int:
-        frames.append((time.thread_time() - pace._began_s) * 1000)
-        return end(pace)
-
-    monkeypatch.setattr(FramePace, "end", timed)
+    frames = watch_frames(monkeypatch)
     with running_window(qtbot, monkeypatch, tmp_path) as window:
         if tab != "one run":
             window.show_compare_tab()
@@ -166,7 +159,7 @@ def test_a_live_window_beside_its_training(
             return Slice(steps / taken, drawn / taken, used / taken, waited / taken, heart.stop())
 
         qtbot.wait(STEADY_MS)
-        steady = np.array(frames)   # without those that catch up with what came while drawing was off
+        steady = np.array(frames) * 1000   # without those that catch up with what came while drawing was off
         found = interleaved({
             "live": lambda: slice_of(True), "still": lambda: slice_of(False), "still again": lambda: slice_of(False)
         }, ROUNDS)  # fmt: skip
@@ -180,7 +173,7 @@ def test_a_live_window_beside_its_training(
         f"Live window, {tab}: {LAYERS} layers, 4 runs, {BEFORE:,} steps of history",
         ("", "median", "p99", "most"),
         (
-            ("processor time of a frame with its painting, ms", *percentiles(steady)),
+            *frame_rows(steady),
             *heart_rows("while drawing", beats),
             *heart_rows("without drawing", calm),
             ("steps a second, drawing : not drawing", ratio(paces[0], paces[1]), "", ""),
@@ -192,6 +185,35 @@ def test_a_live_window_beside_its_training(
         f"{len(steady)} frames in {STEADY_MS / 1000:.0f} s; then drawing is switched on and off in turns during one "
         f"run. {longest(beats)} What the machine's other programs take is in the waiting for a core.",
     ))  # fmt: skip
+
+
+def watch_frames(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float64]]:
+    """Return a list to which each frame adds its seconds by the clock, computed, and waited for a core."""
+    clock, frames, began = ThreadClock(), [], np.zeros(3)
+    begin, end = FramePace.begin, FramePace.end
+
+    def begin_timed(pace: FramePace) -> None:
+        began[:] = clock.now_s()
+        begin(pace)
+
+    def end_timed(pace: FramePace) -> int:
+        frames.append(clock.now_s() - began)
+        return end(pace)
+
+    monkeypatch.setattr(FramePace, "begin", begin_timed)
+    monkeypatch.setattr(FramePace, "end", end_timed)
+    return frames
+
+
+def frame_rows(frames: NDArray[np.float64]) -> list[tuple[str, ...]]:
+    """Return rows of what frames with their painting cost the program, and what the machine's two cores add to it."""
+    whole, computed, waited = frames.T
+    return [
+        ("processor time of a frame with its painting, ms", *percentiles(computed)),
+        ("· waited for a core in a frame, ms", *percentiles(waited)),
+        ("· waited for the interpreter's lock in a frame, ms", *percentiles(whole - computed - waited)),
+        ("· all of it by the clock, ms", *percentiles(whole)),
+    ]
 
 
 def heart_rows(when: str, beats: NDArray[np.float64]) -> list[tuple[str, ...]]:
