@@ -105,6 +105,12 @@ def _is_in_eights(numbers: torch.Tensor) -> bool:
     return numbers.is_contiguous() and not any(place % 8 for place in places)
 
 
+def any_nonzero(tensor: torch.Tensor) -> bool | torch.Tensor:
+    """Tell whether any element is not zero; on a GPU by a flag there."""
+    values = parts(tensor)[-1]
+    return bool(values.any()) if values.is_cpu else values.any()
+
+
 def is_zero(tensor: torch.Tensor) -> bool:
     """Tell whether every element is exactly zero, of either sign."""
     return not bool(parts(tensor)[-1].any())
@@ -132,7 +138,8 @@ def apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
     flat_a, flat_b = (one.detach().permute(order).reshape(-1) for one in (a, b))
     most = _PIECE if a.is_cpu else 64 * _PIECE   # a wide copy of all of a large tensor would take twice its memory
     pairs = zip(torch.split(flat_a, most), torch.split(flat_b, most), strict=True)
-    return torch.stack([x.to(wide(a.device), copy=True).add_(y, alpha=-1).abs_().max() for x, y in pairs]).max()
+    largest = torch.stack([x.to(wide(a.device), copy=True).add_(y, alpha=-1).abs_().max() for x, y in pairs]).max()
+    return float(largest) if a.is_cpu else largest
 
 
 def _flag(a: torch.Tensor, b: torch.Tensor) -> bool | torch.Tensor:

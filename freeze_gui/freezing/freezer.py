@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 from freeze_gui.freezing.causes import Marks, freshly_written, gradient_marks
 from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.looks import Looks
 from freeze_gui.freezing.methods import method_class
 from freeze_gui.freezing.norm_layers import NormPolicy, NormReport, NormWatch
 from freeze_gui.freezing.plan import FreezePlan
@@ -51,10 +52,12 @@ class Freezer:
         self._norm = NormPolicy(self._context, plan.norm)
         self._watch = FrozenWatch(self._context)
         self._norm_watch = NormWatch(self._context)
-        self._effects = SideEffectWatch(self._context, clipping)
+        self._looks = Looks()
+        self._effects = SideEffectWatch(self._context, clipping, self._looks)
         self._marks: Marks = {}
         self._fresh: set[int] = set()   # parameters whose gradient this step's backward wrote
         self._pending: frozenset[str] = frozenset()   # to be frozen after this step's backward
+        self._looked_at = 0   # so many of the numbers of `after_step`, the first of them, are those of the looks
         self._has_frozen = False   # until anything was frozen, there is nothing to look at
 
     @property
@@ -122,9 +125,11 @@ class Freezer:
             self._effects.after_step(step)
         self._method.after_step()
         with self._watching:
-            return self._watch.after_step()
+            looks, moves = self._looks.end_step(), self._watch.after_step()
+            self._looked_at = 0 if looks is None else len(looks)
+            return moves if looks is None else looks if moves is None else torch.cat([looks, moves])
 
-    def settle(self, step: int, numbers: Iterable[float] = ()) -> list[str]:
+    def settle(self, step: int, numbers: Sequence[float] = ()) -> list[str]:
         """Take the numbers of `after_step`, read from their device; return the frozen layers that moved in this step.
 
         That may be after the next step's backward, unless that step thaws or freezes anything (`changes_at`).
@@ -132,7 +137,12 @@ class Freezer:
         if not self._has_frozen:
             return []
         with self._watching:
-            return self._watch.settle(step, numbers)
+            self._looks.settle(numbers[: self._looked_at])
+            return self._watch.settle(step, numbers[self._looked_at :])
+
+    def drop_step(self) -> None:
+        """Forget a step that has begun and is not going to be taken: on CUDA the one before may turn out to diverge."""
+        self._looks.drop_step()
 
     def held(self) -> dict[tuple[int, str], torch.Tensor]:
         """Return what each frozen tensor was after the step that was settled last.
@@ -155,10 +165,12 @@ class Freezer:
 
     def thaws(self) -> tuple[ThawReport, ...]:
         """Return the first step of each layer after each thaw."""
+        self._looks.finish()
         return self._effects.thaws()
 
     def side_effects(self) -> tuple[SideEffect, ...]:
         """Return what the freeze did to the rest of the run."""
+        self._looks.finish()
         return self._effects.side_effects()
 
     def _freeze_pending(self, step: int) -> None:

@@ -6,63 +6,46 @@ set of frozen modules and each task: which layers ran, whether autograd recorded
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from freeze_gui.freezing.bits import apart, differ, parts, read
-from freeze_gui.freezing.causes import Suspect, fresh_step
+from freeze_gui.freezing.bits import Number, Row, any_nonzero, flags
+from freeze_gui.freezing.causes import Suspect
 from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.looks import Looks
+from freeze_gui.freezing.side_effect_texts import TEXTS, SideEffect, text_of_jump
 from freeze_gui.freezing.structure import Structure, with_own_forward
-from freeze_gui.freezing.thaw_jumps import JUMP, ThawReport, reset_helps, steps_are_of_lr, times_too_far
+from freeze_gui.freezing.thaw_jumps import ThawReport, Thaws, distances, thaw_report
 from freeze_gui.freezing.verdict import Kept
 
-_KEPT_THAWS = 8
-"""Reports kept of one layer, besides any that is larger: layers of tasks thaw at every other step."""
 
-TEXTS = {
-    "upstream_cut": "These layers ran and got no gradient, because a frozen layer after them cuts the graph: they do "
-    "not learn. Freeze by requires_grad = False, which lets gradients through",
-    "state_evolving": "The optimizer keeps updating its state for these frozen layers (momentum, moments, step count), "
-    "so that a thaw goes on from another state than that of the freeze. Set their gradients to None, or thaw with "
-    "reset_state",
-    "clip_inflated": "The gradients of these frozen layers count in the clipping norm and shrink everyone else's step. "
-    "Drop them (grad = None) before clipping, or clip the trainable parameters only",
-    "gradients_accumulate": "No optimizer clears the gradients of these layers, which grow from step to step. A thaw "
-    "applies the whole sum at once unless zero_grad() runs between thaw and step. Turn requires_grad off as well, or "
-    "call model.zero_grad()",
-    "no_saving": "Autograd records these frozen layers all the same, so freezing them saves no activation memory. Turn "
-    "requires_grad off, and freeze from the input on",
-    "dead_thaw": "These layers are trainable, and no param_group holds them: they get gradients and never move. Call "
-    "optimizer.add_param_group when they thaw",
-    "thaw_jump": "The first step after the thaw was far larger than a usual one",
-}
-"""What happened and why, and the cure, for each kind; a jump is told with its size and one of the cures below."""
+@dataclass
+class _Window:
+    """One freeze of a layer: whether its optimizer state was seen to change meanwhile."""
 
-_RESET = "Thaw with reset_state, or lower the learning rate for the first steps"
-_WARM_UP = (
-    "A fresh optimizer goes about as far, or further, so reset_state does not help: warm the learning rate up after "
-    "the thaw"
-)
-
-
-@dataclass(frozen=True)
-class SideEffect:
-    """Something that the freeze did to the rest of the run, with what happened and the cure."""
-
-    kind: str
-    layers: tuple[str, ...]
-    text: str
+    has_evolved: bool = False
 
 
 class SideEffectWatch:
-    """Collects side effects; the freezer calls its moments in the order of the methods below."""
+    """Collects side effects; the freezer calls its moments in the order of the methods below.
 
-    def __init__(self, context: FreezeContext, clipping: bool) -> None:
+    Parameters
+    ----------
+    context, clipping
+        What is frozen now, and whether the loop clips gradients.
+    looks
+        Where a step is looked at: an effect is found when the numbers of the step have come.
+    """
+
+    def __init__(self, context: FreezeContext, clipping: bool, looks: Looks) -> None:
         self._context = context
+        self._looks = looks
         self._clipping = clipping
         self._found: dict[str, dict[str, None]] = {kind: {} for kind in TEXTS}   # kind → layers, in order
         self._task: str | None = None
@@ -70,13 +53,12 @@ class SideEffectWatch:
         self._own_forward = with_own_forward(context.modules)
         self._structure: Structure | None = None
         self._uncleared: dict[int, tuple[str, nn.Parameter]] = {}   # frozen, in no group, with a gradient of earlier
-        self._left_over: set[int] = set()        # those whose gradient the forward has left as it was
+        self._left_over: dict[int, Number] = {}   # whether the forward has left anything of it
         self._suspects: list[Kept] = []
-        self._evolved: set[str] = set()          # layers whose optimizer state changed since they froze
-        self._thawed: dict[str, bool] = {}       # layers before their first step → did their state change meanwhile
+        self._windows: dict[str, _Window] = {}   # layer → its last freeze
+        self._thawed: dict[str, _Window] = {}    # layers before their first step
         self._first_steps: dict[str, list[tuple[nn.Parameter, Suspect]]] = {}
-        self._thaws: dict[str, list[ThawReport]] = {}
-        self._jumps: dict[str, ThawReport] = {}   # layer → its largest jump
+        self._thaws = Thaws()
 
     def begin_step(self, task: str | None) -> None:
         """Note which task the step belongs to: other layers may run in another one."""
@@ -84,13 +66,13 @@ class SideEffectWatch:
 
     def frozen(self, modules: frozenset[str]) -> None:
         """Note layers that freeze now."""
-        self._evolved -= modules
         for path in modules:
+            self._windows[path] = _Window()
             self._thawed.pop(path, None)
 
     def thawed(self, modules: frozenset[str]) -> None:
         """Note layers whose first step after a thaw is still to come."""
-        self._thawed |= {path: path in self._evolved for path, _ in self._parameters(modules)}
+        self._thawed |= {path: self._windows[path] for path, _ in self._parameters(modules)}
 
     def before_forward(self) -> None:
         """Listen to the forward in the first step of each set of frozen modules and each task."""
@@ -122,7 +104,7 @@ class SideEffectWatch:
 
     def before_step(self, suspects: Iterable[Kept]) -> None:
         """Keep what the first step after a thaw is compared with; `suspects` are what the optimizer may move."""
-        self._suspects = [entry for entry in suspects if entry[0] not in self._evolved]
+        self._suspects = [entry for entry in suspects if not self._windows[entry[0]].has_evolved]
         if not self._thawed:
             return
         groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
@@ -133,23 +115,9 @@ class SideEffectWatch:
 
     def after_step(self, step: int) -> None:
         """Compare optimizer states with those before the step, and thawed layers with a fresh first step."""
-        for path, p, suspect in self._suspects:
-            if _state_changed(suspect.state, self._context.optimizer.state.get(p, {})):
-                self._found["state_evolving"][path] = None
-                self._evolved.add(path)
-        self._suspects = []   # copies of weights and more: not to be held through the next forward
+        self._look_at_states()
         for path, moved in self._first_steps.items():
-            report = _thaw_report(step, path, moved)
-            reports = self._thaws.setdefault(path, [])
-            if len(reports) < _KEPT_THAWS or report.largest_update > max(r.largest_update for r in reports):
-                reports.append(report)
-            went_on = not self._thawed.pop(path) and all(suspect.state for _, suspect in moved)
-            times = times_too_far(report, self._optimizer)
-            if times > JUMP and not went_on:   # what a layer had before the freeze is its own, however far it goes
-                self._found["thaw_jump"][path] = None
-                before = self._jumps.get(path)
-                if before is None or times > times_too_far(before, self._optimizer):
-                    self._jumps[path] = report
+            self._look_at_first_step(step, path, moved)
         self._first_steps = {}
 
     def side_effects(self) -> tuple[SideEffect, ...]:
@@ -160,7 +128,7 @@ class SideEffectWatch:
 
     def thaws(self) -> tuple[ThawReport, ...]:
         """Return the first step of each layer after each thaw, by step; of many thaws the first and the largest."""
-        return tuple(sorted((r for reports in self._thaws.values() for r in reports), key=lambda r: r.step))
+        return self._thaws.reports()
 
     @property
     def _optimizer(self) -> str:
@@ -169,11 +137,7 @@ class SideEffectWatch:
     def _text(self, kind: str) -> str:
         if kind != "thaw_jump":
             return f"{TEXTS[kind]}."
-        largest = max(self._jumps.values(), key=lambda report: times_too_far(report, self._optimizer))
-        times = f"{times_too_far(largest, self._optimizer):.1f} times"
-        size = f"{times} the learning rate" if steps_are_of_lr(self._optimizer) else f"{times} a fresh optimizer's"
-        cure = _RESET if reset_helps(largest.over_fresh) else _WARM_UP
-        return f"{TEXTS[kind]}: the largest was {size}. {cure}."
+        return text_of_jump(self._thaws.largest_jump(self._optimizer), self._optimizer)
 
     def _parameters(self, modules: Collection[str]) -> Iterable[tuple[str, nn.Parameter]]:
         """Yield layer and parameter in the model's order: a set's own order is another in every process."""
@@ -183,85 +147,111 @@ class SideEffectWatch:
                     if p is not None:
                         yield path, p
 
+    def _look_for(self, kind: str, paths: Sequence[str], row: Row | None = None) -> None:
+        """Find an effect in each layer at `paths` whose number is not zero; without a row in all of them."""
+        found = self._found[kind]
+        self._looks.add(
+            [True] * len(paths) if row is None else row,
+            lambda numbers: found.update(dict.fromkeys(compress(paths, numbers))),
+        )
+
     def _look_at(self, structure: Structure, fresh: Collection[int]) -> None:
-        frozen = self._context.frozen
+        frozen, cut_off = self._context.frozen, []
         held = {id(p) for _, p in self._parameters(frozen)}   # a tied tensor may belong to a layer in front as well
         for path in self._context.modules:
             own = [p for _, p in self._parameters([path]) if p.requires_grad and id(p) not in held]
             cut = any(id(p) in structure.cut_off for p in own)
             if cut and path not in frozen and not any(id(p) in fresh for p in own):
-                self._found["upstream_cut"][path] = None
+                cut_off.append(path)
+        self._look_for("upstream_cut", cut_off)
         # of a block that is frozen in part, its own tensors alone, the output is recorded for what lies in it
         whole = {id(module) for module in self._context.wholly_frozen()}
-        for path, recorded in structure.recorded.items():
-            if recorded and id(self._context.modules[path]) in whole:
-                self._found["no_saving"][path] = None
+        modules = self._context.modules
+        recorded = [path for path, is_so in structure.recorded.items() if is_so and id(modules[path]) in whole]
+        self._look_for("no_saving", recorded)
 
-    def _look_for_dead(self, dead: Collection[int]) -> None:
+    def _look_for_dead(self, dead: set[int]) -> None:
         """Note who owns these parameters, which learn and are in no group, unless a frozen layer does.
 
         The modules are those of now: a model may put new ones in the place of others.
         """
-        frozen = {id(p) for _, p in self._parameters(self._context.frozen)}
-        for path, module in self._context.model.named_modules():
-            for p in module._parameters.values():
-                if id(p) in dead and id(p) not in frozen and path not in self._context.frozen:
-                    self._found["dead_thaw"][path] = None
+        alive = dead - {id(p) for _, p in self._parameters(self._context.frozen)}
+        if alive:
+            slots = {path: module._parameters.values() for path, module in self._context.model.named_modules()}
+            owners = [path for path, own in slots.items() if not alive.isdisjoint(map(id, own))]
+            self._look_for("dead_thaw", [path for path in owners if path not in self._context.frozen])
 
     def _listen_for_left_over(self) -> None:
         """Look at the end of the step's first forward what is left of earlier gradients: it may clear them itself."""
+        found = self._found["gradients_accumulate"]
+        self._uncleared = {key: kept for key, kept in self._uncleared.items() if kept[0] not in found}
+        if not self._uncleared:
+            return
 
         def listen(model: nn.Module, inputs: Any, output: Any) -> None:
             hook.remove()
-            left = {key: p.grad for key, (_, p) in self._uncleared.items() if p.grad is not None}
-            is_left = read([[parts(gradient)[-1].any() for gradient in left.values()]])[0]
-            self._left_over = {key for key, counts in zip(left, is_left, strict=True) if counts}
+            left = {key: p.grad for key, (_, p) in self._uncleared.items()}
+            self._left_over = {key: any_nonzero(gradient) for key, gradient in left.items() if gradient is not None}
 
         hook = self._context.model.register_forward_hook(listen)
 
     def _look_for_growth(self, dead: Collection[int]) -> None:
-        """Note frozen layers whose gradients were added to what an earlier step had left."""
-        found = self._found["gradients_accumulate"]
+        """Look for frozen layers whose gradients were added to what an earlier step had left."""
         own = [(path, p) for path, p in self._parameters(self._context.frozen) if id(p) in dead]
-        found |= {path: None for path, p in own if id(p) in self._left_over}
-        self._uncleared |= {id(p): (path, p) for path, p in own}
-        self._uncleared = {key: kept for key, kept in self._uncleared.items() if kept[0] not in found}
-        self._left_over = set()
+        grown = [(path, self._left_over[id(p)]) for path, p in own if id(p) in self._left_over]
+        self._look_for("gradients_accumulate", [path for path, _ in grown], [is_left for _, is_left in grown])
+        found = self._found["gradients_accumulate"]
+        self._uncleared |= {id(p): (path, p) for path, p in own if path not in found}
+        self._left_over = {}
 
     def _look_at_clipping(self) -> None:
+        found = self._found["clip_inflated"]
         new = [
-            (path, parts(p.grad)[-1])
+            (path, any_nonzero(p.grad))
             for path, p in self._parameters(self._context.frozen)
-            if p.grad is not None and path not in self._found["clip_inflated"]
+            if p.grad is not None and path not in found
         ]
-        if new:
-            nonzero = torch.stack([gradient.any() for _, gradient in new]).tolist()
-            for (path, _), counts in zip(new, nonzero, strict=True):
-                if counts:
-                    self._found["clip_inflated"][path] = None
+        self._look_for("clip_inflated", [path for path, _ in new], [counts for _, counts in new])
+
+    def _look_at_states(self) -> None:
+        changed = [
+            (path, flag)
+            for path, p, suspect in self._suspects
+            for flag in _changes(suspect.state, self._context.optimizer.state.get(p, {}))
+        ]
+        self._suspects = []   # copies of weights and more: not to be held through the next forward
+        paths = [(path, self._windows[path]) for path, _ in changed]
+
+        def take(numbers: NDArray[Any]) -> None:
+            for path, window in compress(paths, numbers):
+                self._found["state_evolving"][path] = None
+                window.has_evolved = True
+
+        self._looks.add([flag for _, flag in changed], take)
+
+    def _look_at_first_step(self, step: int, path: str, moved: Sequence[tuple[nn.Parameter, Suspect]]) -> None:
+        window, optimizer = self._thawed.pop(path), self._optimizer
+        had_state = all(suspect.state for _, suspect in moved)
+        rates = [float(suspect.hyper["lr"]) for _, suspect in moved]
+
+        def take(numbers: NDArray[Any]) -> None:
+            report = thaw_report(step, path, rates, numbers)
+            went_on = had_state and not window.has_evolved
+            if self._thaws.add(report, optimizer, may_jump=not went_on):   # what it had before the freeze is its own
+                self._found["thaw_jump"][path] = None
+
+        self._looks.add(distances(moved), take)
 
 
-def _thaw_report(step: int, path: str, moved: Iterable[tuple[nn.Parameter, Suspect]]) -> ThawReport:
-    pairs = list(moved)
-    steps = [apart(p, suspect.value) for p, suspect in pairs]
-    fresh_steps = [apart(fresh_step(suspect), suspect.value) for _, suspect in pairs]
-    made, fresh = ([max(0.0, float(one)) for one in row] for row in read([steps, fresh_steps]))   # a NaN is passed over
-    rates = [float(suspect.hyper["lr"]) for _, suspect in pairs]
-    # a tied parameter may have the rate of another layer: each is held against its own
-    times, lr = max((one / lr if lr else -1.0, lr) for one, lr in zip(made, rates, strict=True))
-    largest, largest_fresh = (
-        max(one for one, rate in zip(row, rates, strict=True) if rate == lr) for row in (made, fresh)
-    )   # fmt: skip
-    over_fresh = largest / largest_fresh if largest_fresh else None
-    return ThawReport(step, path, max(made), lr, times if lr else None, over_fresh)
-
-
-def _state_changed(before: dict[str, Any], after: dict[str, Any]) -> bool:
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[Number]:
+    """Tell whether the state of a parameter changed: it did where any of these is not zero."""
     if before.keys() != after.keys():
-        return True
+        return [True]
     pairs = [(value, after[key]) for key, value in before.items() if isinstance(value, torch.Tensor)]
-    numbers = any(value != after[key] for key, value in before.items() if not isinstance(value, torch.Tensor))
-    return numbers or any(differ(pairs) if pairs else [])
+    if any(value != after[key] for key, value in before.items() if not isinstance(value, torch.Tensor)):
+        return [True]
+    found = flags(pairs)
+    return [True] if any(flag is True for flag in found) else [flag for flag in found if flag is not False]
 
 
-__all__ = ["JUMP", "TEXTS", "SideEffect", "SideEffectWatch", "ThawReport"]
+__all__ = ["TEXTS", "SideEffect", "SideEffectWatch", "ThawReport"]

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import nn
+
+from freeze_gui.freezing.bits import Number, apart
+from freeze_gui.freezing.causes import Suspect, fresh_step
 
 JUMP = 1.5
 """A first step after a thaw is a jump from this many times the step that is to be expected on."""
+
+_KEPT = 8
+"""Reports kept of one layer, besides any that is larger: layers of tasks thaw at every other step."""
 
 _STEPS_OF_LR = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "SparseAdam", "RMSprop", "Adagrad", "Rprop")
 """Classes that divide the size of the gradient out, so that the learning rate itself is the size of a step."""
@@ -35,6 +46,55 @@ class ThawReport:
     lr: float
     over_lr: float | None
     over_fresh: float | None
+
+
+class Thaws:
+    """Collects the first steps of layers after their thaws; `optimizer` names the class that took them."""
+
+    def __init__(self) -> None:
+        self._reports: dict[str, list[ThawReport]] = {}
+        self._jumps: dict[str, ThawReport] = {}   # layer → its largest jump
+
+    def add(self, report: ThawReport, optimizer: str, may_jump: bool) -> bool:
+        """Take a report; return whether it is a jump, if it may be one."""
+        reports = self._reports.setdefault(report.layer, [])
+        if len(reports) < _KEPT or report.largest_update > max(known.largest_update for known in reports):
+            reports.append(report)
+        times = times_too_far(report, optimizer)
+        if times <= JUMP or not may_jump:
+            return False
+        before = self._jumps.get(report.layer)
+        if before is None or times > times_too_far(before, optimizer):
+            self._jumps[report.layer] = report
+        return True
+
+    def reports(self) -> tuple[ThawReport, ...]:
+        """Return what is kept, by step: of many reports of a layer the first and the largest."""
+        return tuple(sorted((r for reports in self._reports.values() for r in reports), key=lambda r: r.step))
+
+    def largest_jump(self, optimizer: str) -> ThawReport:
+        """Return the largest jump of all layers, of which there must be one."""
+        return max(self._jumps.values(), key=lambda report: times_too_far(report, optimizer))
+
+
+def distances(moved: Iterable[tuple[nn.Parameter, Suspect]]) -> list[Number]:
+    """Return how far each parameter of a layer went, and behind that how far a fresh optimizer would have gone."""
+    pairs = list(moved)
+    made = [apart(p, suspect.value) for p, suspect in pairs]
+    return made + [apart(fresh_step(suspect), suspect.value) for _, suspect in pairs]
+
+
+def thaw_report(step: int, path: str, rates: Sequence[float], numbers: NDArray[Any]) -> ThawReport:
+    """Return the report of a layer from the `distances` of its parameters, which have these learning rates."""
+    found = [max(0.0, float(one)) for one in numbers]   # a NaN is passed over
+    made, fresh = found[: len(rates)], found[len(rates) :]
+    # a tied parameter may have the rate of another layer: each is held against its own
+    times, lr = max((one / lr if lr else -1.0, lr) for one, lr in zip(made, rates, strict=True))
+    largest, largest_fresh = (
+        max(one for one, rate in zip(row, rates, strict=True) if rate == lr) for row in (made, fresh)
+    )   # fmt: skip
+    over_fresh = largest / largest_fresh if largest_fresh else None
+    return ThawReport(step, path, max(made), lr, times if lr else None, over_fresh)
 
 
 def steps_are_of_lr(optimizer: str) -> bool:

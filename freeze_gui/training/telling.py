@@ -125,7 +125,10 @@ class Telling:
             return True
         self.look(taken, is_late=True)
         self.tell(taken)
-        return math.isfinite(taken.loss)
+        is_finite = math.isfinite(taken.loss)
+        if not is_finite:
+            self._freezer.drop_step()
+        return is_finite
 
     def add(self, change: PlanApplied) -> None:
         """Add the record of a change of the plan."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from freeze_gui.freezing.context import FreezeContext
+from freeze_gui.freezing.looks import Looks
 from freeze_gui.freezing.methods import METHODS
 from freeze_gui.freezing.side_effects import SideEffectWatch, ThawReport
 from tests.freezing.drive import STEPS, drive, plan
@@ -89,11 +90,13 @@ def test_a_trainable_layer_in_no_group_is_a_dead_thaw() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2))
     optimizer = torch.optim.SGD([*model[0].parameters(), *model[1].parameters()], lr=0.1)
     context = FreezeContext(model, optimizer)
-    watch = SideEffectWatch(context, clipping=False)
+    looks = Looks()
+    watch = SideEffectWatch(context, clipping=False, looks=looks)
     context.frozen = frozenset({"0"})
     watch.before_forward()
     model(torch.ones(1, 2)).sum().backward()
     watch.after_backward({id(p) for p in model.parameters()})
+    looks.finish()
     found = {effect.kind: effect.layers for effect in watch.side_effects()}
     assert found["dead_thaw"] == ("2",)
 

@@ -90,6 +90,7 @@ def tasks_of(method: str, layers: list[str]) -> dict[str, tuple[str, ...]]:
         freezer.before_step(step)
         freezer.optimizer.step()
         freezer.after_step(step)
+        freezer.settle(step)
     return effects(freezer)
 
 
