@@ -163,7 +163,7 @@ class Loop:
                 norms = self._telemetry.measure(frozen) if is_measured else None
                 with_state = is_measured and bool(freezer.plan.tasks)
                 state = self._states.measure(freezer.optimizer) if with_state else None
-                reading = Reading(loss, proofs, norms)
+                reading = Reading(loss, proofs, norms, None if state is None else state.unread)
             taken = UntoldStep(step, group[0].task, frozen, rate, state, is_measured, reading)
             is_read_later = self._device.type == "cuda"
             if not is_read_later:
@@ -194,7 +194,7 @@ class Loop:
 
     def optimizer_state(self) -> NDArray[np.float64]:
         """Return what the optimizer keeps of each parameter, as in `StepDone`."""
-        return self._states.measure(self.freezer.optimizer)
+        return self._states.measure(self.freezer.optimizer).read()
 
     def close(self) -> None:
         """End what runs beside the loop."""

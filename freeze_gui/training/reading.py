@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -17,17 +18,17 @@ class Reading:
     ----------
     loss
         One number.
-    proofs, norms
+    parts
         Tensors of shape (n,), or None for one without numbers.
     """
 
-    __slots__ = ("_has_come", "_numbers", "_proofs")
+    __slots__ = ("_has_come", "_numbers", "_sizes")
 
-    def __init__(self, loss: Tensor, proofs: Tensor | None = None, norms: Tensor | None = None) -> None:
-        self._proofs = 0 if proofs is None else proofs.numel()
+    def __init__(self, loss: Tensor, *parts: Tensor | None) -> None:
+        self._sizes = [0 if part is None else part.numel() for part in parts]
         self._numbers = loss.view(1)
-        if proofs is not None or norms is not None:
-            self._numbers = _joined([part for part in (self._numbers, proofs, norms) if part is not None])
+        if there := [part for part in parts if part is not None]:
+            self._numbers = _joined([self._numbers, *there])
         self._has_come: torch.cuda.Event | None = None
         if self._numbers.is_cuda:
             queue = torch.cuda.current_stream(self._numbers.device)
@@ -35,12 +36,12 @@ class Reading:
             self._has_come = torch.cuda.Event(blocking=True)   # type: ignore[no-untyped-call]
             self._has_come.record(queue)
 
-    def read(self) -> tuple[float, list[float], list[float]]:
-        """Return loss, proofs and norms; on CUDA once the device has come to the transfer."""
+    def read(self) -> tuple[float, list[list[float]]]:
+        """Return the loss and the numbers of each part; on CUDA once the device has come to the transfer."""
         if self._has_come is not None:
             self._has_come.synchronize()
-        loss, *rest = self._numbers.tolist()
-        return loss, rest[: self._proofs], rest[self._proofs :]
+        numbers = iter(self._numbers.tolist())
+        return next(numbers), [list(islice(numbers, size)) for size in self._sizes]
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ _SECOND = ("exp_avg_sq", "exp_inf", "square_avg", "sum")
 STEP, FIRST, SECOND = range(3)
 
 
+Floats = NDArray[np.float64]
+
+
 class StateNorms:
     """Reads the state of every parameter of a model, whatever the optimizer calls its parts."""
 
@@ -22,11 +28,8 @@ class StateNorms:
         self._parameters = tuple(named.values())
 
     @torch.no_grad()
-    def measure(self, optimizer: torch.optim.Optimizer) -> NDArray[np.float64]:
-        """Return (parameters, 3): `STEP`, `FIRST`, `SECOND`; NaN where the optimizer keeps nothing of the kind.
-
-        L2 norms, in one transfer from the device.
-        """
+    def measure(self, optimizer: torch.optim.Optimizer) -> MeasuredState:
+        """Look at the state now; nobody waits for a device."""
         table = np.full((len(self._parameters), 3), np.nan)
         places: list[tuple[int, int]] = []
         moments: list[Tensor] = []
@@ -43,11 +46,39 @@ class StateNorms:
                 if moment is not None:
                     places.append((row, column))
                     moments.append(moment)
-        if moments:
-            norms = torch.stack([norm.float() for norm in torch._foreach_norm([_wide(m) for m in moments])]).tolist()
-            for place, norm in zip(places, norms, strict=True):
-                table[place] = norm
-        return table
+        norms = torch._foreach_norm([_wide(moment) for moment in moments]) if moments else []
+        numbers = torch.stack([norm.float() for norm in norms]) if moments else None
+        return MeasuredState(table, places, numbers)
+
+
+@dataclass(frozen=True)
+class MeasuredState:
+    """What an optimizer kept of each parameter at one moment, some of it still on a device.
+
+    Attributes
+    ----------
+    known, places
+        What is known, shape (parameters, 3): `STEP`, `FIRST`, `SECOND`; and where the numbers go that are missing.
+    unread
+        These numbers (n,), where they are; None without any.
+    """
+
+    known: Floats
+    places: Sequence[tuple[int, int]]
+    unread: Tensor | None
+
+    def table(self, numbers: Sequence[float]) -> Floats:
+        """Return L2 norms, shape (parameters, 3), from the numbers of `unread`, which have come from their device.
+
+        NaN where the optimizer keeps nothing of the kind.
+        """
+        if self.places:
+            self.known[tuple(zip(*self.places, strict=True))] = numbers
+        return self.known
+
+    def read(self) -> Floats:
+        """Return the same, with a wait for the device."""
+        return self.table([] if self.unread is None else self.unread.tolist())
 
 
 def _wide(moment: Tensor) -> Tensor:

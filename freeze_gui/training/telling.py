@@ -13,6 +13,7 @@ from freeze_gui.freezing.freezer import Freezer
 from freeze_gui.training.budget import Budget
 from freeze_gui.training.events import PlanApplied, StepDone
 from freeze_gui.training.reading import Reading
+from freeze_gui.training.state_norms import MeasuredState
 from freeze_gui.training.stopwatch import Part, Piece, Stopwatch
 from freeze_gui.training.telemetry import Telemetry
 
@@ -23,15 +24,17 @@ class UntoldStep:
 
     Attributes
     ----------
-    step, task, frozen, rate, optimizer_state
+    step, task, frozen, rate
         As in `StepDone`.
+    state
+        What the optimizer keeps, or None.
     is_measured
         Whether its norms were taken.
     reading
-        The loss, the numbers that tell what moved, and those that make the norms.
+        The loss, the numbers that tell what moved, those that make the norms, and those of the state.
     times
         Pieces of all of it, and of what measuring and looking at what is frozen took.
-    loss, leaked, norms
+    loss, leaked, norms, optimizer_state
         As in `StepDone`; the norms (3, layers), or None.
     """
 
@@ -39,13 +42,14 @@ class UntoldStep:
     task: str | None
     frozen: NDArray[np.bool_]
     rate: float
-    optimizer_state: NDArray[np.float64] | None
+    state: MeasuredState | None
     is_measured: bool
     reading: Reading
     times: tuple[list[Piece], list[Piece], list[Piece]] = ([], [], [])
     loss: float = 0.0
     leaked: tuple[int, ...] = ()
     norms: NDArray[np.float64] | None = None
+    optimizer_state: NDArray[np.float64] | None = None
 
 
 class Telling:
@@ -84,12 +88,13 @@ class Telling:
 
     def look(self, taken: UntoldStep, is_late: bool = False) -> None:
         """Read the numbers of a step, and see what moved in it, and how far; `is_late` if another one has begun."""
-        taken.loss, proofs, norms = taken.reading.read()
+        taken.loss, (proofs, norms, state) = taken.reading.read()
         leaked = self._freezer.settle(taken.step, proofs)
         taken.leaked = tuple(self._row_of[path] for path in leaked)
         with self._measuring:
             values = self._freezer.held if is_late else None
             taken.norms = self.telemetry.settle(taken.frozen, taken.leaked, norms, values)
+            taken.optimizer_state = None if taken.state is None else taken.state.table(state)
 
     def tell(self, taken: UntoldStep) -> None:
         """Add the record of a step that was looked at; on CUDA the device has come to its end."""

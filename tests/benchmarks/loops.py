@@ -76,7 +76,7 @@ class _Measuring:
 
     def settle(self) -> None:
         """End a step, measured or not."""
-        norms = [] if self._reading is None else self._reading.read()[2]
+        norms = [] if self._reading is None else self._reading.read()[1][0]
         self._telemetry.settle(self._free, (), norms)
         self._reading = None
 
@@ -87,7 +87,7 @@ class _Measuring:
         if remember:
             self._telemetry.remember_weights()
         self._telemetry.look_at_gradients()
-        self._reading = Reading(loss.detach(), norms=self._telemetry.measure(self._free))
+        self._reading = Reading(loss.detach(), self._telemetry.measure(self._free))
         if not loss.is_cuda:
             self.settle()
 

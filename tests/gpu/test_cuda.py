@@ -189,7 +189,7 @@ def test_numbers_on_their_way_lie_in_pinned_memory_and_come_in_parts() -> None:
     one, more = torch.ones(1, device="cuda"), torch.arange(3.0, device="cuda", dtype=torch.float64)
     reading = Reading(one, None, more)
     assert reading._numbers.is_pinned()
-    assert reading.read() == (1.0, [], [0.0, 1.0, 2.0])
+    assert reading.read() == (1.0, [[], [0.0, 1.0, 2.0]])
 
 
 def test_the_error_mode_of_torch_sees_the_wait_of_a_loop_that_reads_its_loss_at_once() -> None:

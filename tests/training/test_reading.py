@@ -15,9 +15,8 @@ PARTS: list[Parts] = [
 ]
 
 
-def truth(parts: Parts) -> tuple[float, list[float], list[float]]:
-    proofs, norms = ([] if part is None else part.double().tolist() for part in parts[1:])
-    return float(parts[0].double()), proofs, norms
+def truth(parts: Parts) -> tuple[float, list[list[float]]]:
+    return float(parts[0].double()), [[] if part is None else part.double().tolist() for part in parts[1:]]
 
 
 @pytest.mark.parametrize("parts", PARTS, ids=len)
@@ -43,5 +42,5 @@ def test_on_a_device_it_comes_without_a_wait_whatever_is_done_to_it_meanwhile(pa
 def test_what_is_on_the_machines_side_comes_along() -> None:
     with StandInDevice().there():
         there, here = torch.tensor([0.25]).to(DEVICE), torch.tensor([1.0, 0.0])
-        assert Reading(there[0], here).read() == (0.25, [1.0, 0.0], [])
-        assert Reading(here[0], None, there).read() == (1.0, [], [0.25])
+        assert Reading(there[0], here).read() == (0.25, [[1.0, 0.0]])
+        assert Reading(here[0], None, there).read() == (1.0, [[], [0.25]])

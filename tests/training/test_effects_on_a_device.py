@@ -1,0 +1,206 @@
+"""Side effects, first steps after a thaw and optimizer state on a device: nobody waits, and all is told as here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from freeze_gui.data.sources import Batch
+from freeze_gui.freezing.methods import METHODS
+from freeze_gui.runs.recorder import RunRecorder
+from freeze_gui.training import trainer
+from freeze_gui.training.config import load_config
+from freeze_gui.training.events import RunEnded, StepDone
+from freeze_gui.training.loop import Loop
+from tests.support.runs import network_config
+from tests.support.stand_in_device import StandInDevice
+from tests.training.test_told_later import model_file, told_on_both
+
+SGD = {"name": "SGD", "lr": 0.01}
+EARLY = "an event with nothing behind it: the device runs dry meanwhile"
+"""The step before is told first where the plan changes."""
+
+
+def waits_in_steps(config: dict[str, Any]) -> list[list[str]]:
+    """Return what each step of a run on the device waits for."""
+    config["train"]["device"] = "cuda"
+    device, found = StandInDevice(), []
+
+    class Counted(Loop):
+        def step(self, step: int, group: tuple[Batch, ...]) -> None:
+            with device.counted() as waits:
+                super().step(step, group)
+            found.append(waits)
+
+    with pytest.MonkeyPatch.context() as patch, device.there():
+        patch.setattr(trainer, "Loop", Counted)
+        ended = list(trainer.Trainer(load_config(config)).events())[-1]
+    assert isinstance(ended, RunEnded)
+    assert ended.status == "completed", ended.error
+    return found
+
+
+def ended_on_both(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the summary of a run here, and of one on the device."""
+    found = []
+    for device in ("cpu", "cuda"):
+        config["train"]["device"] = device
+        read = load_config(config)
+        recorder = RunRecorder(read)
+        with StandInDevice().there():
+            for event in trainer.Trainer(read).events():
+                recorder.handle(event)
+        assert recorder.status == "completed", recorder.ended
+        found.append(recorder.summary())
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("zero_grad", ["none", "zero"])
+@pytest.mark.parametrize("method", ["grad_zero", "grad_none", "requires_grad", "exclude", "lr_zero", "restore"])
+def test_no_step_waits_where_gradients_are_clipped(method: str, zero_grad: str) -> None:
+    freeze = {"norm": "eval", "from_step": 2}
+    config = network_config(method, {**SGD, "zero_grad": zero_grad}, freeze, steps=9, clip_grad_norm=0.2)
+    assert waits_in_steps(config)[5:] == [[]] * 4
+
+
+HOLDING = [   # in the other cases a frozen weight moves, whose cause is looked for
+    *[(method, optimizer) for method in METHODS if method not in ("grad_zero", "eval_only") for optimizer in (
+        {"name": "SGD", "lr": 0.01, "momentum": 0.9}, {"name": "AdamW", "lr": 0.01},
+        {"name": "Adam", "lr": 0.01, "foreach": False},
+    )],
+    *[("grad_zero", {"name": name, "lr": 0.01}) for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Rprop")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("thaw", ["keep_state", "reset_state"])
+@pytest.mark.parametrize(("method", "optimizer"), HOLDING, ids=str)
+def test_the_first_steps_after_a_thaw_wait_for_nothing_but_the_step_before_the_thaw(
+    method: str, optimizer: dict[str, Any], thaw: str
+) -> None:
+    freeze = {"norm": "eval", "from_step": 2, "to_step": 6, "thaw": thaw}
+    _, _, _, _, _, _, *thawed = waits_in_steps(network_config(method, optimizer, freeze, steps=9))
+    assert set(thawed[0]) <= {EARLY}
+    assert thawed[1:] == [[], []]
+
+
+TASKS = {"method": "grad_none", "norm": "eval", "task": [{"task": "a", "layers": ["first", "norm"]}]}
+
+
+def test_the_optimizer_state_of_every_step_comes_without_a_wait(tmp_path: Path) -> None:
+    config = network_config("grad_none", {"name": "Adam"}, steps=9)
+    config["freeze"], config["data"] = TASKS, {"source": task_file(tmp_path, ["a"])}
+    config["model"]["source"] = taking_a_task(tmp_path)
+    assert waits_in_steps(config)[4:] == [[]] * 5
+
+
+@pytest.mark.parametrize("optimizer", [{"name": "Adam"}, {"name": "SGD", "lr": 0.1, "momentum": 0.9}, SGD], ids=str)
+@pytest.mark.parametrize("measure_every", [1, 3])
+def test_the_optimizer_state_of_each_step_is_that_on_the_cpu(
+    optimizer: dict[str, Any], measure_every: int, tmp_path: Path
+) -> None:
+    config = network_config("grad_none", optimizer, steps=9, measure_every=measure_every)
+    config["freeze"], config["data"] = TASKS, {"source": task_file(tmp_path, ["a", "b", "b"])}
+    config["model"]["source"] = taking_a_task(tmp_path)
+    tables = []
+    for device in ("cpu", "cuda"):
+        config["train"]["device"] = device
+        with StandInDevice().there():
+            events = list(trainer.Trainer(load_config(config)).events())
+        tables.append([event.optimizer_state for event in events if isinstance(event, StepDone | RunEnded)])
+    assert [table is None for table in tables[0]] == [step % measure_every > 0 for step in range(9)] + [False]
+    for here, there in zip(*tables, strict=True):
+        np.testing.assert_array_equal(here, there)
+    if optimizer["name"] == "Adam":   # `last` learns in every step, and `first` in two of three
+        assert [table[[-1, 0], 0].tolist() for table in tables[1] if table is not None][-1] == [9, 6]
+
+
+@pytest.mark.parametrize(("clears", "are_left"), [(True, False), (False, True)])
+def test_gradients_that_are_left_over_are_found_without_a_wait(clears: bool, are_left: bool, tmp_path: Path) -> None:
+    forward = "[p.grad.zero_() for p in self.parameters() if p.grad is not None]" if clears else "pass"
+    config = network_config("exclude", SGD, {"layers": ["first", "middle"], "from_step": 1}, steps=9)
+    config["model"]["source"] = model_file(tmp_path, forward)
+    assert waits_in_steps(config)[4:] == [[]] * 5
+    here, there = ended_on_both(config)
+    assert here["side_effects"] == there["side_effects"]
+    assert any(effect["kind"] == "gradients_accumulate" for effect in there["side_effects"]) == are_left
+
+
+def test_a_state_that_stays_as_it_is_is_looked_at_without_a_wait(tmp_path: Path) -> None:
+    """A layer that the loss does not depend on has a gradient and momentum of zero."""
+    config = network_config("grad_zero", {**SGD, "momentum": 0.9}, {"layers": ["middle"], "from_step": 2}, steps=9)
+    config["model"]["source"] = model_file(tmp_path, "return self.last(self.first(x) + 0 * self.middle(self.first(x)))")
+    assert waits_in_steps(config)[5:] == [[]] * 4
+    here, there = ended_on_both(config)
+    assert here["side_effects"] == there["side_effects"]
+    assert not any(effect["kind"] == "state_evolving" for effect in there["side_effects"])
+
+
+@pytest.mark.parametrize("train", [{}, {"clip_grad_norm": 0.2, "accumulate": 2}], ids=["plain", "clipped"])
+@pytest.mark.parametrize("zero_grad", ["none", "zero", "never"])
+@pytest.mark.parametrize("method", METHODS)
+def test_effects_and_thaws_are_those_on_the_cpu(method: str, zero_grad: str, train: dict[str, Any]) -> None:
+    phases = [
+        {"layers": ["first", "norm"], "from": 2, "to": 5}, {"layers": ["middle"], "from": 3, "to": 7},
+        {"layers": ["first"], "from": 6, "to": 9},
+    ]  # fmt: skip
+    config = network_config(method, {"name": "RMSprop", "lr": 0.01, "zero_grad": zero_grad}, steps=12, **train)
+    config["freeze"] = {"method": method, "phase": phases}
+    here, there = ended_on_both(config)
+    assert here["side_effects"] == there["side_effects"]
+    assert here["thaws"] == there["thaws"]
+    assert {report["step"] for report in there["thaws"]} <= {5, 7, 9}
+
+
+def test_the_effects_of_a_step_that_fails_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("the optimizer's step")
+
+    monkeypatch.setattr(torch.optim.SGD, "step", fail)
+    found = told_on_both(network_config("exclude", SGD, {"layers": ["middle"]}, steps=3, clip_grad_norm=0.2))
+    status, _, steps, _, effects = found[-1]
+    assert (status, steps) == ("failed", 0)
+    assert [effect.kind for effect in effects] == ["clip_inflated", "no_saving"]
+
+
+def test_a_step_that_has_begun_behind_one_that_diverges_has_no_effects(tmp_path: Path) -> None:
+    config = network_config("requires_grad", SGD, {"layers": ["first"]}, steps=9)
+    forward = """
+                if self.calls == 4:
+                    x = x * float("inf")
+                if self.calls == 5:   # in no group
+                    self.last = nn.Linear(8, 3).to(x.device)
+    """
+    config["model"]["source"] = model_file(tmp_path, forward.strip())
+    status, _, steps, _, effects = told_on_both(config)[-1]
+    assert (status, steps) == ("diverged", 4)
+    assert effects == ()
+
+
+def task_file(folder: Path, tasks: list[str]) -> str:
+    """Write data whose batches belong to `tasks` in turns; return it as a source."""
+    text = f"import torch\ndef batches():\n    return [(torch.ones(4, 6), torch.zeros(4).long(), t) for t in {tasks}]\n"
+    (folder / "data.py").write_text(text)
+    return f"file:{folder / 'data.py'}:batches"
+
+
+def taking_a_task(folder: Path) -> str:
+    """Write the network of `tests.support.network`, to which the task of a batch is passed; return it as a source."""
+    text = """
+from torch import nn
+from tests.support.network import Net
+
+
+class WithTask(Net):
+    def forward(self, x, task=None):
+        return super().forward(x)
+
+
+def build():
+    return WithTask()
+"""
+    (folder / "net.py").write_text(text)
+    return f"file:{folder / 'net.py'}:build"
