@@ -50,7 +50,7 @@ def differ(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[bool]:
     return [bool(flag) for flag in read([flags(pairs)])[0]]
 
 
-def flags(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> list[Number]:
+def flags(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> list[Number]:
     """Tell for each pair what `differ` tells, where it is on a GPU by a flag there, for which nobody has waited."""
     return [_flag(a, b) for a, b in pairs]
 
@@ -114,6 +114,11 @@ def any_nonzero(tensor: torch.Tensor) -> bool | torch.Tensor:
 def is_zero(tensor: torch.Tensor) -> bool:
     """Tell whether every element is exactly zero, of either sign."""
     return not bool(parts(tensor)[-1].any())
+
+
+def may_be(flag: Number, answer: bool) -> bool:
+    """Tell whether a flag has this value as far as is known: one that is still on a GPU may."""
+    return isinstance(flag, torch.Tensor) or bool(flag) == answer
 
 
 def apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:

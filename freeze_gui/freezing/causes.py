@@ -7,96 +7,15 @@ state, which shows decay alone. Parameters that lie in the same memory are repla
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import nn
 
-from freeze_gui.freezing.bits import differ, is_zero
+from freeze_gui.freezing.bits import Number, Row, any_nonzero, differ, flags, may_be, read
+from freeze_gui.freezing.replay import SharedMemory, Suspect, replayed
 
-_DECAY = ("weight_decay", "lambd")   # lambd: the decay of ASGD
 _FIRST_MOMENTS = ("momentum_buffer", "exp_avg")
-
-Place = tuple[torch.Size, tuple[int, ...], int]
-"""Where a tensor lies in its storage: size, strides, offset."""
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A frozen parameter that the coming step may move: its value, gradient and optimizer state before the step."""
-
-    optimizer: type[torch.optim.Optimizer]
-    hyper: dict[str, Any]
-    value: torch.Tensor
-    gradient: torch.Tensor
-    state: dict[str, Any]
-    fresh: bool   # this step's backward wrote the gradient
-    group: int    # identity of its param_group
-
-    @classmethod
-    def take(
-        cls, optimizer: torch.optim.Optimizer, group: dict[str, Any], parameter: nn.Parameter, fresh: bool
-    ) -> Suspect:
-        """Copy what the replay needs."""
-        assert parameter.grad is not None
-        hyper = _copied({key: value for key, value in group.items() if key != "params"})
-        state = _copied(optimizer.state.get(parameter, {}))
-        value, gradient = _copy(parameter.detach()), _copy(parameter.grad.detach())
-        return cls(type(optimizer), hyper, value, gradient, state, fresh, id(group))
-
-    def was_moved(self, now: torch.Tensor) -> bool:
-        """Tell whether any bit changed since the copy was taken."""
-        return differ([(self.value, now)])[0]
-
-
-@dataclass(frozen=True)
-class SharedMemory:
-    """A frozen tensor whose memory other parameters share, before a step that may move it through them.
-
-    Attributes
-    ----------
-    storage, place
-        A copy of the memory, and where in it the frozen tensor lies.
-    members
-        The parameters in it that the step may move, and their places, in the optimizer's order.
-    """
-
-    storage: torch.UntypedStorage
-    place: Place
-    dtype: torch.dtype
-    members: tuple[tuple[Suspect, Place], ...]
-
-    @classmethod
-    def take(
-        cls, tensor: torch.Tensor, members: Iterable[tuple[nn.Parameter, Suspect]]
-    ) -> SharedMemory:
-        """Copy the memory of `tensor`; `members` are parameters in it, and what was kept of each."""
-        placed = tuple((suspect, place_of(parameter)) for parameter, suspect in members)
-        return cls(_copied_memory(tensor.untyped_storage()), place_of(tensor), tensor.dtype, placed)
-
-    def after_step(self) -> torch.Tensor:
-        """Return the frozen tensor as the step leaves it when all members move in one memory."""
-        storage = _copied_memory(self.storage)
-        copies = []
-        for suspect, place in self.members:
-            copy = nn.Parameter(_in_memory(storage, place, suspect.value))
-            copy.grad = _copy(suspect.gradient)
-            copies.append(copy)
-        if copies:
-            groups: dict[int, dict[str, Any]] = {}   # one that steps all at once takes turns between those of a group
-            for (suspect, _), copy in zip(self.members, copies, strict=True):
-                groups.setdefault(suspect.group, {**suspect.hyper, "params": []})["params"].append(copy)
-            optimizer = _make(self.members[0][0], list(groups.values()))
-            for (suspect, _), copy in zip(self.members, copies, strict=True):
-                if suspect.state:
-                    optimizer.state[copy] = _copied(suspect.state)
-            _step(optimizer)
-        like = torch.empty(0, dtype=self.dtype, device=storage.device)
-        return _in_memory(storage, self.place, like)
-
 
 Marks = dict[int, tuple[int, int]]
 """Identity of a parameter → a mark of its gradient; a parameter without gradient has none."""
@@ -116,18 +35,44 @@ def freshly_written(parameters: Iterable[nn.Parameter], marks: Marks) -> set[int
     return {key for key, mark in now.items() if marks.get(key) != mark}
 
 
-def causes_of_step(suspect: Suspect, now: torch.Tensor) -> list[str]:
-    """Name the causes that took `suspect` to the value `now` in one optimizer step."""
-    if differ([(_replay(suspect, suspect.gradient, suspect.state, suspect.hyper), now)])[0]:
+def clues(suspects: Sequence[Suspect], now: Sequence[torch.Tensor]) -> list[Row]:
+    """Return what `causes_by` needs of each suspect that a step took to its value in `now`, one row of flags a clue.
+
+    Whether any bit moved; whether the replay ends elsewhere; whether the gradient has an element that is not zero;
+    whether momentum alone moves it; whether decay alone does. On the CPU each answer rules replays out, where it is
+    False for want of a question. A flag on a GPU is not known yet: all are asked, and nobody waits.
+    """
+    every = range(len(suspects))
+
+    def ask(places: Sequence[int], flags_of: Callable[[list[Suspect], list[torch.Tensor]], list[Number]]) -> Row:
+        row: list[Number] = [False] * len(suspects)
+        if places:
+            found = flags_of([suspects[at] for at in places], [now[at] for at in places])
+            for at, flag in zip(places, found, strict=True):
+                row[at] = flag
+        return row
+
+    moved = ask(every, lambda some, ends: flags(zip((suspect.value for suspect in some), ends, strict=True)))
+    places = [at for at in every if may_be(moved[at], True)]
+    elsewhere = ask(places, lambda some, ends: flags(zip(replayed(some), ends, strict=True)))
+    places = [at for at in places if may_be(elsewhere[at], False)]
+    nonzero = ask(places, lambda some, _: [any_nonzero(suspect.gradient) for suspect in some])
+    places = [at for at in places if may_be(nonzero[at], False)]
+    momentum = ask(places, lambda some, _: _moved(some, replayed(some, with_gradient=False, with_decay=False)))
+    decay = ask(places, lambda some, _: _moved(some, replayed(some, with_gradient=False, with_state=False)))
+    return [moved, elsewhere, nonzero, momentum, decay]
+
+
+def causes_by(suspect: Suspect, answers: Iterable[float]) -> list[str]:
+    """Name the causes of a move; `answers` are those of `clues` about this suspect, read from their device."""
+    moved, elsewhere, nonzero, momentum, decay = map(bool, answers)
+    if not moved:
+        return []
+    if elsewhere:
         return ["other_writer"]
-    if not is_zero(suspect.gradient):
+    if nonzero:
         return ["gradient" if suspect.fresh else "stale_gradient"]
-    zero = torch.zeros_like(suspect.gradient)
-    without_decay = {key: 0.0 if key in _DECAY else value for key, value in suspect.hyper.items()}
-    by_momentum = _replay(suspect, zero, suspect.state, without_decay)
-    by_decay = _replay(suspect, zero, {}, suspect.hyper)
-    moved = differ([(by_momentum, suspect.value), (by_decay, suspect.value)])
-    found = [cause for cause, did in zip(("momentum", "weight_decay"), moved, strict=True) if did]
+    found = [cause for cause, did in (("momentum", momentum), ("weight_decay", decay)) if did]
     if found:
         return found
     # neither alone reaches half an ULP where both together do; ASGD decays by a step size that its state keeps
@@ -135,77 +80,38 @@ def causes_of_step(suspect: Suspect, now: torch.Tensor) -> list[str]:
     return ["momentum", "weight_decay"] if has_moment else ["weight_decay"]
 
 
+def causes_of_step(suspect: Suspect, now: torch.Tensor) -> list[str]:
+    """Name the causes that took `suspect` to the value `now` in one optimizer step; none if it did not move."""
+    return causes_by(suspect, [row[0] for row in read(clues([suspect], [now]))])
+
+
 def causes_in_shared_memory(shared: SharedMemory, own: Suspect | None, now: torch.Tensor) -> list[str]:
     """Name the causes that took a tensor to the value `now`, when others lie in its memory; `own` if it had a gradient.
 
     A step of all parameters in the memory must give the bits that were seen.
     """
-    together = shared.after_step()
-    if differ([(together, now)])[0]:
+    before, together = shared.before_step(), shared.after_step()
+    alone = before if own is None else next(replayed([own]))
+    moved, elsewhere, through_others = differ([(before, now), (together, now), (together, alone)])
+    if own is not None and not moved:
+        return []
+    if elsewhere:
         return ["other_writer"]
-    before = _in_memory(shared.storage, shared.place, torch.empty(0, dtype=shared.dtype, device=now.device))
-    alone = before if own is None else _replay(own, own.gradient, own.state, own.hyper)
-    by_itself, through_others = differ([(alone, before), (together, alone)])
-    causes = causes_of_step(own, alone) if own is not None and by_itself else []
+    causes = [] if own is None else causes_of_step(own, alone)
     return [*causes, *(["shared_storage"] if through_others else [])]
 
 
 def fresh_step(suspect: Suspect) -> torch.Tensor:
     """Return where a fresh optimizer would take the parameter with the same gradient."""
-    return _replay(suspect, suspect.gradient, {}, suspect.hyper)
+    return next(replayed([suspect], with_state=False))
 
 
-def place_of(tensor: torch.Tensor) -> Place:
-    """Return where `tensor` lies in its storage."""
-    return tensor.size(), tensor.stride(), int(tensor.storage_offset())
+def _moved(suspects: Iterable[Suspect], ends: Iterable[torch.Tensor]) -> list[Number]:
+    return flags(zip(ends, (suspect.value for suspect in suspects), strict=True))
 
 
-def _replay(
-    suspect: Suspect, gradient: torch.Tensor, state: dict[str, Any], hyper: dict[str, Any]
-) -> torch.Tensor:
-    """Take one step of the same optimizer on a copy and return where it ends."""
-    copy = nn.Parameter(_copy(suspect.value))
-    copy.grad = _copy(gradient)
-    optimizer = _make(suspect, [{**hyper, "params": [copy]}])
-    if state:
-        optimizer.state[copy] = _copied(state)
-    _step(optimizer)
-    return copy.detach()
 
-
-def _make(suspect: Suspect, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Build the same optimizer; Adagrad fills its state from its arguments, not from its groups."""
-    known = inspect.signature(suspect.optimizer).parameters
-    given = {key: value for key, value in groups[0].items() if key in known and key != "params"}
-    return suspect.optimizer(list(groups), **given)
-
-
-def _step(optimizer: torch.optim.Optimizer) -> None:
-    """Take the step without the hooks that anybody has put on every optimizer: a replay is nobody's step."""
-    step: Any = type(optimizer).step
-    if getattr(step, "hooked", False):
-        step = step.__wrapped__
-    with torch.no_grad():
-        step(optimizer)
-
-
-def _in_memory(storage: torch.UntypedStorage, place: Place, like: torch.Tensor) -> torch.Tensor:
-    size, stride, offset = place
-    return torch.empty(0, dtype=like.dtype, device=like.device).set_(storage, offset, size, stride)
-
-
-def _copied_memory(storage: torch.UntypedStorage) -> torch.UntypedStorage:
-    copy: torch.UntypedStorage = storage.clone()   # type: ignore[no-untyped-call]
-    return copy
-
-
-def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    """Clone with the same strides: sums and matrix products depend on the layout in their last bits."""
-    if tensor.layout != torch.strided:
-        return tensor.clone()
-    copy = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=tensor.device)
-    return copy.copy_(tensor)
-
-
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    return {key: _copy(value) if isinstance(value, torch.Tensor) else value for key, value in state.items()}
+__all__ = [
+    "Marks", "Suspect", "causes_by", "causes_in_shared_memory", "causes_of_step", "clues", "fresh_step",
+    "freshly_written", "gradient_marks",
+]  # fmt: skip

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
-from freeze_gui.freezing.bits import Number, Row, filled, read, unread
-from freeze_gui.freezing.causes import SharedMemory, Suspect, causes_in_shared_memory, causes_of_step
+from freeze_gui.freezing.bits import Number, Row, filled, may_be, read, unread
+from freeze_gui.freezing.causes import causes_by, causes_in_shared_memory, clues
 from freeze_gui.freezing.frozen_group import FrozenGroup, Look, Move
+from freeze_gui.freezing.replay import SharedMemory, Suspect
+
+
+@dataclass(frozen=True)
+class _Inquiry:
+    """What is asked about a group of which something moved: which of its tensors did, and what moved the `suspects`.
+
+    Attributes
+    ----------
+    suspects
+        By the place among the group's members.
+    """
+
+    look: Look
+    suspects: Mapping[int, Suspect]
+    clues: Sequence[Row]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All that may still be on a GPU."""
+        return [*self.look.rows, *self.clues]
 
 
 class TakenStep:
@@ -37,12 +59,13 @@ class TakenStep:
         self._groups, self._written, self._suspects, self._shared = groups, written, suspects, shared
         flags: list[Number] = [group.compare() for group in groups]
         # what has moved before mostly does so again: the flags of its tensors come with those of the groups
-        self._looks = {
-            at: group.look()
+        self._inquiries = {
+            at: self._inquire(group)
             for at, group in enumerate(groups)
             if isinstance(flags[at], torch.Tensor) and group.has_moved
         }
-        self._rows: list[Row] = [flags, *_rows(self._looks)]
+        self._by_replay: dict[int, list[str]] = {}   # suspects by the identity of what is watched → causes
+        self._rows: list[Row] = [flags, *_rows(self._inquiries)]
         self.unread = unread(self._rows)
         self._holds_still = self.unread is None and not any(flags)   # as is known at once on the CPU
 
@@ -59,12 +82,17 @@ class TakenStep:
         if self._holds_still:
             return []
         flags, *rows = filled(self._rows, numbers)
-        new = {at: self._groups[at].look() for at in flags.nonzero()[0].tolist() if at not in self._looks}
+        new = {at: self._inquire(self._groups[at]) for at in flags.nonzero()[0].tolist() if at not in self._inquiries}
         rows += read(_rows(new))
         for group, flag in zip(self._groups, flags, strict=True):
             group.settle(bool(flag))
-        looks, each = self._looks | new, iter(rows)
-        found = {at: look.moves([next(each) for _ in look.rows]) for at, look in looks.items()}
+        inquiries, each = self._inquiries | new, iter(rows)
+        found: dict[int, list[Move]] = {}
+        for at, inquiry in inquiries.items():
+            found[at] = inquiry.look.moves([next(each) for _ in inquiry.look.rows])
+            answers = zip(*[next(each).tolist() for _ in inquiry.clues], strict=True)
+            for (place, suspect), about in zip(inquiry.suspects.items(), answers, strict=True):
+                self._by_replay[id(inquiry.look.members[place])] = causes_by(suspect, about)
         return [move for at in sorted(found) for move in found[at]]
 
     def causes(self, move: Move) -> list[str]:
@@ -76,16 +104,21 @@ class TakenStep:
         suspect, shared = self._suspects.get(id(watched)), self._shared.get(id(watched))
         if suspect is None and not move.within:
             return found   # moved before the step, and not by it
-        if suspect is None and shared is None:
-            return [*found, "other_writer"]
-        now = move.now.tensor(move.at)
-        if suspect is not None and not suspect.was_moved(now):
-            return found
         if shared is not None:
-            return [*found, *causes_in_shared_memory(shared, suspect, now)]
-        assert suspect is not None
-        return [*found, *causes_of_step(suspect, now)]
+            return [*found, *causes_in_shared_memory(shared, suspect, move.now.tensor(move.at))]
+        return [*found, *(self._by_replay[id(watched)] if suspect is not None else ["other_writer"])]
+
+    def _inquire(self, group: FrozenGroup) -> _Inquiry:
+        """Ask what moved in a group, and take the step of the suspects among it again."""
+        look = group.look()
+        suspects = {
+            at: self._suspects[id(watched)]
+            for at, watched in enumerate(look.members)
+            if id(watched) in self._suspects and id(watched) not in self._shared and may_be(look.rows[0][at], True)
+        }
+        every = look.now.tensors() if suspects else []
+        return _Inquiry(look, suspects, clues(list(suspects.values()), [every[at] for at in suspects]))
 
 
-def _rows(looks: Mapping[int, Look]) -> list[Row]:
-    return [row for look in looks.values() for row in look.rows]
+def _rows(inquiries: Mapping[int, _Inquiry]) -> list[Row]:
+    return [row for inquiry in inquiries.values() for row in inquiry.rows]

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from freeze_gui.freezing.causes import SharedMemory, Suspect
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.effective import effective_weights
 from freeze_gui.freezing.frozen_group import FrozenGroup, grouped
 from freeze_gui.freezing.memory import aliases_of
+from freeze_gui.freezing.replay import SharedMemory, Suspect
 from freeze_gui.freezing.taken_step import TakenStep
 from freeze_gui.freezing.watched import Cause, Watched, every_tensor
 from freeze_gui.models.layer_tree import own_tensors
@@ -135,15 +135,18 @@ class FrozenWatch:
         ]
         if not able and not self._aliases:
             return kept
-        groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
+        aliases = [p for others in self._aliases.values() for p in others]
+        suspects = Suspect.take_all(self._context.optimizer, [*(tensor for _, tensor in able), *aliases], fresh)
         for watched, tensor in able:
-            if id(tensor) in groups:
-                suspect = Suspect.take(self._context.optimizer, groups[id(tensor)], tensor, id(tensor) in fresh)
+            if suspect := suspects.get(id(tensor)):
                 self._suspects[id(watched)] = suspect
                 kept += [(layer, tensor, suspect) for layer in watched.owners_in(self._context.frozen)]
         for watched in self._members() if self._aliases else ():
-            if aliases := self._aliases.get(id(watched)):
-                self._shared[id(watched)] = self._take_shared(watched.read(), aliases, groups, fresh)
+            if others := self._aliases.get(id(watched)):
+                tensor = watched.read()
+                in_memory = {id(p): p for p in (tensor, *others) if isinstance(p, nn.Parameter)}
+                members = [(in_memory[key], suspect) for key, suspect in suspects.items() if key in in_memory]
+                self._shared[id(watched)] = SharedMemory.take(tensor, members)
         return kept
 
     def after_step(self) -> torch.Tensor | None:
@@ -249,18 +252,6 @@ class FrozenWatch:
             if staying:
                 found.append(group)
         return found
-
-    def _take_shared(
-        self, tensor: torch.Tensor, aliases: list[nn.Parameter], groups: dict[int, dict[str, Any]], fresh: set[int]
-    ) -> SharedMemory:
-        optimizer = self._context.optimizer
-        mine = [tensor] if isinstance(tensor, nn.Parameter) else []
-        able = [p for p in (*mine, *aliases) if p.grad is not None and id(p) in groups]
-        order = {key: place for place, key in enumerate(groups)}
-        able.sort(key=lambda p: order[id(p)])
-        return SharedMemory.take(
-            tensor, [(p, Suspect.take(optimizer, groups[id(p)], p, id(p) in fresh)) for p in able]
-        )
 
 
 def _homes(model: nn.Module) -> dict[str, tuple[nn.Module, str, nn.Module]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from freeze_gui.freezing.effective import effective_weights
 from freeze_gui.freezing.frozen_group import bytes_at_once
 from freeze_gui.freezing.plan import FreezePlan
+from freeze_gui.freezing.replay import replayed_at_once
 from freeze_gui.freezing.watched import every_tensor
 from freeze_gui.training.config import OptimizerSettings
 from freeze_gui.training.trials import Trials
@@ -29,9 +30,8 @@ _OUT_OF_REACH = {"requires_grad", "no_grad", "detach"}
 _SCRATCH = 2
 """Times its size that the step of one parameter takes for a moment: Adam's root and quotient; plain SGD takes none."""
 
-_FIRST_STEP, _REPLAYED = 2, 4
-"""Times its size that a parameter is there while its step is replayed: its weight and gradient; where a cause is looked
-for, zeros and an earlier end as well."""
+_REPLAYED = 2
+"""Times its size that a parameter is there while its step is replayed: its weight and gradient."""
 
 
 Flags = NDArray[np.bool_]
@@ -147,10 +147,10 @@ class _Held:
         lasting = self._sum(owned) + self._sum(moving) + self._puts_back * self._sum(weights)
         # buffers before the step, and of parameters all that a replay takes: weights, gradients, and their state
         before = self._sum(buffers) + self._kept(weights, True) * self._is_seen
-        at_thaw = self._kept(first, self._has_state) + max(self._step, self._replay(first, _FIRST_STEP))
+        at_thaw = self._kept(first, self._has_state) + max(self._step, self._replay(first))
         compared = self._at_once(moving if self._on_cpu else owned)
         computed = self._sum(moving & effective if self._on_cpu else effective) + self._at_once(effective)
-        replayed = self._replay(weights, _REPLAYED) if self._may_step else 0
+        replayed = self._replay(weights) if self._may_step else 0
         looked_at = max(compared, computed, replayed)
         if self._is_told_later:   # all of it lasts until then, and with it what everything was after the step
             return Copies(lasting + self._sum(owned) + before, max(at_thaw, looked_at))
@@ -166,9 +166,10 @@ class _Held:
     def _kept(self, weights: Flags, with_state: bool) -> int:
         return int((2 + self._state_share * with_state) * self._sum(weights))
 
-    def _replay(self, weights: Flags, times: int) -> int:
-        """Return the bytes of the copies that the replays of one parameter's step take, the largest one's."""
-        return int((times + self._scratch + self._state_share) * self._largest(weights))
+    def _replay(self, weights: Flags) -> int:
+        """Return the bytes of the copies that a replay takes, of as many parameters as are replayed at once."""
+        at_once = replayed_at_once(self._largest(weights), self._sum(weights), self._on_cpu)
+        return int((_REPLAYED + self._scratch + self._state_share) * at_once)
 
     def _sum(self, tensors: Flags) -> int:
         return int(self._size[tensors].sum())

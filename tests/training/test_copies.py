@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from freeze_gui.freezing import replay
 from freeze_gui.freezing.plan import FreezePlan, Phase
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.training.copies import copies_held
@@ -39,7 +40,7 @@ def held(
 FIRST = frozenset({"0"})
 ADAM = 2   # its step's root and quotient
 KEPT = 4   # weight, gradient and two moments before the step
-REPLAY = 4 + 2 + ADAM   # weight, gradient, zeros, an earlier end; two moments
+REPLAY = 2 + 2 + ADAM   # weight, gradient, two moments
 
 
 @pytest.mark.parametrize(("method", "zero_grad", "start", "lasting", "in_step"), [
@@ -66,13 +67,13 @@ def test_a_freeze_after_the_first_backward_leaves_a_gradient_that_may_move_it() 
 
 @pytest.mark.parametrize("optimizer", ["ASGD", "Rprop"])
 def test_a_learning_rate_of_zero_moves_what_these_two_step(optimizer: str) -> None:
-    without_state = 2 + (4 + 2)   # weight and gradient; a replay and its root and quotient
+    without_state = 2 + (2 + 2)   # weight and gradient; a replay and its root and quotient
     assert held(FreezePlan((Phase(FIRST),), method="lr_zero"), optimizer=optimizer) == (2, without_state)
 
 
 def test_on_cuda_what_tells_of_a_step_lasts_until_the_next_and_all_weights_are_stepped_at_once() -> None:
     # from the start, from the last step, as it is now, and weight and gradient in front of the step; a replay
-    assert held(FreezePlan((Phase(FIRST),), method="grad_zero"), CUDA, "SGD") == (3 + 2, 4)
+    assert held(FreezePlan((Phase(FIRST),), method="grad_zero"), CUDA, "SGD") == (3 + 2, 2)
     assert held(FreezePlan((Phase(FIRST),)), CUDA, "SGD") == (2, 1)   # and to compare it
     assert held(FreezePlan(()), CUDA, "Adam") == (0, 2)   # the roots of both
 
@@ -94,7 +95,7 @@ WITHIN = frozenset({"0", "0.parametrizations", "0.parametrizations.weight", "0.p
     (lambda: parametrizations.weight_norm(square()), "requires_grad", 2, 1),
     (lambda: nn.utils.weight_norm(square()), "requires_grad", 2, 1),
     # both of the last step as well; weight and gradient, and a replay
-    (lambda: parametrizations.weight_norm(square()), "grad_zero", 4, 2 + 4),
+    (lambda: parametrizations.weight_norm(square()), "grad_zero", 4, 2 + 2),
     # what is computed from it moves: it is held as it was last, and in a step as it is now, twice for a moment
     (lambda: parametrizations.spectral_norm(square()), "requires_grad", 3, 2),
     (lambda: nn.utils.spectral_norm(square()), "requires_grad", 3, 2),
@@ -136,3 +137,11 @@ def test_a_state_that_was_there_before_the_freeze_is_kept_at_the_thaw() -> None:
     replay = 2 + ADAM + 2   # weight, gradient, what Adam needs, and its two moments
     assert held(FreezePlan((Phase(FIRST, 0, 2),))) == (0, 2 + replay)
     assert held(FreezePlan((Phase(FIRST, 1, 2),))) == (0, KEPT + replay)
+
+
+def test_of_all_that_may_move_as_many_as_fit_into_a_piece_are_replayed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = FreezePlan((Phase(frozenset({"0", "1"})),), method="grad_zero")
+    kept = 2 * 2   # weights and gradients
+    assert held(both, optimizer="SGD") == (4, kept + 2 * 2)
+    monkeypatch.setattr(replay, "MOST_ON_CPU", 16 * 16)
+    assert held(both, optimizer="SGD") == (4, kept + 2)
