@@ -24,6 +24,7 @@ from freeze_gui.runs.results import (
     step_ms,
     training_ms,
 )
+from freeze_gui.runs.words import counted
 from freeze_gui.terminal import tell
 from freeze_gui.training.events import Progress, RunEnded, RunEvent, RunStarted, StepDone
 
@@ -105,7 +106,7 @@ class ProgressLine:
 
 def run_text(summary: Summary) -> str:
     """Return one run for a person: how it ended, its last values, and the verdict on each frozen layer."""
-    lines = [f"{summary['status']} after {summary['steps']} steps"]
+    lines = [f"{summary['status']} after {counted(summary['steps'], 'step')}"]
     if summary["error"]:
         lines[0] += f": {summary['error']}"
     accuracy = last_accuracy(summary)
@@ -172,7 +173,9 @@ def tree_text(tree: LayerTree) -> str:
         name = "  " * depths[node.index] + node.name
         rows.append((name, node.kind, f"{node.parameters:,}", f"{node.buffers:,}", shape, note))
     lines = table(("layer", "kind", "parameters", "buffers", "output", ""), rows, right=(2, 3))
-    totals = f"{len(tree.layers)} layers, {tree.root.parameters:,} parameters, {tree.root.buffers:,} buffer elements"
+    totals = ", ".join(counted(count, noun) for count, noun in (
+        (len(tree.layers), "layer"), (tree.root.parameters, "parameter"), (tree.root.buffers, "buffer element"),
+    ))   # fmt: skip
     return f"{lines}\n{totals}"
 
 

@@ -54,7 +54,7 @@ class RowLook:
 
     def __init__(self, view: QTreeView, height: int) -> None:
         self.font, self._metrics = view.font(), view.fontMetrics()
-        self._texts: dict[tuple[str, int], tuple[QStaticText, int]] = {}
+        self._texts: dict[tuple[str, int, Qt.TextElideMode], tuple[QStaticText, int]] = {}
         margin = view.style().pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin, None, view) + 1   # Qt's, about words
         box = _ask(view, height, Part.SE_ItemViewItemCheckIndicator, Has.HasCheckIndicator)
         self.box_at = box.adjusted(-_AROUND_BOX_PX, -_AROUND_BOX_PX, _AROUND_BOX_PX, _AROUND_BOX_PX)
@@ -84,16 +84,18 @@ class RowLook:
         self.marks = {tone: mark.pixmap(self.mark_at.size(), ratio, mode) for tone, mark in marks.items()}
         self.colors = _colors(view.isEnabled())
 
-    def text(self, text: str, room: int) -> tuple[QStaticText, int]:
+    def text(
+        self, text: str, room: int, cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight
+    ) -> tuple[QStaticText, int]:
         """Return a text laid out and cut to the pixels that it has, and its width."""
-        found = self._texts.get((text, room))
+        found = self._texts.get((text, room, cut))
         if found is None:
             if len(self._texts) >= _KEPT_TEXTS:
                 self._texts.clear()
-            made = QStaticText(self._metrics.elidedText(text, Qt.TextElideMode.ElideRight, room))
+            made = QStaticText(self._metrics.elidedText(text, cut, room))
             made.setTextFormat(Qt.TextFormat.PlainText)
             made.prepare(QTransform(), self.font)
-            self._texts[text, room] = found = made, self._metrics.horizontalAdvance(made.text())
+            self._texts[text, room, cut] = found = made, self._metrics.horizontalAdvance(made.text())
         return found
 
 

@@ -12,7 +12,8 @@ from freeze_gui.gui.theme import current_theme
 
 Index = QModelIndex | QPersistentModelIndex
 
-_KIND_GAP, _LEAST_KIND_PX = 5, 24
+_KIND_GAP, _LEAST_KIND_PX = 5, 36   # less is a letter and a dot
+_BOTH_ENDS = Qt.TextElideMode.ElideMiddle   # long names of a block often begin alike and differ in their last letters
 _BARS_SIDE, _BARS_ABOVE, _BARS_BELOW = 6, 5, 4   # pixels around the bars in their cell
 _BAR_TONES = ("leaked", "frozen", "held")
 _HAS_CHILDREN, _IS_OPEN = QStyle.StateFlag.State_Children.value, QStyle.StateFlag.State_Open.value
@@ -90,7 +91,7 @@ class RowPainter:
             begin, tone = left + look.text_after_box_at, "text"
             box = look.boxes[tick, at == self._hovered]
             painter.drawPixmap(left + look.box_at.left(), top + look.box_at.top(), box)
-        end = begin + self._paint_words(painter, node.name, tone, selected, begin, right, top) + _KIND_GAP
+        end = begin + self._paint_words(painter, node.name, tone, selected, begin, right, top, _BOTH_ENDS) + _KIND_GAP
         if node.kind != node.name and right - end >= _LEAST_KIND_PX:
             self._paint_words(painter, node.kind, "muted", selected, end, right, top)
 
@@ -128,13 +129,14 @@ class RowPainter:
         self._paint_words(painter, state.words, state.tone, selected, begin, right, top)
 
     def _paint_words(
-        self, painter: QPainter, words: str, tone: str, selected: bool, left: int, right: int, top: int
+        self, painter: QPainter, words: str, tone: str, selected: bool, left: int, right: int, top: int,
+        cut: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
     ) -> int:
         """Paint words, cut where there is no room, and return their width."""
         room = right - self._look.text_at - left
         if not words or room <= 0:
             return 0
-        text, width = self._look.text(words, room)
+        text, width = self._look.text(words, room, cut)
         painter.setPen(self._look.colors[tone, selected])
         painter.drawStaticText(left, top + self._look.text_top, text)
         return width

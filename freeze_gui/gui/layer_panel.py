@@ -62,6 +62,7 @@ class LayerPanel(QWidget):
         """Show another model."""
         self.find_bar.forget()
         self.model.set_tree(tree, timeline)
+        self.tree_view.show_statistics(bool(self.model.cells.values.statistics.any()))
         self.actions_.fill_blocks()
         self.tree_view.open_first_levels()
         self.show_status()

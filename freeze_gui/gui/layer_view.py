@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Qt,
     Slot,
 )
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyleOptionViewItem, QTreeView, QWidget
 
 from freeze_gui.gui.layer_cells import DELTA, FREEZE, PARAMS, STATE, STATISTICS
@@ -31,6 +31,8 @@ _FOUND_ROWS = 300   # what is found beyond stays closed, but is there: nobody re
 _LOOKS = (
     QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.EnabledChange,
 )  # fmt: skip
+_LEAST_NAME = "m" * 8   # names are cut, but never to nothing: in large letters the other columns took all the room
+_MODE = QHeaderView.ResizeMode
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 
 
@@ -102,6 +104,11 @@ class LayerView(QTreeView):
             self.selectionModel().setCurrentIndex(index, _SELECT)
             self.scrollTo(index)
 
+    def show_statistics(self, there: bool) -> None:
+        """Show the column of running statistics where a layer has any; else the names have its room."""
+        self.setColumnHidden(STATISTICS, not there)
+        self.fit_names()
+
     def repaint_column(self, column: int) -> None:
         """Paint one column again, and nothing else."""
         area = QRect(self.columnViewportPosition(column), 0, self.columnWidth(column), self.viewport().height())
@@ -132,6 +139,24 @@ class LayerView(QTreeView):
         super().changeEvent(event)
         if event.type() in _LOOKS:
             self._look = None
+        if event.type() == QEvent.Type.FontChange:
+            self._size_columns()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.fit_names()
+
+    @Slot()
+    def fit_names(self) -> None:
+        """Give the names what the other columns leave; where that is next to nothing, the view scrolls sideways."""
+        header = self.header()
+        others = sum(header.sectionSize(column) for column in range(header.count()) if column != FREEZE)
+        least = 3 * self.indentation() + QFontMetrics(self.font()).horizontalAdvance(_LEAST_NAME)
+        narrow = self.viewport().width() - others < least
+        header.setSectionResizeMode(FREEZE, _MODE.Fixed if narrow else _MODE.Stretch)
+        if narrow:
+            header.resizeSection(FREEZE, least)
 
     @Slot(object)
     def on_theme_changed(self, theme: object) -> None:
@@ -151,8 +176,8 @@ class LayerView(QTreeView):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(40)
         header.setSectionsMovable(False)
-        header.setSectionResizeMode(FREEZE, QHeaderView.ResizeMode.Stretch)
         widest = {PARAMS: "Params", DELTA: "000000", STATE: "leaked: statistics", STATISTICS: "moving"}
         for column, text in widest.items():
             extra = 26 if column == STATE else 16
             header.resizeSection(column, metrics.horizontalAdvance(text) + extra)
+        self.fit_names()

@@ -17,6 +17,7 @@ from freeze_gui.gui.plan_ahead import PlanAhead
 from freeze_gui.gui.settings import FIRST_MODEL, Settings
 from freeze_gui.gui.timeline_state import Timeline
 from freeze_gui.models.loaded import ModelChoice
+from freeze_gui.runs.words import counted
 from freeze_gui.training.config import RunConfig, load_config
 
 if TYPE_CHECKING:
@@ -134,8 +135,8 @@ class ModelDesk(QObject):
         self.refresh_plan()
         self.model_opened.emit()
         stays = "; all other settings stay (Model › Default settings resets them)" if before and not wanted else ""
-        self.said.emit(f"{opened.loaded.source}: {len(opened.tree.layers)} layers, "
-                       f"{opened.tree.root.parameters:,} parameters{stays}")
+        self.said.emit(f"{opened.loaded.source}: {counted(len(opened.tree.layers), 'layer')}, "
+                       f"{counted(opened.tree.root.parameters, 'parameter')}{stays}")
 
     @Slot(str)
     def on_open_failed(self, text: str) -> None:

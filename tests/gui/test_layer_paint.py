@@ -240,3 +240,37 @@ def test_bars_are_as_high_as_the_weights_have_moved_and_zero_is_a_line(view: Lay
     room = area.height() - 9   # 5 pixels above, 4 below
     np.testing.assert_allclose(found, [1, room / 2, room], atol=1)
     assert edges(cut(pixels(view), view.visualRect(index_of(view, "block", DELTA)))) is None   # no layer of its own
+
+
+def name_pixels(view: LayerView, path: str) -> NDArray[np.bool_]:
+    """Return where the name of a row is painted, its box left out."""
+    ink: NDArray[np.bool_] = cut(pixels(view), view.visualRect(index_of(view, path))) != value(LIGHT.panel)
+    return ink[:, 20:]
+
+
+def test_names_fill_what_the_other_columns_leave_and_are_never_squeezed_to_nothing(view: LayerView) -> None:
+    others = sum(view.columnWidth(column) for column in (PARAMS, DELTA, STATE, STATISTICS))
+    assert view.columnWidth(FREEZE) + others == view.viewport().width()
+    least = view.fontMetrics().horizontalAdvance("abcdefgh")
+    view.resize(others, 300)
+    assert view.columnWidth(FREEZE) > least
+    view.resize(others + 400, 300)
+    assert view.columnWidth(FREEZE) + others == view.viewport().width()
+    font = view.font()
+    font.setPointSizeF(3 * font.pointSizeF())
+    view.setFont(font)
+    assert view.columnWidth(FREEZE) > 2 * least
+    assert view.columnWidth(PARAMS) > view.fontMetrics().horizontalAdvance("Params")
+
+
+def test_two_long_names_that_end_otherwise_look_otherwise(qtbot: QtBot) -> None:
+    net = nn.Module()
+    for number in (0, 1):
+        net.add_module(f"{LONG}_{number}", nn.Linear(4, 4))
+    model = LayerModel()
+    model.set_tree(build_tree(net), whole_run(frozenset()))
+    view = LayerView(model)
+    model.setParent(view)
+    styled(qtbot, view)
+    assert view.fontMetrics().horizontalAdvance(LONG) > view.columnWidth(FREEZE)
+    assert (name_pixels(view, f"{LONG}_0") != name_pixels(view, f"{LONG}_1")).any()

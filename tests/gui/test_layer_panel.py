@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from freeze_gui.gui.layer_cells import STATISTICS
 from freeze_gui.gui.main_window import MainWindow
 from tests.gui.conftest import tree_index
 
@@ -149,3 +152,22 @@ def test_what_the_find_box_hides_is_no_longer_selected_and_what_it_shows_is(wind
     panel.find_bar.find_layers()
     assert panel.selected_layers() == []
     assert told == [[]]
+
+
+def test_running_statistics_have_a_column_only_where_a_layer_has_any(qtbot: QtBot, window: MainWindow) -> None:
+    view, desk = window.layer_panel.tree_view, window.workbench.desk
+    assert not view.isColumnHidden(STATISTICS)   # digits-cnn has batch norms
+    for source, hidden in (("builtin:two-task", True), ("builtin:digits-cnn", False)):
+        with qtbot.waitSignal(desk.model_opened, timeout=20_000):
+            desk.show_model(source)
+        assert view.isColumnHidden(STATISTICS) is hidden
+        assert view.header().length() == view.viewport().width()
+
+
+def test_one_layer_is_no_plural(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("import torch\ndef build():\n    return torch.nn.Linear(1, 1, bias=False)\n")
+    window.settings.trust(file)
+    with qtbot.waitSignal(window.workbench.desk.model_opened, timeout=20_000):
+        window.workbench.desk.show_model(f"file:{file}:build")
+    assert window.status_label.text().startswith(f"file:{file}:build: 1 layer, 1 parameter;")
