@@ -81,7 +81,8 @@ class LayerCells:
 
     def state(self, at: int) -> RowState:
         """Return what happens to the layers of a row."""
-        return STATES[self.values.states[at]]
+        state: RowState = STATES[self.values.states[at]]
+        return state
 
     def bars(self, at: int) -> NDArray[np.float64] | None:
         """Return how far the layer of a row has moved, point by point, 0 to 1; None where nothing is known."""

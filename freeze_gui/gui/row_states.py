@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from freeze_gui.freezing.explained_causes import CAUSES
 from freeze_gui.gui.timeline_state import Span, Timeline, frozen_at
 from freeze_gui.models.layer_tree import LayerTree
 
@@ -36,12 +37,19 @@ LEAKED = RowState("leaked", "leaked", "Frozen, and yet its bits moved: the verdi
 STATISTICS = RowState(
     "leaked: statistics", "leaked", "Frozen, and yet its running statistics moved; Norm = eval holds them."
 )
+LEAKED_BY: dict[str, RowState] = {
+    cause: RowState(
+        f"leaked: {cause.replace('_', ' ')}", "leaked",
+        f"Frozen, and yet its bits moved, by {about.title}: the verdict says how far, and what cures it.",
+    )
+    for cause, about in CAUSES.items()
+} | {"running_statistics": STATISTICS}  # fmt: skip
+"""By the only cause that moved a layer; where there are several, it is just `LEAKED`."""
 FREEZING = RowState("→ freezes", "warning", "Ticked; the next step of the run obeys.")
 THAWING = RowState("→ thaws", "warning", "Unticked; the next step of the run obeys.")
 PARTLY = RowState("partly", "frozen", "Some layers below are frozen, some train.")
-_ORDER = (LEAKED, STATISTICS, FREEZING, THAWING)
-"""What a parent says first, when its layers differ."""
-STATES = (NOTHING, TRAINS, FROZEN, PHASED, TASKED, HELD, *_ORDER, PARTLY)
+_LEAKS = (LEAKED, *LEAKED_BY.values())
+STATES: tuple[RowState, ...] = (NOTHING, TRAINS, FROZEN, PHASED, TASKED, HELD, *_LEAKS, FREEZING, THAWING, PARTLY)
 """Every state, at the place that stands for it in an array."""
 _CODE = {state: code for code, state in enumerate(STATES)}
 STATISTICS_WORDS = ("", "moving", "still")
@@ -97,7 +105,8 @@ def actual_of(recorder: RunRecorder | None, obeys: bool = True) -> Actual | None
         if not recorder.frozen_windows(row):
             continue
         if layer in moved:
-            states[layer] = STATISTICS if moved[layer] == {"running_statistics"} else LEAKED
+            causes = moved[layer]
+            states[layer] = LEAKED_BY.get(next(iter(causes)), LEAKED) if len(causes) == 1 else LEAKED
         else:
             states[layer] = HELD
     return Actual(now, states, False, max(recorder.ended.steps - 1, 0))
@@ -149,9 +158,12 @@ def _of_rows(tree: LayerTree, codes: Codes) -> Codes:
     for code, rows in there.items():
         found[rows] = code
     found[kinds > 1] = _CODE[PARTLY]
-    for state in reversed(_ORDER):
+    for state in (THAWING, FREEZING, *_LEAKS):   # what a parent says, whatever else lies below it; a leak first
         if _CODE[state] in there:
             found[there[_CODE[state]]] = _CODE[state]
+    leaks = [there[_CODE[state]] for state in _LEAKS if _CODE[state] in there]
+    if len(leaks) > 1:
+        found[np.sum(leaks, axis=0) > 1] = _CODE[LEAKED]
     return found
 
 

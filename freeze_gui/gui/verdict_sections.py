@@ -54,6 +54,8 @@ def forecast_section(forecast: Mapping[str, Any] | None) -> Section | None:
         line = Line("muted", "Not compared: the forecast does not know this optimizer", links=("unknown_optimizer",))
     elif not forecast.get("compared", False):
         line = Line("muted", "Not compared: the plan was changed by hand")
+    elif not forecast["disagreements"] and not forecast["tensors"]:
+        return None   # nothing was frozen
     elif not forecast["disagreements"]:
         count = len(forecast["tensors"])
         line = Line("held", "As seen", (f"{counted(count, 'frozen tensor')}: moved or held, and why, as forecast.",))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from freeze_gui.freezing.explain import EXPLANATIONS, layer_names, short_number
 from freeze_gui.freezing.verdict import TensorVerdict
-from freeze_gui.runs.words import counted
+from freeze_gui.runs.words import counted, joined
 
 if TYPE_CHECKING:
     from freeze_gui.runs.recorder import RunRecorder
 
 MOST_LEAKS = 12
 MOST_NAMES = 40
+_MOST_CAUSES = 2
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def verdict_text(recorder: RunRecorder | None) -> VerdictText:
         return VerdictText((("leaked", _ENDS[recorder.status]),), sub, recorder.ended.error or "", tuple(sections))
     headlines = []
     if leaked:
-        headlines.append(("leaked", f"✗ leaked: {_layers(len(leaked))}"))
+        headlines.append(("leaked", f"✗ leaked: {_layers(len(leaked))}{_causes_words(moved)}"))
     if held:
         headlines.append(("held", f"✓ held: {_layers(len(held))}"))
     sub += " · stopped" * (recorder.status == "stopped")
@@ -123,11 +124,21 @@ def _live(recorder: RunRecorder) -> VerdictText:
     return VerdictText(tuple(headlines) or (("muted", "Nothing is frozen"),), sub, error, sections)
 
 
+def _causes_words(moved: list[TensorVerdict]) -> str:
+    """Return ``, by momentum``, the most frequent cause first."""
+    names = [cause_name(cause) for cause, _ in _causes(moved).most_common()]
+    return f", by {joined(names, _MOST_CAUSES)}" if names else ""
+
+
+def _causes(moved: list[TensorVerdict]) -> Counter[str]:
+    """Count the tensors that each cause moved."""
+    return Counter(cause.cause for tensor in moved for cause in tensor.causes)
+
+
 def _cures(moved: list[TensorVerdict]) -> Section:
-    causes = Counter(cause.cause for tensor in moved for cause in tensor.causes)
     lines = tuple(
         Line("", "", (f"Cure: {EXPLANATIONS[cause].cure}",), (cause,))
-        for cause, _ in causes.most_common()
+        for cause, _ in _causes(moved).most_common()
         if cause in EXPLANATIONS
     )
     return Section("Why", lines)

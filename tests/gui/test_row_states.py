@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from freeze_gui.freezing.verdict import Cause, TensorVerdict
 from freeze_gui.gui import row_states as rows
 from freeze_gui.gui.row_states import Actual, RowState
 from freeze_gui.gui.timeline_state import Bar, Span, TaskBar, Timeline, whole_run
 from freeze_gui.models.layer_tree import LayerTree, build_tree
 from freeze_gui.models.sources import open_model
+from freeze_gui.training.events import RunEnded
 from tests.gui.recorded_runs import add_steps, started_run
 
 STEM = frozenset({"stem.conv", "stem.norm"})
@@ -69,3 +71,26 @@ def test_after_a_run_its_verdict_stays_until_the_plan_is_another() -> None:
     assert states(whole_run(STEM), ended)["head"] is rows.LEAKED   # frozen for a while in that run
     assert states(whole_run(HEAD), ended)["stem.conv"] is rows.TRAINS
     assert states(whole_run(HEAD), ended)["head"] is rows.FROZEN
+
+
+def test_a_layer_that_one_cause_moved_names_it_and_a_parent_only_what_all_below_share() -> None:
+    causes = {"stem.conv": "momentum", "stem.norm": "momentum", "head": "weight_decay"}
+    leaked = {layer: rows.LEAKED_BY[cause] for layer, cause in causes.items()}
+    found = states(whole_run(STEM | HEAD), Actual(STEM | HEAD, leaked, False, 99))
+    words = [found[path].words for path in ("stem.conv", "stem", "head", "")]
+    assert words == ["leaked: momentum", "leaked: momentum", "leaked: weight decay", "leaked"]
+
+
+def test_a_layer_that_several_causes_moved_has_just_leaked() -> None:
+    run = started_run()
+    add_steps(run, 2, frozen=(0, 1, 3), leaked=(0, 1))
+    tensors = [
+        TensorVerdict(f"{path}.weight", "parameter", path, ((0, 2),), bool(causes), 2, 0, 0.1,
+                      tuple(Cause(cause, 2, 0.1) for cause in causes))
+        for path, causes in (("stem", ("momentum", "weight_decay")), ("blocks.0", ("stale_gradient",)), ("head", ()))
+    ]  # fmt: skip
+    run.handle(RunEnded("completed", None, 2, tuple(tensors)))
+    actual = rows.actual_of(run)
+    assert actual is not None
+    words = {path: state.words for path, state in actual.states.items()}
+    assert words == {"stem": "leaked", "blocks.0": "leaked: stale gradient", "head": "held"}

@@ -90,7 +90,7 @@ def test_of_very_many_leaks_the_furthest_are_told_and_the_others_counted(panel: 
     )
     run.handle(RunEnded("completed", None, 2, tensors))
     words = said(panel, run)
-    assert "leaked: 20 layers" in panel.label.text()
+    assert "leaked: 20 layers, by momentum" in panel.label.text()
     assert "layer19: 2 steps, by up to 20" in words
     assert "8 more layers, by up to 8 — momentum" in words
     assert "layer7:" not in words
@@ -98,6 +98,10 @@ def test_of_very_many_leaks_the_furthest_are_told_and_the_others_counted(panel: 
 
 def test_a_forecast_that_came_true_is_one_line(panel: VerdictPanel) -> None:
     assert "✓ As seen" in said(panel, ended(forecast()))
+
+
+def test_where_nothing_was_frozen_no_forecast_came_true(panel: VerdictPanel) -> None:
+    assert "Forecast" not in said(panel, ended(forecast(tensors=[])))
 
 
 def test_every_disagreement_between_forecast_and_verdict_is_shown(panel: VerdictPanel) -> None:
