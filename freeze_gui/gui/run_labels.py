@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from freeze_gui.runs.words import setting_words
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
     from freeze_gui.training.config import RunConfig
 
 _MOST_WORDS = 2
-_LONGEST = 18
+_LONGEST = 20
 """Characters of a value that are still read at a glance."""
 _TELLING = {
     "freeze.method": "{}",
     "model.source": "{}",
-    "data.source": "{}",
+    "data.source": "data {}",
     "optimizer.name": "{}",
     "optimizer.lr": "lr {}",
     "optimizer.zero_grad": "zero_grad {}",
@@ -72,7 +73,7 @@ def differing_words(config: Mapping[str, Any], other: Mapping[str, Any]) -> list
     mine, theirs = ({"optimizer.fused": False} | _flat(content) for content in (config, other))   # off where absent
     keys = [*_TELLING, *sorted(mine.keys() - _TELLING.keys())]
     differing = [key for key in keys if key in mine and mine[key] != theirs.get(key)]
-    return [_words(key, mine[key]) for key in differing[:_MOST_WORDS]]
+    return [_words(key, mine[key], theirs.get(key)) for key in differing[:_MOST_WORDS]]
 
 
 def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,11 +84,20 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _words(key: str, value: Any) -> str:
-    shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).removeprefix("builtin:")
-    name = key.split(".")[-1].replace("_", " ")
+def _words(key: str, value: Any, other: Any) -> str:
+    section, _, name = key.rpartition(".")
+    name = section if name == "source" else name.replace("_", " ")
     if isinstance(value, bool):
         return setting_words(name, value)
-    if isinstance(value, Mapping) or not shown or len(shown) > _LONGEST:
+    shown = _shown(key, value)
+    if isinstance(value, Mapping) or not shown or len(shown) > _LONGEST or shown == _shown(key, other):
         return f"other {name}"
     return _TELLING.get(key, f"{name} {{}}").format(shown)
+
+
+def _shown(key: str, value: Any) -> str:
+    """Return a value as a person reads it: of a source what it is called, without the kind and the folder."""
+    if key.endswith(".source"):
+        kind, _, rest = str(value).partition(":")
+        return PurePath(rest).name if kind in ("file", "folder") else rest or kind
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

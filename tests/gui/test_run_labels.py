@@ -22,6 +22,11 @@ def config(**sections: dict[str, Any]) -> RunConfig:
         ({"train": {"steps": 40, "seed": 3}, "optimizer": {"name": "Adam", "lr": 0.01}},
          "requires_grad · lr 0.01 · 40 steps"),   # the two most telling
         ({"model": {"source": "builtin:two-task"}}, "requires_grad · two-task"),
+        ({"model": {"source": "torchvision:resnet18"}}, "requires_grad · resnet18"),
+        ({"model": {"source": "file:/home/somebody/nets/net.py:build"}, "data": {"source": "file:in/data.py:few"}},
+         "requires_grad · net.py:build · data data.py:few"),
+        ({"data": {"source": "folder:/home/somebody/photographs"}}, "requires_grad · data photographs"),
+        ({"model": {"source": "file:net.py:a_function_with_a_long_name"}}, "requires_grad · other model"),
         ({"freeze": {"layers": ["stem"]}}, "requires_grad · layers stem"),
         ({"freeze": {"layers": ["stem", "blocks.0", "blocks.1"]}}, "requires_grad · other layers"),
         ({"optimizer": {"name": "Adam", "fused": True}}, "requires_grad · fused"),
@@ -35,6 +40,11 @@ def test_a_label_that_is_there_already_says_what_differs_else_gets_a_number(
     other = RunRecorder(config(), "requires_grad")
     assert telling_label("requires_grad", config(**sections), [other]) == label
     assert telling_label("grad_none", config(**sections), [other]) == "grad_none"
+
+
+def test_files_of_one_name_in_two_folders_are_another_model() -> None:
+    one, two = (config(model={"source": f"file:{folder}/net.py:build"}) for folder in "ab")
+    assert telling_label("mine", two, [RunRecorder(one, "mine")]) == "mine · other model"
 
 
 def test_a_run_that_is_not_fused_says_so_beside_one_that_is() -> None:
