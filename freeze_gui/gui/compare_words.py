@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freeze_gui.runs.comparability import comparability
 from freeze_gui.runs.comparability_words import comparability_line, comparability_sentences
@@ -111,6 +111,15 @@ def proof_line(recorders: Sequence[RunRecorder]) -> ProofLine:
 def equal_line(groups: Sequence[Sequence[RunRecorder]]) -> str:
     """Return ``a = b: the same bits`` for all groups, empty where there is none."""
     return " · ".join(f"{_equation([run.label for run in group])}: the same bits" for group in groups)
+
+
+def ended_words(comparison: Mapping[str, Any]) -> str:
+    """Return ``compared 3 runs``, or how many were completed before it was stopped."""
+    statuses = [run["summary"]["status"] for run in comparison["runs"]]
+    runs = counted(len(statuses), "run")
+    if "stopped" in statuses:
+        return f"comparison stopped: {statuses.count('completed')} of {runs} completed"
+    return f"compared {runs}"
 
 
 def equality_words(groups: Sequence[Sequence[str]]) -> str:

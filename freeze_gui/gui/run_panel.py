@@ -77,9 +77,10 @@ class RunPanel(QWidget):
             field.setEnabled(not running)
         self.form.model_box.setEnabled(not running and not loading)
         self.run_button.setEnabled(not running and not loading)
-        self.run_button.setText("Loading…" if loading else "Running…" if running and not comparing else "Run")
+        going_on = "Paused" if paused else "Comparing…" if comparing else "Running…"
+        self.run_button.setText("Loading…" if loading else going_on if running and not comparing else "Run")
         self.compare_button.setEnabled(not running and not loading)
-        self.compare_button.setText("Comparing…" if comparing else "Compare methods…")
+        self.compare_button.setText(going_on if comparing else "Compare methods…")
         self.pause_button.setEnabled(running)
         self.pause_button.setChecked(paused)
         self.pause_button.setIcon(icon("run" if paused else "pause"))

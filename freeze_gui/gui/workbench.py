@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from freeze_gui.errors import UserError
 from freeze_gui.gui.compare_choices import DEFAULT, known_step_s, known_steps
 from freeze_gui.gui.compare_dialog import CompareDialog
-from freeze_gui.gui.compare_words import equality_words, unique_labels
+from freeze_gui.gui.compare_words import ended_words, equality_words, unique_labels
 from freeze_gui.gui.frame_parts import FrameParts
 from freeze_gui.gui.live_plan import LivePlan
 from freeze_gui.gui.model_desk import ModelDesk
@@ -126,11 +126,10 @@ class Workbench(QObject):
 
     @Slot(object)
     def on_comparison_ended(self, summary: dict[str, Any]) -> None:
-        """Say that all runs are done, and which of them are one and the same."""
+        """Say that all runs are done or how many are, and which of them are one and the same."""
         self.last_summary = summary
         self.beside.end()
-        runs = counted(len(summary["runs"]), "run")
-        self.said.emit(f"compared {runs}{equality_words(summary['equal_groups'])}")
+        self.said.emit(f"{ended_words(summary)}{equality_words(summary['equal_groups'])}")
 
     @Slot()
     def on_ticked(self) -> None:

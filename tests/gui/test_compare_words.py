@@ -6,6 +6,7 @@ from freeze_gui.gui.compare_words import (
     EqualRuns,
     difference_detail,
     difference_line,
+    ended_words,
     equal_line,
     equality_words,
     equals_words,
@@ -31,6 +32,14 @@ def test_a_label_that_is_there_already_gets_the_next_number(
     labels: list[str], taken: list[str], expected: list[str]
 ) -> None:
     assert unique_labels(labels, taken) == expected
+
+
+def test_a_comparison_that_was_stopped_says_how_many_runs_were_completed() -> None:
+    def words(*statuses: str) -> str:
+        return ended_words({"runs": [{"summary": {"status": status}} for status in statuses]})
+
+    assert words("completed", "completed", "diverged") == "compared 3 runs"
+    assert words("completed", "stopped", "stopped") == "comparison stopped: 1 of 3 runs completed"
 
 
 def test_progress_counts_the_steps_of_all_runs() -> None:

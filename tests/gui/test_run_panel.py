@@ -41,6 +41,14 @@ def test_what_goes_into_the_form_comes_out_again(panel: RunPanel) -> None:
     assert shown(panel, CONFIG) == CONFIG
 
 
+def test_a_run_that_waits_says_so_on_the_button_that_began_it(panel: RunPanel) -> None:
+    for paused, text in ((False, "Running…"), (True, "Paused"), (False, "Running…")):
+        panel.show_state(running=True, paused=paused)
+        assert (panel.run_button.text(), panel.compare_button.text()) == (text, "Compare methods…")
+    panel.show_state(running=True, paused=True, comparing=True)
+    assert (panel.run_button.text(), panel.compare_button.text()) == ("Run", "Paused")
+
+
 def test_epochs_stay_epochs_until_steps_are_typed(panel: RunPanel) -> None:
     values = shown(panel, {**CONFIG, "train": {"epochs": 3, "seed": 0, "device": "auto"}})
     assert values["train"]["epochs"] == 3
