@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButto
 
 from freeze_gui.gui.theme import current_theme, set_states, theme_manager
 from freeze_gui.runs.scenario_cards import Card, Variant, thumbnail_path
+from freeze_gui.runs.words import counted
 
 PICTURE = QSize(320, 112)
 """Size of a thumbnail in pixels of a plain screen; its file has twice as many each way."""
@@ -51,7 +52,7 @@ class ScenarioCard(QFrame):
         self.look_for.setWordWrap(True)
         self.result = QLabel(self)
         self.result.setWordWrap(True)
-        self._results: dict[str, tuple[int, int]] = {}   # scenario → claims that were as said, of how many
+        self._results: dict[str, tuple[int, int, int]] = {}   # scenario → claims, those as expected, those seen true
         self.chooser = QComboBox(self)
         self.open_button = QPushButton("Open", self)
         self.run_button = QPushButton("Run", self)
@@ -80,7 +81,8 @@ class ScenarioCard(QFrame):
 
     def show_result(self, scenario: str, claims: Sequence[Mapping[str, Any]]) -> None:
         """Remember what a run of this scenario has shown, and say it while that variant is chosen."""
-        self._results[scenario] = sum(claim["agrees"] for claim in claims), len(claims)
+        expected, true = (sum(claim[key] for claim in claims) for key in ("agrees", "claimed_true"))
+        self._results[scenario] = len(claims), expected, true
         self._show_result()
 
     @Slot()
@@ -97,14 +99,15 @@ class ScenarioCard(QFrame):
         self.compare_button.setToolTip(f"Run {names} one after another, and show them side by side")
 
     def _show_result(self) -> None:
-        right, count = self._results.get(self.variant.scenario.name, (0, 0))
-        as_said = right == count
+        count, expected, true = self._results.get(self.variant.scenario.name, (0, 0, 0))
+        all_expected = expected == count
         self.result.setVisible(count > 0)
+        of_them = f"{true} true, {count - true} false" if count > true else "true"
         self.result.setText(
-            f"✓ run: {count} of {count} claims as said" if as_said
-            else f"✗ run: {count - right} of {count} claims otherwise than said"
+            f"✓ run: {counted(count, 'claim')}, {of_them}, as expected" if all_expected
+            else f"✗ run: {count - expected} of {counted(count, 'claim')} not as expected"
         )
-        set_states(self.result, held=as_said, leaked=not as_said)
+        set_states(self.result, held=all_expected, leaked=not all_expected)
 
     @Slot()
     def on_open(self) -> None:

@@ -139,10 +139,12 @@ def test_a_card_says_of_the_chosen_variant_what_its_run_has_shown(qtbot: QtBot, 
     with qtbot.waitSignal(window.controller.run_ended, timeout=RUN_MS):
         press(each.run_button)
     assert each.result.isVisibleTo(each)
-    assert each.result.text() == "✓ run: 4 of 4 claims as said"
-    window.gallery.show_result({"scenario": "10-names", "claims": [{"agrees": True}, {"agrees": False}]})
+    assert each.result.text() == "✓ run: 4 claims, 3 true, 1 false, as expected"
+    window.gallery.show_result({"scenario": "10-names", "claims": [
+        {"agrees": True, "claimed_true": True}, {"agrees": False, "claimed_true": False},
+    ]})   # fmt: skip
     names = card(window, 10)
-    assert names.result.text() == "✗ run: 1 of 2 claims otherwise than said"
+    assert names.result.text() == "✗ run: 1 of 2 claims not as expected"
     names.chooser.setCurrentIndex(1)   # the other variant has not run
     assert not names.result.isVisibleTo(names)
 
