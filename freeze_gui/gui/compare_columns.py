@@ -102,7 +102,7 @@ def _number(value: float | None, form: str) -> Cell:
     """Return a number as a cell; NaN, the loss of a run that diverged, is sorted as the largest."""
     if value is None:
         return MISSING
-    return form.format(value), math.inf if math.isnan(value) else float(value)
+    return ("NaN", math.inf) if math.isnan(value) else (form.format(value), float(value))
 
 
 def _bytes(count: int | None) -> Cell:
@@ -156,7 +156,7 @@ def _overhead(facts: Facts) -> Cell:
         return MISSING
     view = history.view()
     total = float(view.step_s[WARM_UP:].sum())
-    return _number(float(view.overhead_s[WARM_UP:].sum()) / total, "{:.1%}") if total > 0 else MISSING
+    return _number(100 * float(view.overhead_s[WARM_UP:].sum()) / total, "{:.1f} %") if total > 0 else MISSING
 
 
 def _memory(facts: Facts) -> Cell:
@@ -181,7 +181,7 @@ def _activations(facts: Facts) -> Cell:
 
 def _saved(what: str) -> Callable[[Facts], Cell]:
     def cell(facts: Facts) -> Cell:
-        return MISSING if facts.forecast is None else _number(1 - facts.forecast.share(what), "{:.0%}")
+        return MISSING if facts.forecast is None else _number(100 - 100 * facts.forecast.share(what), "{:.0f} %")
 
     return cell
 
@@ -212,7 +212,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("spread", "Spread, ms", "From the first to the third quartile of the times of steps", _spread,
            "00.00–00.00", shown=False),
     Column("overhead", "Measuring", "What this program's own measuring took, as a part of all the time", _overhead,
-           "00.0%", shown=False),
+           "00.0 %", shown=False),
     Column("memory", "Memory", "What a step keeps beside the weights: gradients, optimizer state and saved activations",
            _memory, "000.0 MB", has_bar=True),
     Column("peak", "Peak memory", "Most that was taken on the GPU; not known on a CPU", _peak, "000.0 MB", shown=False,
@@ -222,9 +222,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("state", "Optimizer state", "Bytes that the optimizer keeps", _state, "000.0 MB", shown=False, has_bar=True),
     Column("activations", "Activations", "Bytes that autograd keeps for backward", _activations, "000.0 MB",
            shown=False, has_bar=True),
-    Column("flops_saved", "FLOPs saved", "Of a step with nothing frozen; forecast by counting", _saved("flops"), "00%"),
+    Column("flops_saved", "FLOPs saved", "Of a step with nothing frozen; forecast by counting", _saved("flops"),
+           "00 %"),
     Column("activations_saved", "Act. saved", "Saved activations, of those of a step with nothing frozen; forecast",
-           _saved("saved_activation_bytes"), "00%"),
+           _saved("saved_activation_bytes"), "00 %"),
     Column("steps", "Steps", "Steps done", _steps, "100,000", shown=False),
     Column("side_effects", "Side effects", "What the freeze did beside freezing", _side_effects, "", is_words=True),
 )  # fmt: skip

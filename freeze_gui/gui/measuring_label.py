@@ -39,12 +39,12 @@ class MeasuringLabel(QLabel):
         tasks = set(recorder.tasks[-_RECENT_STEPS:]) if recorder is not None else set()
         share, every = share_of_recent(view), recent_interval(view, max(len(tasks), 1))
         without = " · no updates, memory is short" if lacks_updates(view) else ""
-        self.setText(f"overhead {share:.1%} · norms at {how_often(every)}{without}")
+        self.setText(f"overhead {100 * share:.1f} % · norms at {how_often(every)}{without}")
         self.setToolTip(
-            f"Of the time of the last {min(_RECENT_STEPS, len(view.step_s)):,} steps, {share:.1%} went into this "
-            f"program's own work: norms of all layers at {how_often(every)}, and at every step the check of frozen "
-            "layers, bit by bit, the search for the cause where one moved, and the hash of each batch.\nUnless a "
-            "number of steps is set in the training settings, norms are taken so seldom that they cost at most 1 %, "
+            f"Of the time of the last {min(_RECENT_STEPS, len(view.step_s)):,} steps, {100 * share:.1f} % went into "
+            f"this program's own work: norms of all layers at {how_often(every)}, and at every step the check of "
+            "frozen layers, bit by bit, the search for the cause where one moved, and the hash of each batch.\nUnless "
+            "a number of steps is set in the training settings, norms are taken so seldom that they cost at most 1 %, "
             "after the first 100 steps."
         )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,13 @@ def test_time_and_spread_are_those_of_training_without_what_measuring_took() -> 
 
 
 def test_the_share_of_measuring_is_of_the_same_steps() -> None:
-    assert words(timed_run([900, 900, 900, 10, 10], overhead_ms=0.5), "overhead") == "5.0%"
+    assert words(timed_run([900, 900, 900, 10, 10], overhead_ms=0.5), "overhead") == "5.0 %"
+
+
+def test_a_loss_that_is_no_number_is_written_as_everywhere_and_sorted_as_the_largest() -> None:
+    run = started_run()
+    run.handle(StepDone(0, math.nan, None, *(np.ones(4),) * 3, np.zeros(4, bool), (), 0.01, 0.001, 0.1))
+    assert COLUMNS[column_at("loss")].cell(facts_of(run)) == ("NaN", math.inf)
 
 
 def test_the_best_is_of_the_evaluations_where_there_are_any() -> None:
@@ -71,7 +78,7 @@ def test_what_the_freeze_saves_is_set_against_a_step_with_nothing_frozen() -> No
     run = waiting_run()
     cost = CostForecast(frozen=StepCost(49, 26, 0, 0), free=StepCost(100, 100, 0, 0))
     run.handle(RunStarted((), 10, "cpu", None, {}, RunForecast(None, (), cost)))
-    assert (words(run, "flops_saved"), words(run, "activations_saved")) == ("51%", "74%")
+    assert (words(run, "flops_saved"), words(run, "activations_saved")) == ("51 %", "74 %")
 
 
 @pytest.mark.parametrize(("count", "text"), [(512, "0.5 kB"), (2**20, "1.0 MB"), (3 * 2**30, "3.00 GB")])

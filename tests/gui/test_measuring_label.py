@@ -32,10 +32,10 @@ def test_the_share_is_that_of_the_recent_steps_and_the_interval_that_of_now(qtbo
     label = MeasuringLabel()
     qtbot.addWidget(label)
     label.set_run(run_measured_at(50, set(range(50))))
-    assert label.text() == "overhead 40.0% · norms at every step"
+    assert label.text() == "overhead 40.0 % · norms at every step"
     # the last 256 of 600 steps hold 32 measured ones, 344 and 592 among them: (32·4 + 224·1) / 2560
     label.set_run(run_measured_at(600, {*range(100), *range(104, 600, 8)}))
-    assert label.text() == "overhead 13.8% · norms at every 8th step"
+    assert label.text() == "overhead 13.8 % · norms at every 8th step"
     label.set_run(run_measured_at(600, {*range(100), *range(104, 600, 8), 595, 599}))   # the plan changed, and the end
     assert "every 8th step" in label.text()
 
@@ -49,9 +49,9 @@ def test_tasks_that_alternate_are_each_measured_at_the_interval(qtbot: QtBot) ->
         run.handle(StepDone(step, 1.0, task, found, found, found, np.zeros(2, bool), (), 0.01, 0.001, 0.1))
         if step == 99:
             label.set_run(run)
-            assert label.text() == "overhead 10.0% · norms at every step"
+            assert label.text() == "overhead 10.0 % · norms at every step"
     label.refresh()
-    assert label.text() == "overhead 10.0% · norms at every 32nd step"
+    assert label.text() == "overhead 10.0 % · norms at every 32nd step"
 
 
 def test_updates_that_gave_way_are_named_and_those_of_a_diverged_run_are_not(qtbot: QtBot) -> None:
