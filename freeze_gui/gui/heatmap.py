@@ -125,13 +125,14 @@ class HeatmapView(QWidget):
         """Draw what has arrived since the last call, and return whether there was anything to draw."""
         if self._picture is None or self._history is None or not self.isVisible():
             return False
-        place = self.plot_rect().getRect(), self.x_range()
+        rect = self.plot_rect()
+        place = rect.getRect(), self.x_range()
         newest = newest_column(self._history.newest_step, self.x_range(), self.width())
         is_due = self.redraw.is_due(place, self._history.steps, newest, self.live)
-        if not is_due and self._picture.is_drawn_for(self._view_key()):
+        if not is_due and self._picture.is_drawn_for(self._view_key(rect)):
             return False
         self._picture.codes.look()
-        self._draw()
+        self._draw(rect)
         return True
 
     # ------------------------------------------------------------------------------------------------- geometry
@@ -220,18 +221,18 @@ class HeatmapView(QWidget):
         """The ends of a colour scale that was set from outside; None where the run's own values decide."""
         return self._fixed
 
-    def _view_key(self) -> object:
+    def _view_key(self, rect: QRect) -> object:
         """Return all that decides which column a step falls in, and which colour a value takes."""
-        return self.plot_rect().getRect(), self.devicePixelRatioF(), self.x_range(), self.levels(), id(self._filter)
+        return rect.getRect(), self.devicePixelRatioF(), self.x_range(), self.levels(), id(self._filter)
 
-    def _draw(self) -> None:
+    def _draw(self, rect: QRect) -> None:
         """Bring the picture up to date, and have what is new of it painted."""
         if self._picture is None or not self._shown_rows:
             return
-        rect, ratio, levels = self.plot_rect(), self.devicePixelRatioF(), self.levels()
+        ratio, levels = self.devicePixelRatioF(), self.levels()
         size = round(rect.width() * ratio), round(rect.height() * ratio)
         first, last = self._picture.draw(
-            self._view_key(), size, self.x_range(), levels, self._shown_rows, current_theme()
+            self._view_key(rect), size, self.x_range(), levels, self._shown_rows, current_theme()
         )
         self.legend.set_scale(self._metric, levels)
         if (first, last) == (0, size[0]):
@@ -247,13 +248,13 @@ class HeatmapView(QWidget):
             labels.paint_message(painter, self.rect(), self.empty_text)
             painter.end()
             return
-        if not self._picture.is_drawn_for(self._view_key()):
+        rect, dirty = self.plot_rect(), event.rect()
+        if not self._picture.is_drawn_for(self._view_key(rect)):
             if self._compact:
                 self.outdated.emit()
             else:
                 self._picture.codes.look()
-                self._draw()
-        rect, dirty = self.plot_rect(), event.rect()
+                self._draw(rect)
         if self._picture.image is not None:
             painter.drawImage(rect, self._picture.image)
         if dirty.left() < rect.left():   # new columns alone leave the labels as they are

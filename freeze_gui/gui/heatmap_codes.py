@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeze_gui.runs import pyramid
-from freeze_gui.runs.history import History
+from freeze_gui.runs.history import History, HistoryView
 from freeze_gui.runs.pyramid import FROZEN, FROZEN_NO_GRADIENT, LEAKED, MISSING, NAN, ZERO, Bins
 
 __all__ = ["FROZEN", "FROZEN_NO_GRADIENT", "LEAKED", "MISSING", "NAN", "ZERO"]   # what a cell is, and its code
@@ -29,7 +29,7 @@ MOST_DECADES = 6.0
 """The colour scale spans at most this many decades below its top; what is smaller takes the lowest colour."""
 
 _MOST_LOOKED_AT = 8192
-"""Of more new rows, as of a run that is opened, the range is taken from the pyramid's bins."""
+"""Of more new rows, as of a run that is opened, not every cell is looked at."""
 
 
 def encode(bins: Bins, low: float, high: float) -> Codes:
@@ -49,12 +49,21 @@ def encode(bins: Bins, low: float, high: float) -> Codes:
     return np.where(bins.state == pyramid.POSITIVE, codes, bins.state)
 
 
-def decades(bins: Bins) -> tuple[float, float] | None:
-    """Return the least and the largest power of ten among the cells that take a colour of the scale, None if none."""
-    colored = (bins.state >= pyramid.POSITIVE) & (bins.state < LEAKED) & np.isfinite(bins.low)
+def decades(view: HistoryView, metric: str, rows: slice) -> tuple[float, float] | None:
+    """Return the least and the largest power of ten among the cells that take a colour of the scale, None if none.
+
+    Of many rows it is that of the pyramid's bins.
+    """
+    if rows.stop - rows.start <= _MOST_LOOKED_AT:
+        low = high = view.metric(metric)[rows]
+        colored = (low > 0.0) & (low < math.inf) & ~(view.frozen[rows] | view.leaked[rows])
+    else:
+        bins = view.reduced(metric, rows, math.inf)
+        low, high = bins.low, bins.high
+        colored = (bins.state >= pyramid.POSITIVE) & (bins.state < LEAKED) & np.isfinite(low)
     if not colored.any():
         return None
-    return math.log10(float(bins.low[colored].min())), math.log10(float(bins.high[colored].max()))
+    return math.log10(float(low[colored].min())), math.log10(float(high[colored].max()))
 
 
 def nice_levels(least: float, largest: float) -> tuple[float, float]:
@@ -99,10 +108,8 @@ class HeatmapCodes:
             self.end_step = self.history.newest_step + 1
         if self.history.rows == len(self._steps):
             return
-        view, start = self.history.view(), len(self._steps)
-        window = slice(start, len(view.step))
-        exact = window.stop - start <= _MOST_LOOKED_AT
-        new = decades(view.reduced(self.metric, window, 0.0 if exact else math.inf))
+        view = self.history.view()
+        new = decades(view, self.metric, slice(len(self._steps), len(view.step)))
         if new is not None:
             self.range = new if self.range is None else (min(self.range[0], new[0]), max(self.range[1], new[1]))
         self._view, self._steps = view, view.step
@@ -130,8 +137,9 @@ class HeatmapCodes:
         if not len(steps) or stop <= start or not len(out):
             return out
         scale = width / (stop - start)
-        begin = max(int(np.searchsorted(steps, start + first_column / scale, "right")) - 1, 0)
-        end = int(np.searchsorted(steps, start + (first_column + len(out)) / scale, "left"))
+        # sought as whole numbers: for any other numpy first makes a float of every step of the run
+        begin = max(int(np.searchsorted(steps, math.floor(start + first_column / scale), "right")) - 1, 0)
+        end = int(np.searchsorted(steps, math.ceil(start + (first_column + len(out)) / scale), "left"))
         if end <= begin:
             return out
         bins = self._view.reduced(self.metric, slice(begin, end), 1.0 / scale)
@@ -150,11 +158,11 @@ class HeatmapCodes:
         """Return the pixel column in which a measured row begins, limited to [0, width]."""
         if row >= len(self._steps):
             return width
-        return int(np.clip(math.floor((self._steps[row] - start) * width / (stop - start)), 0, width))
+        return min(max(math.floor((int(self._steps[row]) - start) * width / (stop - start)), 0), width)
 
     def end_column(self, width: int, start: float, stop: float) -> int:
         """Return the first pixel column that is still empty, limited to [0, width]."""
-        return int(np.clip(math.ceil((self.end_step - start) * width / (stop - start) - 1e-9), 0, width))
+        return min(max(math.ceil((self.end_step - start) * width / (stop - start) - 1e-9), 0), width)
 
     def row_of_step(self, step: float) -> int | None:
         """Return the measured row that stands for `step`, None before the first and after the last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -28,8 +29,9 @@ STATES = (
 )
 
 
+@functools.lru_cache(maxsize=8)
 def lookup_table(theme: Theme) -> NDArray[np.uint32]:
-    """Return the colour of each code as 0xffRRGGBB, shape (256,)."""
+    """Return the colour of each code as 0xffRRGGBB, shape (256,); it belongs to all and must not be written."""
     table = np.full(256, rgb(theme.plot_background), np.uint32)
     table[codes.SCALE_FIRST : codes.SCALE_LAST + 1] = color_map(theme, codes.SCALE_LAST + 1 - codes.SCALE_FIRST)
     table[codes.EMPTY] = rgb(mix(theme.plot_background, theme.text, 0.045))
@@ -41,6 +43,7 @@ def lookup_table(theme: Theme) -> NDArray[np.uint32]:
     table[codes.NAN], table[codes.NAN_HATCH] = rgb("#ffffff"), rgb("#000000")
     table[codes.LEAKED] = rgb("#ff6a33")
     table[codes.LEAKED_HATCH] = rgb("#7a1f00")
+    table.flags.writeable = False
     return table
 
 

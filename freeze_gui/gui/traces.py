@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -206,5 +207,6 @@ def pixel_starts(step: NDArray[Any], start: float, pixel: float) -> NDArray[np.i
 
 def visible_rows(step: NDArray[Any], x_range: tuple[float, float]) -> slice:
     """Return the rows whose steps lie in `x_range`, and one more on each side."""
-    first = max(int(np.searchsorted(step, x_range[0], "left")) - 1, 0)
-    return slice(first, min(int(np.searchsorted(step, x_range[1], "right")) + 1, len(step)))
+    # sought as whole numbers: for any other numpy first makes a float of every step of the run
+    first = max(int(np.searchsorted(step, math.ceil(x_range[0]), "left")) - 1, 0)
+    return slice(first, min(int(np.searchsorted(step, math.floor(x_range[1]), "right")) + 1, len(step)))

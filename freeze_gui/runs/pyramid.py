@@ -148,8 +148,9 @@ def reduced(
     parts: list[tuple[NDArray[Any], ...]] = []
     taken, first = np.zeros(0, bool), 0   # bins of the level above, from number `first` on, that are chosen
     for size, level in zip(reversed(SIZES), reversed(levels), strict=True):
-        begin = -(-window.start // size)
-        end = max(min(window.stop // size, len(level)), begin)
+        begin, end = -(-window.start // size), min(window.stop // size, len(level))
+        if end <= begin or size - 1 > most_steps:
+            continue   # no bin lies in the window, or none fits; so it was above
         edges = step[np.minimum(np.arange(begin, end + 1) * size, len(step) - 1)]
         above = _inside(taken, first, np.arange(begin, end))
         fits = np.diff(edges) <= most_steps

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui import turns
 from freeze_gui.gui.compare_tiles import CompareTiles
+from freeze_gui.gui.heatmap import HeatmapView
 from freeze_gui.gui.run_tile import RunTile
 from freeze_gui.runs.recorder import RunRecorder
 from tests.gui.recorded_runs import add_steps, end_run, started_run
@@ -32,10 +33,11 @@ def tiles(qtbot: QtBot) -> CompareTiles:
 
 def drawn(tiles: CompareTiles) -> int:
     """Return how many of the heatmaps show what they should."""
-    return sum(
-        tile.heatmap._picture is not None and tile.heatmap._picture.is_drawn_for(tile.heatmap._view_key())
-        for tile in tiles.tiles.values()
-    )
+    return sum(is_drawn(tile.heatmap) for tile in tiles.tiles.values())
+
+
+def is_drawn(heatmap: HeatmapView) -> bool:
+    return heatmap._picture is not None and heatmap._picture.is_drawn_for(heatmap._view_key(heatmap.plot_rect()))
 
 
 def names(tiles: CompareTiles) -> dict[int, str]:
@@ -48,7 +50,7 @@ def is_seen(tiles: CompareTiles, at: int) -> bool:
     tile = tiles.tiles.get(at)
     if tile is None or tile.title.text() != f"run {at}" or tile.visibleRegion().isEmpty():
         return False
-    return tile.heatmap._picture is not None and tile.heatmap._picture.is_drawn_for(tile.heatmap._view_key())
+    return is_drawn(tile.heatmap)
 
 
 def test_a_run_that_stays_keeps_its_tile_and_picture(tiles: CompareTiles) -> None:

@@ -181,7 +181,7 @@ def test_nothing_is_drawn_again_when_nothing_is_new(qtbot: QtBot, monkeypatch: p
     add_steps(run, 5)
     view = shown(qtbot, run)
     drawn: list[int] = []
-    monkeypatch.setattr(view, "_draw", lambda: drawn.append(1))
+    monkeypatch.setattr(view, "_draw", lambda rect: drawn.append(1))
     view.refresh()
     assert not drawn
     add_steps(run, 1)
@@ -209,6 +209,17 @@ def test_an_unknown_metric_is_refused(qtbot: QtBot) -> None:
     qtbot.addWidget(view)
     with pytest.raises(ValueError, match="not one of"):
         view.set_metric("sharpness")
+
+
+@pytest.mark.parametrize("rows", [1, 10 * 512])   # the latter are looked at bin by bin
+def test_the_colour_scale_is_that_of_what_trains_and_is_a_number_above_zero(rows: int) -> None:
+    run = started_run(total_steps=2 * rows)
+    add_steps(run, rows, (1e-9, 1e9, 0.0, NO_GRADIENT), frozen=(0, 1), leaked=(1,))
+    add_steps(run, rows, (float("nan"), float("inf"), 0.01, 10.0))
+    assert run.history is not None
+    cells = codes.HeatmapCodes(run.history, "grad_norm")
+    cells.look()
+    assert cells.range == (-2.0, 1.0)
 
 
 def test_levels_widen_to_half_decades_and_span_six_at_most() -> None:

@@ -83,7 +83,7 @@ def test_the_difference_map_says_the_step_under_the_pointer(
         assert f"step {said} " in words
 
 
-@pytest.mark.parametrize("x_range", [(0.0, 64.0), (20.0, 50.0)])
+@pytest.mark.parametrize("x_range", [(0.0, 64.0), (20.0, 50.0), (19.3, 47.6), (-3.5, 70.2)])
 def test_lines_lie_at_their_steps_and_reach_one_measured_step_beyond_a_zoom(
     runs: tuple[RunRecorder, RunRecorder], x_range: tuple[float, float]
 ) -> None:
