@@ -18,6 +18,7 @@ from freeze_gui.training.events import RunEnded, StepDone
 from freeze_gui.training.loop import Loop
 from tests.support.runs import network_config
 from tests.support.stand_in_device import StandInDevice
+from tests.support.tasks import task_data, task_network
 from tests.training.test_told_later import model_file, told_on_both
 
 SGD = {"name": "SGD", "lr": 0.01}
@@ -92,8 +93,8 @@ TASKS = {"method": "grad_none", "norm": "eval", "task": [{"task": "a", "layers":
 
 def test_the_optimizer_state_of_every_step_comes_without_a_wait(tmp_path: Path) -> None:
     config = network_config("grad_none", {"name": "Adam"}, steps=9)
-    config["freeze"], config["data"] = TASKS, {"source": task_file(tmp_path, ["a"])}
-    config["model"]["source"] = taking_a_task(tmp_path)
+    config["freeze"], config["data"] = TASKS, {"source": task_data(tmp_path, ["a"])}
+    config["model"]["source"] = task_network(tmp_path)
     assert waits_in_steps(config)[4:] == [[]] * 5
 
 
@@ -103,8 +104,8 @@ def test_the_optimizer_state_of_each_step_is_that_on_the_cpu(
     optimizer: dict[str, Any], measure_every: int, tmp_path: Path
 ) -> None:
     config = network_config("grad_none", optimizer, steps=9, measure_every=measure_every)
-    config["freeze"], config["data"] = TASKS, {"source": task_file(tmp_path, ["a", "b", "b"])}
-    config["model"]["source"] = taking_a_task(tmp_path)
+    config["freeze"], config["data"] = TASKS, {"source": task_data(tmp_path, ["a", "b", "b"])}
+    config["model"]["source"] = task_network(tmp_path)
     tables = []
     for device in ("cpu", "cuda"):
         config["train"]["device"] = device
@@ -178,29 +179,3 @@ def test_a_step_that_has_begun_behind_one_that_diverges_has_no_effects(tmp_path:
     status, _, steps, _, effects = told_on_both(config)[-1]
     assert (status, steps) == ("diverged", 4)
     assert effects == ()
-
-
-def task_file(folder: Path, tasks: list[str]) -> str:
-    """Write data whose batches belong to `tasks` in turns; return it as a source."""
-    text = f"import torch\ndef batches():\n    return [(torch.ones(4, 6), torch.zeros(4).long(), t) for t in {tasks}]\n"
-    (folder / "data.py").write_text(text)
-    return f"file:{folder / 'data.py'}:batches"
-
-
-def taking_a_task(folder: Path) -> str:
-    """Write the network of `tests.support.network`, to which the task of a batch is passed; return it as a source."""
-    text = """
-from torch import nn
-from tests.support.network import Net
-
-
-class WithTask(Net):
-    def forward(self, x, task=None):
-        return super().forward(x)
-
-
-def build():
-    return WithTask()
-"""
-    (folder / "net.py").write_text(text)
-    return f"file:{folder / 'net.py'}:build"
