@@ -14,6 +14,7 @@ from freeze_gui.freezing.methods import METHODS
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training import trainer
 from freeze_gui.training.config import load_config
+from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import RunEnded, StepDone
 from freeze_gui.training.loop import Loop
 from tests.support.runs import network_config
@@ -146,14 +147,42 @@ def test_a_state_that_stays_as_it_is_is_looked_at_without_a_wait(tmp_path: Path)
 def test_effects_and_thaws_are_those_on_the_cpu(method: str, zero_grad: str, train: dict[str, Any]) -> None:
     phases = [
         {"layers": ["first", "norm"], "from": 2, "to": 5}, {"layers": ["middle"], "from": 3, "to": 7},
-        {"layers": ["first"], "from": 6, "to": 9},
+        {"layers": ["first"], "from": 6, "to": 11},
     ]  # fmt: skip
     config = network_config(method, {"name": "RMSprop", "lr": 0.01, "zero_grad": zero_grad}, steps=12, **train)
     config["freeze"] = {"method": method, "phase": phases}
     here, there = ended_on_both(config)
     assert here["side_effects"] == there["side_effects"]
     assert here["thaws"] == there["thaws"]
-    assert {report["step"] for report in there["thaws"]} <= {5, 7, 9}
+    assert {report["step"] for report in there["thaws"]} <= {5, 7, 11}
+
+
+@pytest.mark.parametrize(("behind", "forward", "train"), [
+    ("the end", "pass", {"steps": 6}),
+    ("an evaluation", "pass", {"steps": 9, "eval_every": 6}),
+    ("a step that fails", "if self.calls == 7: raise ValueError('the seventh batch')", {"steps": 9}),
+    ("its own loss", "x = x * float('nan') if self.calls == 6 else x", {"steps": 9}),
+], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
+def test_the_first_step_after_a_thaw_is_told_whatever_comes_behind_it(
+    behind: str, forward: str, train: dict[str, Any], tmp_path: Path
+) -> None:
+    config = network_config("restore", {**SGD, "momentum": 0.9}, {"layers": ["first"], "to_step": 5}, **train)
+    config["model"]["source"] = model_file(tmp_path, forward)
+    thaws = told_on_both(config)[-1][-1]
+    assert [(report.layer, report.step) for report in thaws] == [("first", 5)]
+
+
+def test_a_run_that_is_stopped_tells_the_first_step_after_a_thaw() -> None:
+    config = network_config("restore", SGD, {"to_step": 5}, steps=20, device="cuda")
+    control, ended = RunControl(), None
+    with StandInDevice().there():
+        for event in trainer.Trainer(load_config(config), control).events():
+            if isinstance(event, StepDone) and event.step == 4:   # told when step 5 was taken
+                control.stop()
+            ended = event
+    assert isinstance(ended, RunEnded)
+    assert (ended.status, ended.steps) == ("stopped", 6)
+    assert {report.step for report in ended.thaws} == {5}
 
 
 def test_the_effects_of_a_step_that_fails_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +191,7 @@ def test_the_effects_of_a_step_that_fails_are_told(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(torch.optim.SGD, "step", fail)
     found = told_on_both(network_config("exclude", SGD, {"layers": ["middle"]}, steps=3, clip_grad_norm=0.2))
-    status, _, steps, _, effects = found[-1]
+    status, _, steps, _, effects, _ = found[-1]
     assert (status, steps) == ("failed", 0)
     assert [effect.kind for effect in effects] == ["clip_inflated", "no_saving"]
 
@@ -176,6 +205,6 @@ def test_a_step_that_has_begun_behind_one_that_diverges_has_no_effects(tmp_path:
                     self.last = nn.Linear(8, 3).to(x.device)
     """
     config["model"]["source"] = model_file(tmp_path, forward.strip())
-    status, _, steps, _, effects = told_on_both(config)[-1]
+    status, _, steps, _, effects, _ = told_on_both(config)[-1]
     assert (status, steps) == ("diverged", 4)
     assert effects == ()

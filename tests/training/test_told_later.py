@@ -29,7 +29,7 @@ def told(config: dict[str, Any]) -> list[Any]:
         elif isinstance(event, PlanApplied | Evaluated):
             found.append((type(event).__name__, event.step))
         elif isinstance(event, RunEnded):
-            found.append((event.status, event.error, event.steps, event.tensors, event.side_effects))
+            found.append((event.status, event.error, event.steps, event.tensors, event.side_effects, event.thaws))
     return found
 
 
