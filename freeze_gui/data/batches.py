@@ -45,6 +45,8 @@ class LoadedData:
         Batches that are never trained on; made when they are read, where there are many.
     class_names
         One per class; empty where not known.
+    may_draw
+        Whether going through an epoch may draw from the global random generators: an iterable of a person's may.
     """
 
     source: str
@@ -53,9 +55,10 @@ class LoadedData:
     make_epoch: Callable[[int], Iterator[Batch]]
     validation: Sequence[Batch] | None = None
     class_names: tuple[str, ...] = ()
+    may_draw: bool = False
 
     def epoch(self, index: int) -> Iterator[Batch]:
-        """Yield the batches of epoch `index`, 0 first; the global random state plays no part in the order."""
+        """Yield the batches of epoch `index`, 0 first, without the global random state unless they `may_draw`."""
         return self.make_epoch(index)
 
 

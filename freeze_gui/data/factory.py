@@ -28,6 +28,9 @@ class _FileBatches(Sequence[Batch]):
         if empty:
             raise UserError(f"the data of {self._source} yield no batch at all; at least one is needed")
 
+    def __bool__(self) -> bool:
+        return True   # an iterable without a length would be gone through to be counted, and may draw on the way
+
     def __len__(self) -> int:
         size = _size(self._batches)
         return sum(1 for _ in self._batches) if size is None else size
@@ -44,7 +47,7 @@ class _FileBatches(Sequence[Batch]):
 
 
 def load_file_data(source: str, *, seed: int) -> LoadedData:
-    """Call FACTORY() directly after setting the seed and iterate over what it returns once per epoch.
+    """Call FACTORY() directly after seeding torch, Python and NumPy, and iterate over what it returns once per epoch.
 
     An attribute ``validation`` of the returned object, an iterable of the same items, is used for validation.
 
@@ -54,7 +57,7 @@ def load_file_data(source: str, *, seed: int) -> LoadedData:
         When the file or FACTORY fails or returns no iterable; while iterating, when nothing comes, an item has
         another form, or a generator is used up.
     """
-    returned = load_factory(source)(seed)
+    returned = load_factory(source, seed)()
     if not isinstance(returned, Iterable) and not hasattr(returned, "__getitem__"):
         kind = type(returned).__name__
         raise UserError(
@@ -72,6 +75,7 @@ def load_file_data(source: str, *, seed: int) -> LoadedData:
         epoch_steps=_size(returned),
         make_epoch=_Epochs(source, returned),
         validation=None if validation is None else _FileBatches(source, validation),
+        may_draw=type(returned) not in (list, tuple),   # a class derived from them may do anything when it is iterated
     )
 
 

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from freeze_gui.errors import UserError
+from freeze_gui.models.randomness import look_at_the_thread, seed_all
 
 
 def split_file_source(source: str) -> tuple[Path, str]:
@@ -30,10 +29,11 @@ def split_file_source(source: str) -> tuple[Path, str]:
     return Path(path).expanduser().absolute(), name
 
 
-def load_factory(source: str) -> Callable[[int | None], Any]:
-    """Run the file and return its FACTORY, as a function of the seed that is set directly before the call (None: none).
+def load_factory(source: str, seed: int | None = None) -> Callable[[], Any]:
+    """Run the file and return its FACTORY, to be called without arguments.
 
-    The file is run anew each time, so that an edited file counts. What it prints goes to stderr.
+    The file is run anew each time, so that an edited file counts. What it prints goes to stderr. Every global random
+    generator is set to `seed` before the file is run, and again directly before each call; None leaves them alone.
 
     Raises
     ------
@@ -41,6 +41,9 @@ def load_factory(source: str) -> Callable[[int | None], Any]:
         Here: when the file is missing, fails, or has no such factory. On the call: when the factory fails.
     """
     path, name = split_file_source(source)
+    look_at_the_thread()
+    if seed is not None:
+        seed_all(seed)
     module = _run_file(path)
     factory = getattr(module, name, None)
     if factory is None:
@@ -50,10 +53,10 @@ def load_factory(source: str) -> Callable[[int | None], Any]:
         raise UserError(f"{name} in {path} is a {kind}, but must be a function or class to call without arguments")
     _check_arguments(factory, name, path)
 
-    def call(seed: int | None) -> Any:
+    def call() -> Any:
         with _users_code(path, f"{name}()"):
             if seed is not None:
-                torch.manual_seed(seed)
+                seed_all(seed)
             return factory()
 
     return call

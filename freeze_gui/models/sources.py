@@ -82,7 +82,8 @@ def load_model(
     """Load a model with its values, on CPU, in train mode.
 
     The seed is set directly before the constructor or FACTORY is called, so that the initial weights are those of
-    ``torch.manual_seed(seed); FACTORY()`` in plain PyTorch. The global random state goes on from there.
+    ``torch.manual_seed(seed); FACTORY()`` in plain PyTorch; for a file, Python's and NumPy's generators are seeded too,
+    also before the file is run. The global random state goes on from there.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def load_model(
     if weights == "default":
         raise UserError(f'{source} has no default weights: weights must be "none" or a file')
     state = None if weights == "none" else read_weights(weights)
-    module = _checked(load_factory(source)(seed), source)
+    module = _checked(load_factory(source, seed)(), source)
     if state is not None:
         load_weights(module, state, where=weights)
     return _describe_file(source, module.cpu(), num_classes)
@@ -163,14 +164,15 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _open_file(source: str, num_classes: int | None) -> LoadedModel:
-    factory = load_factory(source)
+    with quiet_trial():
+        factory = load_factory(source)
     try:
         with structure_only():
-            module = _checked(factory(None), source)
+            module = _checked(factory(), source)
         module = meta_twin(module)  # .to("meta") would untie tied weights
     except Exception:  # it may need values; if it fails for another reason, it fails here too and says why
         with quiet_trial():
-            module = _checked(factory(None), source)
+            module = _checked(factory(), source)
     return _describe_file(source, module, num_classes)
 
 

@@ -1,7 +1,7 @@
 """Build and run modules only to look at them: no weights, no trace.
 
-The window opens models while a run trains in another thread, and both share one global random generator. Saving and
-restoring its state here would rewind the run's dropout, so that nothing here may draw from it in the first place.
+The window opens models while a run trains in another thread, and both share the global random generators. Saving and
+restoring their state here would rewind the run's dropout, so that nothing here may draw from them in the first place.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from freeze_gui.models.randomness import own_random
 
 _DRAWS = frozenset(
     {
@@ -70,14 +72,14 @@ def structure_only() -> Iterator[None]:
     widths). torch.nn makes all its weights by ``torch.empty``, so that taking those is enough; what little is left on
     the CPU can follow by `meta_twin`.
     """
-    with _Trial(weights_on_meta=True), _silence():
+    with _Trial(weights_on_meta=True), own_random(), _silence():
         yield
 
 
 @contextmanager
 def quiet_trial() -> Iterator[None]:
-    """Run a constructor or forward without warnings and without drawing from the global random generator."""
-    with _Trial(weights_on_meta=False), _silence():
+    """Run a constructor or forward without warnings and without drawing from the global random generators."""
+    with _Trial(weights_on_meta=False), own_random(), _silence():
         yield
 
 

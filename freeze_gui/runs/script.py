@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jinja2
-import torch
 from torch import Tensor, nn
 
 from freeze_gui.data.sources import peek_num_classes
@@ -20,6 +19,7 @@ from freeze_gui.errors import UserError
 from freeze_gui.freezing.methods import PausedIdeal
 from freeze_gui.freezing.plan import resolve
 from freeze_gui.models.layer_tree import build_tree
+from freeze_gui.models.randomness import random_state, restore_random
 from freeze_gui.models.sources import LoadedModel
 from freeze_gui.resources import resource_path
 from freeze_gui.runs.script_data import data_code
@@ -65,12 +65,12 @@ def make_script(config: RunConfig) -> Script:
             "The paused ideal is a yardstick for comparisons and no way to freeze in PyTorch, so it has no script. "
             "Take the script of a run with another method"
         )
-    callers_random = torch.get_rng_state()
+    callers_random = random_state()
     try:
         loaded = _loaded(config)
         values = _values(config, loaded)
     finally:
-        torch.set_rng_state(callers_random)
+        restore_random(callers_random)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resource_path("templates")),
         trim_blocks=True,
@@ -118,9 +118,12 @@ def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
     uses_step = within or bool(values["late_events"]) or rates.last_step is not None or values["conditions_use_step"]
     model = model_code(config, loaded.model, config.model.num_classes or _classes_of(config))
     beside = [*["the weights at the start"] * model.has_weights, *["the digits"] * bool(data.tensors)]
+    model_from_file = "from_file" in "".join(model.lines)
+    uses_file = model_from_file or data.template == "data_file.py.j2"
+    needs = (*data.needs, *("numpy to seed what a file may draw from",) * uses_file)
     return values | {
         "title": "A training run with frozen layers" if plan.groups else "A training run",
-        "intro": [_in_docstring(line) for line in intro_lines(config, loaded, data.needs, beside)],
+        "intro": [_in_docstring(line) for line in intro_lines(config, loaded, needs, beside)],
         "beside": " and ".join(beside),
         "seed": train.seed,
         "steps": train.steps,
@@ -130,7 +133,9 @@ def _values(config: RunConfig, loaded: Loaded) -> dict[str, Any]:
         "threads": train.threads or (1 if choose_threads(sum(p.numel() for p in module.parameters())) == 1 else None),
         "model": model,
         "data": data,
-        "uses_file": "from_file" in "".join(model.lines) or data.template == "data_file.py.j2",
+        "uses_file": uses_file,
+        "model_from_file": model_from_file,
+        "seeded": "seed_all()" if uses_file else "torch.manual_seed(SEED)",   # built-in parts draw from torch alone
         "data_arguments": ", ".join(f'beside["{name}"]' for name in data.tensors),
         "uses_batch_size": "drops_single" in data.values,
         "accumulate": train.accumulate,

@@ -21,6 +21,7 @@ _DTYPES = {"bf16": "torch.bfloat16", "fp16": "torch.float16"}
 # name in the script → section (0 standard library, 1 others), module, and what is taken of it: "" for the module itself
 _IMPORTS = {
     "os": (0, "os", ""),
+    "random": (0, "random", ""),
     "importlib": (0, "importlib.util", ""),
     "sys": (0, "sys", ""),
     "OrderedDict": (0, "collections", "OrderedDict"),

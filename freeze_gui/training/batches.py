@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from freeze_gui.data.sources import Batch, LoadedData
 from freeze_gui.errors import UserError
 from freeze_gui.models.nested import map_tensors
-from freeze_gui.training.randomness import random_state, restore_random
+from freeze_gui.models.randomness import random_state, restore_random
 
 _NO_CLASS = -(2**62)
 """Torch passes over class -100 without a word; here every class outside of the output is a mistake in the data."""
@@ -50,7 +50,7 @@ class Batches:
     position
         Epoch, and steps begun in it.
     epoch_random
-        Random state at the beginning of the epoch.
+        Random state at the beginning of the epoch; empty where the data draw nothing.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Batches:
     ) -> None:
         self._data, self._accumulate, self._steps, self._epochs, self._device = data, accumulate, steps, epochs, device
         self.position = (0, 0)
-        self.epoch_random: dict[str, Tensor] = {}
+        self.epoch_random: dict[str, Any] = {}
         self._done = 0
 
     @property
@@ -70,7 +70,7 @@ class Batches:
         last = self._epochs is not None and epoch == self._epochs - 1
         return last and done == epoch_steps(self._data, self._accumulate)
 
-    def resume(self, position: tuple[int, int], steps: int, epoch_random: dict[str, Tensor]) -> None:
+    def resume(self, position: tuple[int, int], steps: int, epoch_random: dict[str, Any]) -> None:
         """Begin after `steps` steps, at `position` of an epoch that began with this random state."""
         self.position, self._done, self.epoch_random = position, steps, epoch_random
 
@@ -88,13 +88,16 @@ class Batches:
                     return
 
     def _epoch(self, epoch: int) -> Iterator[tuple[Batch, ...]]:
-        self.position, self.epoch_random = (epoch, 0), random_state(self._device)
+        self.position = (epoch, 0)
+        if self._data.may_draw:
+            self.epoch_random = random_state(self._device)
         return steps_of_epoch(self._data, epoch, self._accumulate)
 
     def _left_of_epoch(self, epoch: int, skipped: int) -> Iterator[tuple[Batch, ...]]:
         """Start an epoch as it was started once, since a loader may draw its order there, and pass over its steps."""
         now = random_state(self._device)
-        restore_random(self.epoch_random, self._device)
+        if self._data.may_draw:
+            restore_random(self.epoch_random, self._device)
         groups = steps_of_epoch(self._data, epoch, self._accumulate)
         for _ in islice(groups, skipped):
             pass

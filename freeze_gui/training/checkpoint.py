@@ -40,7 +40,8 @@ class Checkpoint:
     position
         Epoch, and optimizer steps done of it.
     random, epoch_random
-        Random state now, and at the beginning of the epoch, where a data loader may have drawn its order.
+        State of torch's, Python's and NumPy's generators now, and at the beginning of the epoch, where a data loader
+        may have drawn its order.
     evaluated, metrics
         Step of the last evaluation, and the losses that a scheduler was told.
     precision
@@ -56,8 +57,8 @@ class Checkpoint:
     gradients: dict[str, Tensor]
     state: dict[str, dict[str, Any]]
     position: tuple[int, int]
-    random: dict[str, Tensor]
-    epoch_random: dict[str, Tensor]
+    random: dict[str, Any]
+    epoch_random: dict[str, Any]
     evaluated: int
     metrics: tuple[float, ...]
     precision: dict[str, Any]

@@ -46,7 +46,7 @@ def look_ahead(data: LoadedData, accumulate: int) -> DataAhead | None:
         Micro-batches a step: an order of tasks is shortened to what repeats where steps repeat with it.
     """
     held = getattr(data.make_epoch, "returned", None)   # what the person's FACTORY gave, for data of a file
-    if type(held) not in (list, tuple):   # a class derived from them may do anything when it is iterated
+    if held is None or data.may_draw:
         return None
     try:
         batches = list(data.epoch(0))

@@ -12,6 +12,7 @@ import torch
 
 from freeze_gui import __version__
 from freeze_gui.errors import UserError
+from freeze_gui.models.randomness import seed_all
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -62,7 +63,7 @@ def repeatable(seed: int, device: torch.device, threads: int) -> Iterator[None]:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.cuda.init()   # type: ignore[no-untyped-call]   # the next call refuses a device that nothing was done on
         torch.cuda.reset_peak_memory_stats(device)
-    torch.manual_seed(seed)
+    seed_all(seed)
     try:
         yield
     finally:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from freeze_gui.models.randomness import random_state, restore_random
 
 
 @dataclass(frozen=True)
 class GlobalState:
     """The settings of the process at one moment."""
 
-    random: Tensor
+    random: dict[str, Any]
     cuda_random: tuple[Tensor, ...]
     threads: int
     deterministic: bool
@@ -23,7 +26,7 @@ class GlobalState:
         """Read them."""
         used = torch.cuda.is_available() and torch.cuda.is_initialized()   # type: ignore[no-untyped-call]
         return cls(
-            torch.get_rng_state(),
+            random_state(),
             tuple(torch.cuda.get_rng_state_all()) if used else (),
             torch.get_num_threads(),
             torch.are_deterministic_algorithms_enabled(),
@@ -32,7 +35,7 @@ class GlobalState:
 
     def put_back(self) -> None:
         """Make them what they were."""
-        torch.set_rng_state(self.random)
+        restore_random(self.random)
         for device, state in enumerate(self.cuda_random):
             torch.cuda.set_rng_state(state, device)
         if torch.get_num_threads() != self.threads:

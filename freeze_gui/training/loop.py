@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from freeze_gui.data.sources import Batch
 from freeze_gui.freezing.freezer import Freezer
 from freeze_gui.freezing.plan import resolve
 from freeze_gui.models.layer_tree import LayerTree, build_tree
+from freeze_gui.models.randomness import random_state, restore_random
 from freeze_gui.training.applied import AppliedPlan
 from freeze_gui.training.batches import Batches, epoch_steps, forward, loss_of
 from freeze_gui.training.budget import Budget
@@ -37,7 +39,6 @@ from freeze_gui.training.loading import Loaded
 from freeze_gui.training.memory import forecast_memory, has_room_for_updates
 from freeze_gui.training.optimizers import make_optimizer
 from freeze_gui.training.precision import Precision
-from freeze_gui.training.randomness import random_state, restore_random
 from freeze_gui.training.rates import param_groups, rate_factors
 from freeze_gui.training.reading import Reading
 from freeze_gui.training.run_forecast import forecast_run
@@ -180,13 +181,16 @@ class Loop:
         """Yield the result on the validation data, if there are any and nobody stops the run meanwhile."""
         validation = self._loaded.data.validation
         if validation:
+            random = random_state(self._device)
             with self._precision.forward(), self.evidence.evaluation(step) as seen:
                 result = evaluate(
                     self._model, validation, self._loaded.loss, self._device, lambda: control.is_stopping, seen
                 )
-            if result is not None:
-                self.schedule.evaluated(result[0])
-                yield Evaluated(step, *result)
+            if result is None:   # whoever resumes the run begins the evaluation anew
+                restore_random(random, self._device)
+                return
+            self.schedule.evaluated(result[0])
+            yield Evaluated(step, *result)
 
     def cost(self) -> Cost:
         """Return what the run holds now."""
@@ -201,7 +205,7 @@ class Loop:
         self.evidence.close()
 
     def checkpoint(
-        self, steps: int, evaluated: int, plan_changed: bool, random: dict[str, Tensor] | None
+        self, steps: int, evaluated: int, plan_changed: bool, random: dict[str, Any] | None
     ) -> Checkpoint:
         """Return all that is needed to go on after `steps` steps.
 

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
-import torch
-
+from freeze_gui.models.randomness import random_state, restore_random
 from freeze_gui.training.checkpoint import Checkpoint, check_same_run
 from freeze_gui.training.config import RunConfig
 from freeze_gui.training.control import RunControl
@@ -18,7 +18,6 @@ from freeze_gui.training.events import Progress, RunEnded, RunEvent, StepDone
 from freeze_gui.training.failures import describe_failure, diverged
 from freeze_gui.training.loading import load
 from freeze_gui.training.loop import Loop
-from freeze_gui.training.randomness import random_state
 
 
 class Trainer:
@@ -42,13 +41,13 @@ class Trainer:
         self._resume = resume
         self._steps = self._evaluated = 0
         self._plan_changed = False
-        self._random: dict[str, torch.Tensor] | None = None   # after the last step; the caller has its own again
+        self._random: dict[str, Any] | None = None   # after the last step; the caller has its own again
         self._loop: Loop | None = None
 
     def events(self) -> Iterator[RunEvent]:
         """Run, yielding records as they come; the last one is always `RunEnded`, whatever happened."""
         status, error, device = "completed", None, self._config.train.device
-        callers_random = torch.get_rng_state()
+        callers_random = random_state()
         try:
             if self._resume is not None:
                 check_same_run(self._resume, self._config)
@@ -70,7 +69,7 @@ class Trainer:
         except (Exception, SystemExit) as caught:   # a person's code may call sys.exit: the run ends, not the program
             status, error = describe_failure(caught, device)
         finally:
-            torch.set_rng_state(callers_random)   # whoever called goes on with the numbers that it had
+            restore_random(callers_random)   # whoever called goes on with the numbers that it had
             if self._loop is not None:
                 self._loop.close()
         if not sys.is_finalizing():   # a run left behind by a program that ends: torch must not be touched any more
@@ -151,8 +150,9 @@ class Trainer:
         due = at_end or self._steps % self._config.train.eval_every == 0
         if due and self._evaluated < self._steps:
             yield from _settled(loop)
-            self._evaluated = self._steps
-            yield from loop.evaluation(self._steps, self._control)
+            for record in loop.evaluation(self._steps, self._control):   # none where it was stopped midway
+                self._evaluated = self._steps
+                yield record
 
     def _ended(self, status: str, error: str | None) -> Iterator[Progress | RunEnded]:
         """Take the bits at the end, and end with what there is to say."""

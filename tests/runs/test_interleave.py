@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from freeze_gui.freezing.methods import METHODS
+from freeze_gui.models.randomness import random_state
 from freeze_gui.runs import interleave
 from freeze_gui.runs.comparison import compare_events
 from freeze_gui.runs.interleave import interleaved_events
@@ -15,7 +16,7 @@ from freeze_gui.training.config import RunConfig, load_config
 from freeze_gui.training.control import RunControl
 from freeze_gui.training.events import Progress, RunEnded, StepDone
 from freeze_gui.training.global_state import GlobalState
-from tests.support.runs import network_config
+from tests.support.runs import network_config, same_random
 
 OPTIMIZER = {"name": "AdamW", "lr": 0.01}
 
@@ -70,7 +71,7 @@ def test_each_run_has_its_own_threads_and_the_caller_gets_back_what_it_had() -> 
             seen[index].add(torch.get_num_threads())
     assert seen == {0: {1}, 1: {2}, 2: {1}}
     assert torch.get_num_threads() == threads
-    assert torch.equal(torch.get_rng_state(), before.random)
+    assert same_random(random_state(), before.random)
 
 
 def test_a_listener_that_leaves_leaves_the_process_as_it_was() -> None:
@@ -81,7 +82,7 @@ def test_a_listener_that_leaves_leaves_the_process_as_it_was() -> None:
             break
     events.close()   # type: ignore[attr-defined]   # a generator
     assert torch.get_num_threads() == before.threads
-    assert torch.equal(torch.get_rng_state(), before.random)
+    assert same_random(random_state(), before.random)
 
 
 def test_a_run_that_fails_does_not_keep_the_others_from_taking_turns() -> None:

@@ -17,6 +17,7 @@ from freeze_gui.runs.script import make_script
 from freeze_gui.runs.script_files import write_script
 from freeze_gui.training.config import load_config
 from tests.runs.script_cases import CASES, Config, builtin
+from tests.support.runs import DRAWS
 from tests.support.scripts import Result, assert_same_run, run_scripts
 
 
@@ -192,6 +193,18 @@ def test_each_list_of_layers_says_when_it_is_frozen() -> None:
     text = make_script(load_config(builtin("five-linear", {"phase": phases}))).text
     assert 'LAYERS_1 = ["linear1"]   # frozen in steps 0 to 2 and in step 5\n' in text
     assert 'LAYERS_2 = ["linear2"]   # frozen in all steps\n' in text
+
+
+@pytest.mark.parametrize("model", [f"file:{DRAWS}:build", "builtin:five-linear"])
+def test_a_file_that_draws_from_python_and_numpy_draws_the_same_in_the_script(model: str, tmp_path: Path) -> None:
+    config = {
+        "model": {"source": model},
+        "data": {"source": f"file:{DRAWS}:batches"},
+        "freeze": {"layers": ["[0]"], "from_step": 2, "to_step": 5},
+        "train": {"device": "cpu", "steps": 8, "seed": 4, "eval_every": 3},
+    }
+    write_script(load_config(config), tmp_path / "run.py")
+    assert run_scripts([tmp_path / "run.py"])[tmp_path / "run.py"].losses == run_config(config)["loss"]
 
 
 _TIED = """

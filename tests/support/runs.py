@@ -18,6 +18,7 @@ from freeze_gui.training.events import RunEvent
 from freeze_gui.training.loop import Loop
 
 NETWORK = Path(__file__).with_name("network.py")
+DRAWS = Path(__file__).with_name("draws_everywhere.py")
 
 
 def network_config(
@@ -58,6 +59,11 @@ def run_watched(
             events.append(event)
             recorder.handle(event)
     return states, events, recorder
+
+
+def same_random(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Tell whether torch's, Python's and NumPy's generators stood in the same place."""
+    return torch.equal(a["cpu"], b["cpu"]) and (a["python"], a["numpy"]) == (b["python"], b["numpy"])
 
 
 def same_bits(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
