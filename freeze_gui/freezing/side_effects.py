@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from freeze_gui.freezing.bits import Number, Row, any_nonzero, flags
-from freeze_gui.freezing.causes import Suspect
 from freeze_gui.freezing.context import FreezeContext
-from freeze_gui.freezing.looks import Looks
+from freeze_gui.freezing.looks import Looks, Take
+from freeze_gui.freezing.replay import Suspect
 from freeze_gui.freezing.side_effect_texts import TEXTS, SideEffect, text_of_jump
 from freeze_gui.freezing.structure import Structure, with_own_forward
 from freeze_gui.freezing.thaw_jumps import ThawReport, Thaws, distances, thaw_report
@@ -57,7 +57,7 @@ class SideEffectWatch:
         self._suspects: list[Kept] = []
         self._windows: dict[str, _Window] = {}   # layer → its last freeze
         self._thawed: dict[str, _Window] = {}    # layers before their first step
-        self._first_steps: dict[str, list[tuple[nn.Parameter, Suspect]]] = {}
+        self._first_steps: dict[int, tuple[nn.Parameter, Suspect]] = {}   # of parameters, by their identity
         self._thaws = Thaws()
 
     def begin_step(self, task: str | None) -> None:
@@ -105,20 +105,17 @@ class SideEffectWatch:
     def before_step(self, suspects: Iterable[Kept]) -> None:
         """Keep what the first step after a thaw is compared with; `suspects` are what the optimizer may move."""
         self._suspects = [entry for entry in suspects if not self._windows[entry[0]].has_evolved]
-        if not self._thawed:
-            return
-        groups = {id(p): group for group in self._context.optimizer.param_groups for p in group["params"]}
-        for path, p in self._parameters(self._thawed):
-            if p.grad is not None and id(p) in groups:
-                suspect = Suspect.take(self._context.optimizer, groups[id(p)], p, fresh=True)
-                self._first_steps.setdefault(path, []).append((p, suspect))
+        if self._thawed:
+            thawed = {id(p): p for _, p in self._parameters(self._thawed)}
+            kept = Suspect.take_all(self._context.optimizer, thawed.values(), set(thawed))
+            self._first_steps = {key: (thawed[key], suspect) for key, suspect in kept.items()}
 
     def after_step(self, step: int) -> None:
         """Compare optimizer states with those before the step, and thawed layers with a fresh first step."""
         self._look_at_states()
-        for path, moved in self._first_steps.items():
-            self._look_at_first_step(step, path, moved)
-        self._first_steps = {}
+        if self._first_steps:
+            self._look_at_first_steps(step)
+            self._first_steps = {}
 
     def side_effects(self) -> tuple[SideEffect, ...]:
         """Return what was found so far."""
@@ -229,10 +226,22 @@ class SideEffectWatch:
 
         self._looks.add([flag for _, flag in changed], take)
 
-    def _look_at_first_step(self, step: int, path: str, moved: Sequence[tuple[nn.Parameter, Suspect]]) -> None:
+    def _look_at_first_steps(self, step: int) -> None:
+        found = dict(zip(self._first_steps, distances(self._first_steps.values()), strict=True))
+        layers: dict[str, list[int]] = {}
+        for path, p in self._parameters(self._thawed):
+            if id(p) in found:
+                layers.setdefault(path, []).append(id(p))
+        for path, own in layers.items():
+            suspects = [self._first_steps[key][1] for key in own]
+            row = [number for key in own for number in found[key]]
+            self._looks.add(row, self._taking_first_step(step, path, suspects))
+
+    def _taking_first_step(self, step: int, path: str, suspects: Sequence[Suspect]) -> Take:
+        """Return what takes the `distances` of a layer's parameters."""
         window, optimizer = self._thawed.pop(path), self._optimizer
-        had_state = all(suspect.state for _, suspect in moved)
-        rates = [float(suspect.hyper["lr"]) for _, suspect in moved]
+        had_state = all(suspect.state for suspect in suspects)
+        rates = [float(suspect.hyper["lr"]) for suspect in suspects]
 
         def take(numbers: NDArray[Any]) -> None:
             report = thaw_report(step, path, rates, numbers)
@@ -240,7 +249,7 @@ class SideEffectWatch:
             if self._thaws.add(report, optimizer, may_jump=not went_on):   # what it had before the freeze is its own
                 self._found["thaw_jump"][path] = None
 
-        self._looks.add(distances(moved), take)
+        return take
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[Number]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from freeze_gui.freezing.bits import Number, apart
-from freeze_gui.freezing.causes import Suspect, fresh_step
+from freeze_gui.freezing.replay import Suspect, replayed
 
 JUMP = 1.5
 """A first step after a thaw is a jump from this many times the step that is to be expected on."""
@@ -77,17 +77,18 @@ class Thaws:
         return max(self._jumps.values(), key=lambda report: times_too_far(report, optimizer))
 
 
-def distances(moved: Iterable[tuple[nn.Parameter, Suspect]]) -> list[Number]:
-    """Return how far each parameter of a layer went, and behind that how far a fresh optimizer would have gone."""
-    pairs = list(moved)
-    made = [apart(p, suspect.value) for p, suspect in pairs]
-    return made + [apart(fresh_step(suspect), suspect.value) for _, suspect in pairs]
+def distances(steps: Collection[tuple[nn.Parameter, Suspect]]) -> list[tuple[Number, Number]]:
+    """Return how far each parameter went in its first step, and how far a fresh optimizer would have taken it."""
+    suspects = [suspect for _, suspect in steps]
+    made = [apart(p, suspect.value) for p, suspect in steps]
+    ends = zip(replayed(suspects, with_state=False), suspects, strict=True)
+    return list(zip(made, [apart(end, suspect.value) for end, suspect in ends], strict=True))
 
 
 def thaw_report(step: int, path: str, rates: Sequence[float], numbers: NDArray[Any]) -> ThawReport:
-    """Return the report of a layer from the `distances` of its parameters, which have these learning rates."""
+    """Return the report of a layer from the `distances` of its parameters end to end, which have these rates."""
     found = [max(0.0, float(one)) for one in numbers]   # a NaN is passed over
-    made, fresh = found[: len(rates)], found[len(rates) :]
+    made, fresh = found[::2], found[1::2]
     # a tied parameter may have the rate of another layer: each is held against its own
     times, lr = max((one / lr if lr else -1.0, lr) for one, lr in zip(made, rates, strict=True))
     largest, largest_fresh = (
