@@ -1,11 +1,12 @@
 """What drawing a comparison costs: 12 runs of 161 layers and 2,000 steps, while the last of them still goes on.
 
-A frame is what the window's
-timer asks for, and all the painting that follows from it.
+A frame is what the window's timer asks for, and all the painting that follows from it. The first picture is drawn in
+turns of the event loop, which are no frames.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -64,15 +65,18 @@ def test_a_frame_of_a_large_comparison(
     generator = np.random.default_rng(1)
     bar = view.tiles_view.area.verticalScrollBar()
     frame(view, table)
+    qtbot.wait(2_000)   # the first picture comes to rest
     times = []
     for number in range(NEW):
         add_random_steps(runs[-1], 1, generator)
         if what == "scrolling":
             bar.setValue(bar.maximum() * number // NEW)
-        times.append(taken_s(lambda: frame(view, table)) * 1000)
+        began = time.thread_time()
+        frame(view, table)
+        times.append((time.thread_time() - began) * 1000)
     row = [spread(times), f"{np.percentile(times, 99):.1f}", f"{max(times):.1f}"]
     heading = f"A frame of {RUNS} runs × {LAYERS} layers × {STEPS:,} steps: {what}"
-    report(Table(heading, ["ms a frame", "p99", "most"], [row]))
+    report(Table(heading, ["ms of processor time a frame", "p99", "most"], [row]))
 
 
 def test_hiding_equal_layers(qtbot: QtBot, runs: list[RunRecorder], report: Callable[[Table], None]) -> None:
