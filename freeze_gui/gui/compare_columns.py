@@ -201,7 +201,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("verdict", "Verdict", "Whether the frozen layers held, bit by bit, and why not",
            _verdict, "LEAKED · momentum", is_words=True),
     Column("equals", "Same as", "Runs with the same losses and the same weights in every bit",
-           lambda f: words_cell(f.same_as), "requires_grad", is_words=True, most_px=132),
+           lambda f: words_cell(f.same_as), "requires_grad", is_words=True),
     Column("loss", "Loss", "At the last evaluation; of the last step where there is none", _loss, "0.0000"),
     Column("best_loss", "Best loss", "The lowest of all evaluations; of all steps where there are none", _best_loss,
            "0.0000", shown=False),

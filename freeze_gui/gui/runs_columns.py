@@ -9,10 +9,11 @@ from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QStyleOptionViewItem, QTableView
 
 from freeze_gui.gui.compare_columns import COLUMNS
-from freeze_gui.gui.compare_table_model import RUN, VERDICT, RunsModel
+from freeze_gui.gui.compare_table_model import EQUALS, RUN, VERDICT, RunsModel
 from freeze_gui.gui.run_look import SAMPLE_PX
 
 _LAST = len(COLUMNS) - 1
+_CUT_PX = 132   # the names of equal runs are cut to it where there is no more room; they are in the tooltip
 _AROUND_TITLE_PX = 20   # its padding in the style sheet, and a little more
 
 
@@ -33,7 +34,7 @@ class RunsColumns(QObject):
         self._metrics = table.fontMetrics()
         self.diff_only = self.is_fitted = False
         self.shown_keys = frozenset(column.key for column in COLUMNS if column.shown)
-        self._names_need = self._names_width = 0
+        self._names_need = self._names_width = self._equals_need = self._equals_width = self._last_need = 0
         self.forget()
         model.cells_changed.connect(self.on_cells_changed)
         model.modelReset.connect(self.forget)
@@ -69,25 +70,37 @@ class RunsColumns(QObject):
         for at, column in enumerate(COLUMNS):
             hidden = column.key not in self.shown_keys or (self.diff_only and at != RUN and self._model.is_same(at))
             self._table.setColumnHidden(at, hidden)
-            if at in (RUN, _LAST) or hidden:
+            if at in (RUN, EQUALS, _LAST) or hidden:
                 continue   # the last has what is left; its words are in the tooltip where they are cut
             need = min(max(self._needed_width(at), self._usual_width(at)), column.most_px)
             if need > self._table.columnWidth(at):   # never narrower while numbers change
                 self._table.setColumnWidth(at, need)
         self._names_need = min(self._needed_width(RUN), COLUMNS[RUN].most_px)
+        self._equals_need = min(self._needed_width(EQUALS), COLUMNS[EQUALS].most_px)
+        self._last_need = min(self._needed_width(_LAST), COLUMNS[_LAST].most_px)
         self.fit_names()
 
     def fit_names(self) -> None:
-        """Give the names the width that the other columns leave, unless a person chose one."""
+        """Share what the other columns leave: first for the names, then for the last, then for those that are the same.
+
+        A width that a person chose stays.
+        """
         table = self._table
-        if table.columnWidth(RUN) not in (self._names_width, table.horizontalHeader().defaultSectionSize()):
-            return
-        others = sum(table.columnWidth(at) for at in range(RUN + 1, _LAST))   # 0 of those that are hidden
-        if not table.isColumnHidden(_LAST):
-            others += self._usual_width(_LAST)
-        room = table.viewport().width() - others
-        self._names_width = max(min(self._names_need, room), self._usual_width(RUN))
-        table.setColumnWidth(RUN, self._names_width)
+        others = sum(table.columnWidth(at) for at in range(RUN + 1, _LAST) if at != EQUALS)   # 0 of hidden ones
+        last = 0 if table.isColumnHidden(_LAST) else self._usual_width(_LAST)
+        room = table.viewport().width() - others - last
+        least = 0 if table.isColumnHidden(EQUALS) else min(max(self._equals_need, self._usual_width(EQUALS)), _CUT_PX)
+        if self._is_ours(RUN, self._names_width):
+            self._names_width = max(min(self._names_need, room - least), self._usual_width(RUN))
+            table.setColumnWidth(RUN, self._names_width)
+        if least and self._is_ours(EQUALS, self._equals_width):
+            more = max(self._last_need - last, 0) if last else 0
+            self._equals_width = max(min(self._equals_need, room - more - table.columnWidth(RUN)), least)
+            table.setColumnWidth(EQUALS, self._equals_width)
+
+    def _is_ours(self, at: int, width: int) -> bool:
+        """Tell whether a column has the width that it was given here or at first, and none of a person."""
+        return self._table.columnWidth(at) in (width, self._table.horizontalHeader().defaultSectionSize())
 
     def _needed_width(self, at: int) -> int:
         """Return the width of the widest words of a column: Qt would lay out every cell of it."""

@@ -247,9 +247,30 @@ def test_many_runs_come_into_the_table_in_turns_and_their_columns_are_wide_enoug
     qtbot.waitUntil(lambda: column(table, "steps") == ["3"] * 60 and all(column(table, "equals")))
     qtbot.waitUntil(lambda: table.columns.is_fitted)
     assert column(table, "equals")[0] == "run 1, run 2, run 3, run 4, run 5, run 6, run 7, run 8 and 51 more"
+    table.resize(3000, 300)
     for at, found in enumerate(COLUMNS[:-1]):
         need = min(table.sizeHintForColumn(at), found.most_px)
         assert table.isColumnHidden(at) or table.columnWidth(at) >= need
+
+
+def test_the_names_of_equal_runs_are_cut_only_where_the_figures_need_the_room(qtbot: QtBot) -> None:
+    runs = [started_run(f"a name of some length {at}") for at in range(3)]
+    for run in runs:
+        add_steps(run, 3)
+        end_run(run, proof="x")
+    table = table_of(qtbot, runs)
+    qtbot.waitUntil(lambda: all(column(table, "equals")))
+    qtbot.waitUntil(lambda: table.columns.is_fitted)
+    need = table.sizeHintForColumn(EQUALS)
+    widths = []
+    for width in (1148, 3000, 1148):
+        table.resize(width, 300)
+        widths.append(table.columnWidth(EQUALS))
+    assert widths[0] == widths[2] < need <= widths[1]
+    assert table.columnWidth(RUN) >= table.sizeHintForColumn(RUN)   # the names of the runs themselves come first
+    table.horizontalHeader().resizeSection(EQUALS, need + 7)
+    table.resize(2000, 300)
+    assert table.columnWidth(EQUALS) == need + 7   # a person's
 
 
 def test_names_of_runs_with_the_same_bits_come_in_pieces_that_are_short(qtbot: QtBot) -> None:
