@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWi
 
 from freeze_gui.gui.theme import current_theme, theme_manager
 
-_AROUND_NAME = 30
-"""Pixels that a chip takes beside its name: dot, padding, and the gap to the next one."""
+_AROUND_NAME = 34
+"""Pixels that a chip needs beside its name: dot, padding, and the gap to the next one; with less Qt cuts it again."""
 
 
 def widest_name(widths: Sequence[int], room: int) -> int:

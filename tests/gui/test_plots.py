@@ -7,16 +7,18 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QFontMetricsF, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
-from freeze_gui.gui.chips import short_names, widest_name
+from freeze_gui.gui.chips import ChipStrip, short_names, widest_name
 from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
 from freeze_gui.gui.loss_values import loss_range
+from freeze_gui.gui.palette import LIGHT
 from freeze_gui.gui.plot_axes import LABEL_PX, LogAxis, StepAxis, ValueAxis
 from freeze_gui.gui.plots import RunPlots
 from freeze_gui.gui.readout import readout_html
+from freeze_gui.gui.theme import style_sheet
 from freeze_gui.gui.traces import trace
 from freeze_gui.runs.recorder import RunRecorder
 from freeze_gui.training.events import StepDone
@@ -247,6 +249,21 @@ def test_only_the_longest_names_of_chips_are_cut() -> None:
     assert widest_name([30, 40, 50], room=200) == 50
     assert widest_name([30, 100, 120], room=170) == 70   # 30 whole, the other two share 140
     assert widest_name([], room=100) == 0
+
+
+def test_a_name_of_a_chip_that_was_cut_has_room_for_what_is_left(qtbot: QtBot) -> None:
+    long = [f"a_long_name_of_a_layer_that_ends_in_{number}" for number in range(6)]
+    chips = ChipStrip()
+    qtbot.addWidget(chips)
+    chips.setStyleSheet(style_sheet(LIGHT))
+    chips.show()
+    for width in (1400, 900, 600, 532):
+        chips.resize(width, 30)
+        chips.set_chips([(path, "#0072b2", False) for path in (*long, "1")], "")
+        QApplication.processEvents()
+        for button in chips.findChildren(QToolButton):
+            around = 12 + 4 + 12 + 2   # dot, gap, padding, border
+            assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()) + around
 
 
 def wheel(plots: RunPlots, at: QPoint) -> None:
