@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -100,7 +101,6 @@ class CompareDialog(QDialog):
         self.plan_label.setWordWrap(True)   # an error may be long
         layout.addWidget(self.plan_label)
         layout.addLayout(self._buttons())
-        self.setMinimumWidth(820)
         self._show(chosen)
         self.ok_button.setFocus()   # Enter runs
 
@@ -238,7 +238,7 @@ class CompareDialog(QDialog):
         self.ok_button = QPushButton("Compare", self)
         self.ok_button.setObjectName("startComparisonButton")
         self.ok_button.setDefault(True)
-        self.ok_button.setMinimumWidth(170)   # its text is bold and changes
+        self.ok_button.setMinimumWidth(self._bold_width("Compare 100 runs") + 36)   # its text changes
         line = QHBoxLayout()
         line.setSpacing(8)
         for button, name, slot in (
@@ -262,6 +262,11 @@ class CompareDialog(QDialog):
         box.setToolTip(tip)
         box.toggled.connect(self.on_toggled)
         return box
+
+    def _bold_width(self, text: str) -> int:
+        font = QFont(self.font())
+        font.setBold(True)
+        return QFontMetrics(font).horizontalAdvance(text)
 
     def _show(self, chosen: Axes) -> None:
         """Tick what is chosen; what no comparison has varied yet is as the form says."""

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxL
 from freeze_gui.gui.compare_columns import COLUMNS
 from freeze_gui.gui.runs_table import RunsTable
 
-_ASIDE_PX = 116
+_AROUND_TEXT_PX = 43
 
 
 class RunsPanel(QWidget):
@@ -51,8 +51,9 @@ class RunsPanel(QWidget):
         self.more_button.setMenu(self.menu)
         aside = QVBoxLayout()
         aside.setSpacing(2)
+        aside_px = self.fontMetrics().horizontalAdvance(self.beside_button.text()) + _AROUND_TEXT_PX
         for widget in (self.search_edit, self.diff_button, self.beside_button, self.more_button):
-            widget.setFixedWidth(_ASIDE_PX)
+            widget.setFixedWidth(aside_px)
             aside.addWidget(widget)
         aside.addStretch(1)
         layout = QHBoxLayout(self)

@@ -31,7 +31,7 @@ _FOUND_ROWS = 300   # what is found beyond stays closed, but is there: nobody re
 _LOOKS = (
     QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.EnabledChange,
 )  # fmt: skip
-_LEAST_NAME = "m" * 8   # names are cut, but never to nothing: in large letters the other columns took all the room
+_LEAST_NAME = "0" * 8   # names are cut, but never to nothing: in large letters the other columns took all the room
 _MODE = QHeaderView.ResizeMode
 _SELECT = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 

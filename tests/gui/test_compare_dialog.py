@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QLineEdit
+from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.compare_choices import HONEST_FOUR
@@ -40,6 +40,19 @@ def test_it_says_live_how_many_runs_it_makes_and_how_long_they_take(qtbot: QtBot
     box(dialog, "beside_reference").setChecked(True)   # one for each optimizer and mode: norm says nothing there
     assert dialog.plan_label.text() == "20 runs of 100 steps, about 40 seconds"
     assert len(grid(config(), dialog.axes())) == 20
+
+
+def test_it_is_as_wide_as_its_sentences_in_large_letters_too(qtbot: QtBot) -> None:
+    dialog = CompareDialog(config())
+    qtbot.addWidget(dialog)
+    font = dialog.font()
+    font.setPointSizeF(2 * font.pointSizeF())
+    dialog.setFont(font)
+    dialog.show()
+    texts = [label for label in dialog.findChildren(QLabel) if label.text() and not label.wordWrap()]
+    assert len(texts) > 10
+    for widget in (*texts, *dialog.findChildren(QCheckBox), *dialog.findChildren(QPushButton)):
+        assert widget.width() >= widget.sizeHint().width()
 
 
 def test_what_the_form_says_is_ticked_at_first(qtbot: QtBot) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
@@ -52,6 +52,14 @@ def test_every_word_is_legible_on_a_selected_row_in_a_colour_of_its_own(theme: T
     words = ("text", "held", "leaked", "frozen", "warning")
     nearest = min(words, key=lambda other: distance(color, getattr(theme, other)))
     assert nearest == word or word == "muted"   # which is between text and frozen
+
+
+def test_the_hint_in_an_empty_field_is_written_in_the_colour_of_lesser_words(qtbot: QtBot) -> None:
+    edit = QLineEdit()
+    qtbot.addWidget(edit)
+    edit.setStyleSheet(style_sheet(DARK))
+    edit.ensurePolished()
+    assert edit.palette().color(QPalette.ColorRole.PlaceholderText).name() == DARK.muted   # Qt halves that of the text
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
