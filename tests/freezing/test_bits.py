@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from freeze_gui.freezing.bits import apart, differ, is_zero, read
+from freeze_gui.freezing.bits import Row, any_nonzero, apart, differ, is_zero, read
+from tests.support.stand_in_device import DEVICE, StandInDevice
 
 
 def largest_difference(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -34,6 +35,20 @@ def test_zero_of_either_sign_is_zero_and_what_is_not_a_number_is_not() -> None:
     assert is_zero(torch.zeros(0))
     assert not is_zero(torch.tensor([float("nan")]))
     assert is_zero(torch.zeros(3).to_sparse())
+
+
+def test_an_element_that_is_not_zero_is_found_on_a_device_without_a_wait() -> None:
+    tensors = [torch.tensor(values) for values in ([0.0, -0.0], [0.0, math.nan], [0.0, 1e-45], [])]
+    tensors += [torch.zeros(3).to_sparse(), torch.eye(3).to_sparse()]
+    expected = [False, True, True, False, False, True]
+    assert [any_nonzero(tensor) for tensor in tensors] == expected
+    device = StandInDevice()
+    with device.there():
+        there = [tensor.to(DEVICE) for tensor in tensors]
+        with device.counted() as waits:
+            row: Row = [any_nonzero(tensor) for tensor in there]
+        assert waits == []
+        assert read([row])[0].tolist() == expected
 
 
 @pytest.mark.parametrize("count", [2, 65_536, 65_537, 70_000, 70_001])
