@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 
 import torch
 from torch import Tensor
@@ -25,10 +24,10 @@ class Reading:
     __slots__ = ("_has_come", "_numbers", "_sizes")
 
     def __init__(self, loss: Tensor, *parts: Tensor | None) -> None:
-        self._sizes = [0 if part is None else part.numel() for part in parts]
+        self._sizes = [0 if part is None else len(part) for part in parts]
         self._numbers = loss.view(1)
-        if there := [part for part in parts if part is not None]:
-            self._numbers = _joined([self._numbers, *there])
+        if any(self._sizes):
+            self._numbers = _joined([self._numbers, *(part for part in parts if part is not None)])
         self._has_come: torch.cuda.Event | None = None
         if self._numbers.is_cuda:
             queue = torch.cuda.current_stream(self._numbers.device)
@@ -40,8 +39,12 @@ class Reading:
         """Return the loss and the numbers of each part; on CUDA once the device has come to the transfer."""
         if self._has_come is not None:
             self._has_come.synchronize()
-        numbers = iter(self._numbers.tolist())
-        return next(numbers), [list(islice(numbers, size)) for size in self._sizes]
+        loss, *rest = self._numbers.tolist()
+        parts = []
+        for size in self._sizes:
+            parts.append(rest[:size])
+            rest = rest[size:]
+        return loss, parts
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
