@@ -32,6 +32,17 @@ def test_a_difference_of_one_step_among_ten_thousand_is_seen_whatever_its_sign()
         assert codes.to_pixels(np.repeat(cells.T, 40, axis=0), 8)[:, 50].tolist().count(codes.ZERO) < 8
 
 
+def test_a_pixel_shows_the_farthest_of_its_rows_however_many_there_are() -> None:
+    generator = np.random.default_rng(0)
+    steps = np.unique(np.concatenate((np.arange(30), generator.integers(0, 400, 60))))   # crowded at first
+    rows = generator.integers(codes.LOWEST, codes.HIGHEST + 1, (len(steps), 3), np.uint8)
+    cells = codes.columns(rows, steps, 400, 40, 0.0, 400.0)
+    for column in np.unique(steps // 10):
+        inside = rows[steps // 10 == column].astype(int) - codes.ZERO
+        assert (np.abs(inside).max(axis=0) == np.abs(cells[column].astype(int) - codes.ZERO)).all()
+        assert all((inside[:, layer] == cells[column, layer].astype(int) - codes.ZERO).any() for layer in range(3))
+
+
 def test_a_measured_row_stands_for_all_steps_up_to_the_next_and_the_rest_is_empty() -> None:
     row = np.array([[200], [60]], np.uint8)
     cells = codes.columns(row, np.array([0, 5]), 12, 20, 0.0, 20.0)[:, 0]
