@@ -67,7 +67,7 @@ class DifferenceMap(QWidget):
         self.levels: tuple[float, float] | None = None
         self._pair: tuple[RunRecorder, RunRecorder] | None = None
         self._metric = "weight_delta"
-        self._seen: object = None
+        self._seen: tuple[str, list[tuple[int, bool]], int] | None = None
         self._codes = np.zeros((0, 0), np.uint8)
         self._image: tuple[object, QImage] | None = None
         self._x_range: tuple[float, float] | None = None
@@ -119,11 +119,14 @@ class DifferenceMap(QWidget):
         seen = (self._metric, runs, min(rows, default=0))
         if seen == self._seen:
             return
+        goes_on = self._seen is not None and self._seen[:2] == seen[:2]   # what was there stays as it is
         self._seen = seen
         self.difference = layer_difference(*self._pair, self._metric) if self._pair else None
         values = self.difference.values if self.difference else np.zeros((0, 0))
         before, self.levels = self.levels, codes.levels_of(values)
-        self._codes = codes.encode(values, self.levels or (-3.0, 0.0))
+        known = len(self._codes) if goes_on and before == self.levels else 0
+        new = codes.encode(values[known:], self.levels or (-3.0, 0.0))
+        self._codes = np.concatenate((self._codes[:known], new)) if known else new
         self._image = None
         if before != self.levels:
             self.levels_changed.emit()

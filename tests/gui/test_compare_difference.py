@@ -82,6 +82,26 @@ def test_the_map_follows_runs_that_go_on(qtbot: QtBot) -> None:
     assert np.all(view.difference.values[50:] == 0.0)
 
 
+def test_a_map_that_grew_equals_one_drawn_at_once(qtbot: QtBot) -> None:
+    runs = two_runs()
+    view = shown_map(qtbot, runs)
+
+    def is_whole(pair: list[RunRecorder], metric: str) -> bool:
+        view.refresh()
+        other = shown_map(qtbot, pair)
+        other.set_metric(metric)
+        return view.grab().toImage() == other.grab().toImage()
+
+    for value in (0.1, 0.2, 900.0, 0.3):   # the third of them needs another scale
+        add_steps(runs[0], 10, (value, 0.1, 0.1, 0.1))
+        add_steps(runs[1], 10)
+        assert is_whole(runs, "weight_delta")
+    view.set_metric("grad_norm")
+    assert is_whole(runs, "grad_norm")
+    view.set_pair((runs[1], runs[0]))   # on the same scale
+    assert is_whole(runs[::-1], "grad_norm")
+
+
 def test_a_run_that_waits_is_no_error(qtbot: QtBot) -> None:
     view = shown_map(qtbot, [started_run("one"), waiting_run("other")])
     assert view.shown_layers == () and view.describe(QPointF(300, 50)) == ""
