@@ -18,7 +18,7 @@ _LONGEST = 20
 _TELLING = {
     "freeze.method": "{}",
     "model.source": "{}",
-    "data.source": "data {}",
+    "data.source": "{}",
     "optimizer.name": "{}",
     "optimizer.lr": "lr {}",
     "optimizer.zero_grad": "zero_grad {}",
