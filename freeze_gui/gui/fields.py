@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QLocale, Qt
+from PySide6.QtCore import QLocale, QObject, Qt, Slot
 from PySide6.QtGui import QDoubleValidator, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
@@ -37,6 +37,34 @@ def choice_box(name: str, choices: Iterable[tuple[str, str]], parent: QWidget) -
         box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box
+
+
+class FieldTips(QObject):
+    """Says over a field what it is for and, of a box, what the choice in it means; the choice may change at any time.
+
+    Parameters
+    ----------
+    field, tip
+        The field, which owns this, and a sentence. What is typed into a box is repeated: it may be longer than the box.
+    """
+
+    def __init__(self, field: QWidget, tip: str) -> None:
+        super().__init__(field)
+        self._field, self._tip = field, tip
+        field.setToolTip(tip)
+        if isinstance(field, QComboBox):
+            edit = field.lineEdit()   # tells of new text while the signals of its box are blocked, too
+            (edit.textChanged if edit is not None else field.currentTextChanged).connect(self.show)
+            self.show()
+
+    @Slot()
+    def show(self) -> None:
+        """Take the choice that is in the box now."""
+        if isinstance(self._field, QComboBox):
+            text = self._field.currentText()
+            meaning = None if self._field.isEditable() else self._field.currentData(Qt.ItemDataRole.ToolTipRole)
+            choice = f"{text}: {meaning}" if meaning else text
+            self._field.setToolTip(f"{self._tip}\n{choice}")
 
 
 def source_box(name: str, parent: QWidget) -> QComboBox:

@@ -62,6 +62,22 @@ DEVICE_TIPS = {
     "cpu": "The processor",
     "mps": "Apple's GPU",
 }
+FIELD_TIPS = {
+    "modelBox": "A network that is built in, one of torchvision, or what a function in a Python file returns",
+    "dataBox": "What it is trained on; a field that is empty takes what suits the model",
+    "weightsBox": "What the model starts from",
+    "batchSizeEdit": "Samples in a batch; a Python file for data makes its own batches",
+    "stepsEdit": "Steps of the optimizer in a run",
+    "seedEdit": "Begins all random numbers, of weights, batches and dropout: runs of one seed begin alike",
+    "deviceBox": "Where it trains",
+    "paceBox": "Steps a second at most; at a slow pace each step can be watched, and ticked layers freeze in sight",
+    "methodBox": "How the ticked layers are frozen",
+    "normBox": "What becomes of the norm and dropout layers that are ticked",
+    "optimizerBox": "A class of torch.optim; its other settings are behind the button beside the learning rate",
+    "zeroGradBox": "How the gradients of a step are cleared before the next one",
+    "lossBox": "What is minimized",
+}
+"""What each field of the form is for."""
 PACES: tuple[tuple[str, float | None], ...] = (
     ("full speed", None), ("60 steps/s", 60.0), ("20 steps/s", 20.0), ("5 steps/s", 5.0), ("1 step/s", 1.0),
 )  # fmt: skip

@@ -54,6 +54,7 @@ def choice_box(name: str, words: str, items: Sequence[tuple[str, object]], paren
     box = QComboBox(parent)
     box.setObjectName(name)
     box.setAccessibleName(words)
+    box.setToolTip(words)
     for title, meaning in items:
         box.addItem(title, meaning)
     return box

@@ -9,9 +9,18 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from freeze_gui.errors import UserError
-from freeze_gui.gui.fields import captioned, choice_box, number_edit, set_choice, source_box, whole_number_box
+from freeze_gui.gui.fields import (
+    FieldTips,
+    captioned,
+    choice_box,
+    number_edit,
+    set_choice,
+    source_box,
+    whole_number_box,
+)
 from freeze_gui.gui.form_choices import (
     DEVICE_TIPS,
+    FIELD_TIPS,
     LOSS_TIPS,
     NORM_TIPS,
     PACES,
@@ -255,6 +264,8 @@ class RunForm(QWidget):
         for row, fields in enumerate(rows):
             for column, (caption, field) in enumerate(fields):
                 field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+                if field.objectName() in FIELD_TIPS:
+                    FieldTips(field, FIELD_TIPS[field.objectName()])
                 grid.addWidget(captioned(caption, field, self), row, column, 1, 1 + (field is self.train_button))
         for column, (stretch, least) in enumerate(
             ((5, 168), (2, 84), (3, 120), (2, 96), (2, 76), (2, 100), (2, 76), (2, 104))

@@ -133,7 +133,6 @@ class RunPanel(QWidget):
     @Slot()
     def on_policy_chosen(self) -> None:
         """Pass on the freezing method and the norm policy."""
-        self.form.method_box.setToolTip(str(self.form.method_box.currentData(Qt.ItemDataRole.ToolTipRole) or ""))
         self.policy_changed.emit(self.form.method_box.currentText(), self.form.norm_box.currentText())
 
     @Slot(int)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.freezing.methods import METHODS
-from freeze_gui.gui.form_choices import builtin_choices, fill_models
+from freeze_gui.gui.form_choices import ZERO_GRAD_TIPS, builtin_choices, fill_models, method_tips
 from freeze_gui.gui.hyper_popup import HyperDialog
 from freeze_gui.gui.run_panel import RunPanel
 from freeze_gui.training.config import load_config
@@ -47,6 +47,23 @@ def test_a_run_that_waits_says_so_on_the_button_that_began_it(panel: RunPanel) -
         assert (panel.run_button.text(), panel.compare_button.text()) == (text, "Compare methods…")
     panel.show_state(running=True, paused=True, comparing=True)
     assert (panel.run_button.text(), panel.compare_button.text()) == ("Run", "Paused")
+
+
+def test_every_field_says_what_it_is_for_and_what_the_choice_in_it_means(panel: RunPanel) -> None:
+    form = panel.form
+    assert [field.objectName() for field in (*form.fields, form.model_box, form.pace_box) if not field.toolTip()] == []
+    form.zero_grad_box.setCurrentText("zero")
+    assert form.zero_grad_box.toolTip().endswith(f"zero: {dict(ZERO_GRAD_TIPS)['zero']}")
+    form.method_box.setCurrentText("detach")
+    assert form.method_box.toolTip().endswith(f"detach: {dict(method_tips())['detach']}")
+
+
+def test_a_source_that_is_longer_than_its_field_is_read_whole_over_it(panel: RunPanel) -> None:
+    source = f"file:/{'a_long_folder/' * 20}net.py:build"
+    panel.form.set_model_source(source, "none")
+    panel.form.set_data_source("random")
+    assert panel.form.model_box.toolTip().endswith(f"\n{source}")
+    assert panel.form.data_box.toolTip().endswith("\nrandom")
 
 
 def test_epochs_stay_epochs_until_steps_are_typed(panel: RunPanel) -> None:
