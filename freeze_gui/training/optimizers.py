@@ -125,10 +125,13 @@ def make_optimizer(
     Raises
     ------
     UserError
-        When the class refuses these parameters (Muon takes matrices only, for one).
+        When there are none, or the class refuses them (Muon takes matrices only, for one).
     """
+    given: list[Any] = list(parameters)
+    if not given:
+        raise UserError("The model has no parameters, so there is nothing to train: name another one")
     try:
-        optimizer: torch.optim.Optimizer = getattr(torch.optim, name)(list(parameters), **hyper)
+        optimizer: torch.optim.Optimizer = getattr(torch.optim, name)(given, **hyper)
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"{name} cannot train this model: {error}") from None
     return optimizer

@@ -73,6 +73,11 @@ def test_a_wrong_optimizer_is_refused_with_a_sentence(name: str, hyper: dict[str
     assert words in str(error.value)
 
 
+def test_a_model_without_parameters_is_refused_in_words_of_its_own() -> None:
+    with pytest.raises(UserError, match="The model has no parameters"):
+        make_optimizer("SGD", nn.ReLU().parameters(), {"lr": 0.1})
+
+
 def test_an_optimizer_that_cannot_train_the_model_says_so() -> None:
     with pytest.raises(UserError, match="Muon cannot train this model"):
         make_optimizer("Muon", [nn.Parameter(torch.zeros(2))], {})
