@@ -100,4 +100,6 @@ def _shown(key: str, value: Any) -> str:
     if key.endswith(".source"):
         kind, _, rest = str(value).partition(":")
         return PurePath(rest).name if kind in ("file", "folder") else rest or kind
+    if key == "train.steps" and isinstance(value, int):
+        return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

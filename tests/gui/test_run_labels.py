@@ -19,6 +19,7 @@ def config(**sections: dict[str, Any]) -> RunConfig:
     [
         ({"optimizer": {"name": "Adam", "lr": 0.01}}, "requires_grad · lr 0.01"),
         ({"train": {"steps": 40}}, "requires_grad · 40 steps"),
+        ({"train": {"steps": 100_000}}, "requires_grad · 100,000 steps"),
         ({"train": {"steps": 40, "seed": 3}, "optimizer": {"name": "Adam", "lr": 0.01}},
          "requires_grad · lr 0.01 · 40 steps"),   # the two most telling
         ({"model": {"source": "builtin:two-task"}}, "requires_grad · two-task"),
