@@ -121,6 +121,14 @@ def may_be(flag: Number, answer: bool) -> bool:
     return isinstance(flag, torch.Tensor) or bool(flag) == answer
 
 
+def any_of(some: Sequence[Number]) -> bool | torch.Tensor:
+    """Tell whether any of these flags is set; on a GPU by a flag there, unless one is known to be."""
+    there = [flag for flag in some if isinstance(flag, torch.Tensor)]
+    if len(there) < len(some) and any(flag for flag in some if not isinstance(flag, torch.Tensor)):
+        return True
+    return torch.stack(there).any() if there else False
+
+
 def apart(a: torch.Tensor, b: torch.Tensor) -> float | torch.Tensor:
     """Return the largest absolute difference of an element, which may be on a GPU.
 
@@ -151,9 +159,7 @@ def _flag(a: torch.Tensor, b: torch.Tensor) -> bool | torch.Tensor:
     if not _alike(a, b):
         return True
     if a.layout != torch.strided:
-        found = [_flag(*pair) for pair in zip(parts(a), parts(b), strict=True)]
-        there = [flag for flag in found if isinstance(flag, torch.Tensor)]
-        return any(flag is True for flag in found) or (torch.stack(there).any() if there else False)
+        return any_of([_flag(*pair) for pair in zip(parts(a), parts(b), strict=True)])
     return any_differs(bits(a), bits(b))
 
 

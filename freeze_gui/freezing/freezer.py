@@ -76,10 +76,6 @@ class Freezer:
         self._pending, self._has_frozen = frozen, True   # what thawed before is not known any more
         self._freeze_pending(step)
 
-    def changes_at(self, step: int, task: str | None) -> bool:
-        """Tell whether the plan thaws or freezes anything at this step, which has not begun."""
-        return self.plan.frozen_at(step, task) != self._context.frozen
-
     def begin_step(self, step: int, task: str | None) -> None:
         """Thaw and freeze what the plan says for this step."""
         self._effects.begin_step(task)
@@ -132,7 +128,7 @@ class Freezer:
     def settle(self, step: int, numbers: Sequence[float] = ()) -> list[str]:
         """Take the numbers of `after_step`, read from their device; return the frozen layers that moved in this step.
 
-        That may be after the next step's backward, unless that step thaws or freezes anything (`changes_at`).
+        That may be after the next step's backward, whatever that step thaws or freezes.
         """
         if not self._has_frozen:
             return []

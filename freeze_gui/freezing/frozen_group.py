@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from operator import attrgetter, is_
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from freeze_gui.freezing.bits import SMALL, Row
+from freeze_gui.freezing.compared import Compared
 from freeze_gui.freezing.values import Layout, Values
 from freeze_gui.freezing.watched import Watched
 
@@ -26,57 +24,6 @@ Kind = tuple[torch.Size, torch.dtype, torch.device, torch.layout]
 _kind: Callable[[torch.Tensor], Kind] = attrgetter("shape", "dtype", "device", "layout")
 
 
-@dataclass(frozen=True)
-class Move:
-    """One tensor that moved in a step.
-
-    Attributes
-    ----------
-    change, distance
-        Largest absolute change of an element in this step, and its distance from where the window began.
-    before, within
-        Whether it was written between the end of the step before and the optimizer's step, and by what came then.
-    now
-        What all members of its group were after the step, this one at the place `at`.
-    """
-
-    watched: Watched
-    change: float
-    distance: float
-    before: bool
-    within: bool
-    now: Values
-    at: int
-
-
-@dataclass(frozen=True)
-class Look:
-    """A group of which something moved in a step: what tells which of its tensors did, some of it still on a GPU.
-
-    Attributes
-    ----------
-    rows
-        One number a tensor in each: whether it moved, before the optimizer's step, and within; how far in this step,
-        and from where its window began.
-    now
-        What the members were after the step.
-    """
-
-    members: Sequence[Watched]
-    rows: tuple[Row, Row, Row, Row, Row]
-    now: Values
-
-    def moves(self, rows: Sequence[NDArray[Any]]) -> list[Move]:
-        """Return what moved; `rows` are those of this look, read from their device."""
-        which, before, within, changes, distances = rows
-        return [
-            Move(
-                self.members[i], float(changes[i]), float(distances[i]), bool(before[i]), bool(within[i]), self.now, i
-            )
-            for i in which.nonzero()[0].tolist()
-        ]
-
-
 class FrozenGroup:
     """Tensors that froze at `step`, small ones of one kind together.
 
@@ -86,6 +33,11 @@ class FrozenGroup:
         Parameters or buffers, as `grouped` puts them together.
     step
         The first of their window.
+
+    Attributes
+    ----------
+    is_known_to_move
+        Whether any of them has moved while it was frozen, in an earlier window perhaps.
     """
 
     def __init__(self, members: Sequence[Watched], step: int) -> None:
@@ -103,7 +55,8 @@ class FrozenGroup:
         self.follow()
         # the value when the window began, after the step before, at the last look: one object until the first move
         self._reference = self._last = self._seen = self._values(tensors).kept()
-        self._compared: tuple[Values, Values] | None = None   # what `compare` and the look before it saw, if it moved
+        self._has_moved = False   # in this window
+        self.is_known_to_move = any(watched.moved_steps for watched in members)
 
     def keep(self, members: Sequence[Watched]) -> None:
         """Let go of all others, between two steps."""
@@ -115,76 +68,53 @@ class FrozenGroup:
         self._layout = None if self._layout is None else Layout([shape for shape, *_ in self._kinds])
         self._marks = [self._marks[at] for at in places]
         self.follow()
-        has_moved = self.has_moved
+        is_one = self._last is self._reference
         self._reference = self._reference.only(places)
-        self._last = self._last.only(places) if has_moved else self._reference
-        self._seen = self._last
+        self._seen = self._last = self._reference if is_one else self._last.only(places)
+        self.is_known_to_move = any(watched.moved_steps for watched in self.members)
 
-    def written(self, step: int) -> list[Watched]:
-        """Return those that were written since the last look.
+    def written(self, step: int) -> Row | None:
+        """Tell of each whether it was written since the last look, on a GPU by a flag there; None where none was.
 
         To compare everything at each look would multiply the price of a clean run: it is done when torch has counted a
         write, in the first steps of a window, and once one of them is known to move.
         """
         tensors = self._read()
         marks = _marks(tensors)
-        is_young = step - self._began < _YOUNG or any(watched.moved_steps for watched in self.members)
-        if marks == self._marks and not is_young:
-            return []
+        if marks == self._marks and step - self._began >= _YOUNG and not self.is_known_to_move:
+            return None
         self._marks = marks
         now = self._values(tensors)
-        which = now.which_differ(self._seen)
-        if which.any():
-            self._seen = now.kept()
-        return [watched for watched, did in zip(self.members, which, strict=True) if did]
+        if now.differ(self._seen) is False:
+            return None
+        seen, self._seen = self._seen, now.kept()
+        return now.flags(seen)
 
     def see(self) -> None:
         """Keep what the tensors are now; what became of them until now and from now on is told by `look`."""
         self._seen = self._values(self._read()).kept()
 
-    @property
-    def has_moved(self) -> bool:
-        """Whether any of them is known to have moved."""
-        return self._last is not self._reference
+    def compare(self) -> Compared:
+        """Look at the tensors after a step.
 
-    def compare(self) -> bool | torch.Tensor:
-        """Look at the tensors after a step; return whether any bit moved, on a GPU as a flag there.
-
-        What was seen is held until `settle`: a flag may be read when the next step has begun to write.
+        A flag on a GPU may be read when the next step has begun to write, or to thaw some of them.
         """
         tensors = self._read()
         self._marks = _marks(tensors)
-        now = self._values(tensors)
-        moved = now.differ(self._last)
-        if moved is False:
-            self._seen = self._last
-        else:
-            self._compared = now.kept(), self._seen
-            self._seen = now
-        return moved
+        now, last, seen = self._values(tensors), self._last, self._seen
+        moved = now.differ(last)
+        now = last if moved is False else now.kept()
+        self._last = self._seen = now
+        return Compared(self.members, self._places, moved, self._reference, last, seen, now)
 
-    def look(self) -> Look:
-        """Return what tells which tensors moved in the step that was compared last, if any bit did."""
-        assert self._compared is not None
-        (now, seen), last = self._compared, self._last
-        which, before, within = now.flags(last), seen.flags(last), now.flags(seen)
-        rows = which, before, within, now.distances(last), now.distances(self._reference)
-        return Look(self.members, rows, now)
-
-    def settle(self, did_move: bool) -> None:
-        """End a step; `did_move` is the flag that `compare` gave."""
-        if self._compared is None:
-            return
-        (now, _), self._compared = self._compared, None
+    def settle(self, compared: Compared, did_move: bool) -> None:
+        """Learn the flag of a step."""
         if did_move:
-            self._last = now
-        elif self._seen is now:
-            self._seen = self._last   # the same bits, and one copy fewer
-
-    def held(self) -> list[tuple[tuple[int, str], torch.Tensor]]:
-        """Return what each was after the step that was settled last, as `Freezer.held` does."""
-        places = [(id(slots), key) for slots, key in self._places]
-        return list(zip(places, self._last.tensors(), strict=True))
+            self._has_moved = self.is_known_to_move = True
+        else:   # the same bits, and one copy fewer
+            known = compared.last if self._has_moved else self._reference
+            self._last = known if self._last is compared.now else self._last
+            self._seen = known if self._seen is compared.now else self._seen
 
     def follow(self) -> None:
         """Read from the modules that own the tensors now: another one may have taken the place of an owner."""

@@ -98,14 +98,19 @@ class NormWatch:
         """Return the report on every norm layer that was frozen, in the model's order."""
         affine: dict[str, list[bool]] = {}
         statistics: dict[str, list[bool]] = {}
+        known, frozen = set[str](), set[str]()
         for verdict in verdicts:
+            known |= {*verdict.layers}
+            frozen |= {*verdict.layers} if verdict.frozen_steps else set()
             kind = statistics if is_statistic(verdict.name.rpartition(".")[2]) else affine
             for layer in verdict.layers:
                 kind.setdefault(layer, []).append(verdict.moved)
+        # without those that freeze in a step that was begun, and never taken
+        ever_frozen = self._ever_frozen.keys() - (known - frozen)
         return tuple(
             NormReport(path, _still(affine.get(path)), _still(statistics.get(path)), path not in self._used_batch)
             for path in self._norms
-            if path in self._ever_frozen
+            if path in ever_frozen
         )
 
     def _listener(self, path: str) -> Any:

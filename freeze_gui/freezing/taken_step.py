@@ -9,8 +9,14 @@ import torch
 
 from freeze_gui.freezing.bits import Number, Row, filled, may_be, read, unread
 from freeze_gui.freezing.causes import causes_by, causes_in_shared_memory, clues
-from freeze_gui.freezing.frozen_group import FrozenGroup, Look, Move
+from freeze_gui.freezing.compared import Compared, Look, Move, Place
+from freeze_gui.freezing.frozen_group import FrozenGroup
 from freeze_gui.freezing.replay import SharedMemory, Suspect
+from freeze_gui.freezing.values import Values
+from freeze_gui.freezing.watched import Watched
+
+Written = tuple[str, Sequence[Watched], Row]
+"""A cause, tensors, and whether each was written then, on a GPU by a flag there."""
 
 
 @dataclass(frozen=True)
@@ -40,37 +46,50 @@ class TakenStep:
     ----------
     groups
         All that is frozen; they are compared now.
-    written, suspects, shared
-        By the identity of what is watched: causes that came before the optimizer's step, and copies from before it.
+    frozen
+        The paths of the modules that are.
+    written
+        What was written before the optimizer's step.
+    suspects, shared
+        By the identity of what is watched: copies from before the optimizer's step.
 
     Attributes
     ----------
+    frozen
+        As given.
     unread
         Numbers (n,) on a GPU that `moves` needs; None where there are none.
+    held
+        What the groups were after the step, and where their modules held them; known once `moves` was asked.
     """
 
     def __init__(
         self,
         groups: Sequence[FrozenGroup],
-        written: Mapping[int, Iterable[str]],
+        frozen: frozenset[str],
+        written: Sequence[Written],
         suspects: Mapping[int, Suspect],
         shared: Mapping[int, SharedMemory],
     ) -> None:
+        self.frozen = frozen
         self._groups, self._written, self._suspects, self._shared = groups, written, suspects, shared
-        flags: list[Number] = [group.compare() for group in groups]
+        self._compared = [group.compare() for group in groups]
+        flags: list[Number] = [compared.moved for compared in self._compared]
         # what has moved before mostly does so again: the flags of its tensors come with those of the groups
         self._inquiries = {
-            at: self._inquire(group)
+            at: self._inquire(self._compared[at])
             for at, group in enumerate(groups)
-            if isinstance(flags[at], torch.Tensor) and group.has_moved
+            if isinstance(flags[at], torch.Tensor) and group.is_known_to_move
         }
-        self._by_replay: dict[int, list[str]] = {}   # suspects by the identity of what is watched → causes
-        self._rows: list[Row] = [flags, *_rows(self._inquiries)]
+        self.held: list[tuple[Sequence[Place], Values]] = []
+        self._causes: dict[int, list[str]] = {}   # by the identity of what is watched, written before the step
+        self._by_replay: dict[int, list[str]] = {}   # likewise, of suspects
+        self._rows: list[Row] = [flags, *(which for _, _, which in written), *_rows(self._inquiries)]
         self.unread = unread(self._rows)
         self._holds_still = self.unread is None and not any(flags)   # as is known at once on the CPU
 
     def moves(self, numbers: Iterable[float]) -> list[Move]:
-        """Return what moved, in the order of the groups, and let these go on from where they are.
+        """Return what moved, in the order of the groups.
 
         What had never moved before and did now is looked at here; on a GPU that waits for it.
 
@@ -80,15 +99,19 @@ class TakenStep:
             Those of `unread`, read from the device.
         """
         if self._holds_still:
+            self.held = [(compared.places, compared.now) for compared in self._compared]
             return []
         flags, *rows = filled(self._rows, numbers)
-        new = {at: self._inquire(self._groups[at]) for at in flags.nonzero()[0].tolist() if at not in self._inquiries}
-        rows += read(_rows(new))
-        for group, flag in zip(self._groups, flags, strict=True):
-            group.settle(bool(flag))
-        inquiries, each = self._inquiries | new, iter(rows)
+        new = {at: self._inquire(self._compared[at]) for at in flags.nonzero()[0].tolist() if at not in self._inquiries}
+        each = iter([*rows, *read(_rows(new))])
+        for group, compared, flag in zip(self._groups, self._compared, flags, strict=True):
+            group.settle(compared, bool(flag))
+            self.held.append((compared.places, compared.after(bool(flag))))
+        for cause, members, _ in self._written:
+            for at in next(each).nonzero()[0].tolist():
+                self._causes.setdefault(id(members[at]), []).append(cause)
         found: dict[int, list[Move]] = {}
-        for at, inquiry in inquiries.items():
+        for at, inquiry in (self._inquiries | new).items():
             found[at] = inquiry.look.moves([next(each) for _ in inquiry.look.rows])
             answers = zip(*[next(each).tolist() for _ in inquiry.clues], strict=True)
             for (place, suspect), about in zip(inquiry.suspects.items(), answers, strict=True):
@@ -98,7 +121,7 @@ class TakenStep:
     def causes(self, move: Move) -> list[str]:
         """Name what moved a tensor in the step, from what was kept before it."""
         watched = move.watched
-        found = list(self._written.get(id(watched), ()))
+        found = list(self._causes.get(id(watched), ()))
         if watched.role == "buffer" and move.before:
             found.append("running_statistics" if watched.is_statistic else "forward_write")
         suspect, shared = self._suspects.get(id(watched)), self._shared.get(id(watched))
@@ -108,9 +131,9 @@ class TakenStep:
             return [*found, *causes_in_shared_memory(shared, suspect, move.now.tensor(move.at))]
         return [*found, *(self._by_replay[id(watched)] if suspect is not None else ["other_writer"])]
 
-    def _inquire(self, group: FrozenGroup) -> _Inquiry:
+    def _inquire(self, compared: Compared) -> _Inquiry:
         """Ask what moved in a group, and take the step of the suspects among it again."""
-        look = group.look()
+        look = compared.look()
         suspects = {
             at: self._suspects[id(watched)]
             for at, watched in enumerate(look.members)

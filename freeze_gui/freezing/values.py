@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch._utils import _flatten_dense_tensors
 
-from freeze_gui.freezing.bits import NUMPY_KNOWS, Row, any_differs, apart, bits, differ, flags, read
+from freeze_gui.freezing.bits import NUMPY_KNOWS, Row, any_differs, any_of, apart, bits, flags
 
 Flags = NDArray[np.bool_]
 
@@ -101,12 +101,8 @@ class Values:
         """Tell whether any bit of any tensor differs; on a GPU by a flag there, for which nobody has waited."""
         a, b = self._array, other._array
         if a is None or b is None:
-            return any(differ(self._each(other)))
+            return any_of(flags(self._each(other)))
         return any_differs(bits(a), bits(b))
-
-    def which_differ(self, other: Values) -> Flags:
-        """Tell for each tensor whether any bit differs."""
-        return read([self.flags(other)])[0].astype(bool, copy=False)
 
     def flags(self, other: Values) -> Row:
         """Tell for each tensor whether any bit differs, where it is on a GPU by a flag there."""

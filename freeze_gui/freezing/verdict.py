@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from freeze_gui.freezing.compared import Place
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.effective import effective_weights
 from freeze_gui.freezing.frozen_group import FrozenGroup, grouped
 from freeze_gui.freezing.memory import aliases_of
 from freeze_gui.freezing.replay import SharedMemory, Suspect
-from freeze_gui.freezing.taken_step import TakenStep
+from freeze_gui.freezing.taken_step import TakenStep, Written
+from freeze_gui.freezing.values import Values
 from freeze_gui.freezing.watched import Cause, Watched, every_tensor
 from freeze_gui.models.layer_tree import own_tensors
 
@@ -78,10 +80,11 @@ class FrozenWatch:
         self._suspects: dict[int, Suspect] = {}
         self._shared: dict[int, SharedMemory] = {}
         self._aliases: dict[int, list[nn.Parameter]] = {}   # watched tensor → other parameters in its memory
-        self._written: dict[int, dict[str, None]] = {}      # watched tensor → causes before the step
+        self._written: list[Written] = []                   # before the step
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         self._homes = _homes(context.model)
         self._taken: TakenStep | None = None   # the last step, until it is settled
+        self._held: list[tuple[Sequence[Place], Values]] = []   # after the step that was settled last
         self._step = 0
 
     def begin(self, modules: frozenset[str], step: int) -> None:
@@ -159,14 +162,14 @@ class FrozenWatch:
             the next step if it likes.
         """
         groups = [*self._frozen, *self._frozen_effective]
-        self._taken = TakenStep(groups, self._written, self._suspects, self._shared)
-        self._written, self._suspects, self._shared = {}, {}, {}
+        self._taken = TakenStep(groups, self._context.frozen, self._written, self._suspects, self._shared)
+        self._written, self._suspects, self._shared = [], {}, {}
         return self._taken.unread
 
     def settle(self, step: int, numbers: Iterable[float]) -> list[str]:
         """Note what moved in the step, and why; return the layers of it.
 
-        To be called before any other layer freezes or thaws, and before the optimizer's next step.
+        To be called before the optimizer's next step; other layers may have been frozen and thawed meanwhile.
 
         Parameters
         ----------
@@ -176,8 +179,10 @@ class FrozenWatch:
             Those that `after_step` returned, read from their device.
         """
         taken, self._taken = self._taken, None
-        assert taken is not None
+        if taken is None:   # nothing had ever been frozen
+            return []
         moves = taken.moves(numbers)
+        self._held = taken.held
         causes: dict[str, list[str]] = {}   # name → why it moved
         for move in moves:   # what is computed from other tensors comes behind them
             watched = move.watched
@@ -187,12 +192,16 @@ class FrozenWatch:
                 found = [cause for part in watched.parts for cause in causes.get(part, [])]
             causes[watched.name] = list(dict.fromkeys(found or ["other_writer"]))
             watched.moved(step, move.change, move.distance, causes[watched.name])
-        leaked = {layer for move in moves for layer in move.watched.owners_in(self._context.frozen)}
+        leaked = {layer for move in moves for layer in move.watched.owners_in(taken.frozen)}
         return [layer for layer in self._layers if layer in leaked] if leaked else []
 
     def held(self) -> dict[tuple[int, str], torch.Tensor]:
         """Return what each frozen tensor was after the step that was settled last, as `Freezer.held` does."""
-        return {place: value for group in self._frozen for place, value in group.held()}
+        return {
+            (id(slots), key): tensor
+            for places, values in self._held
+            for (slots, key), tensor in zip(places, values.tensors(), strict=True)
+        }
 
     def verdicts(self, steps: int) -> tuple[TensorVerdict, ...]:
         """Return the verdict on every tensor after `steps` steps."""
@@ -224,15 +233,16 @@ class FrozenWatch:
                     group.follow()
 
     def _look(self, cause: str) -> None:
-        """Note which frozen parameters were written since the last look, and by what.
+        """Note which frozen parameters were written since the last look, and by what, as far as is known yet.
 
         Buffers are looked at right before the step alone: the forward writes them, and so does its repetition within
         backward when activations are recomputed.
         """
         for group in self._frozen:
             if not group.holds_buffers:
-                for watched in group.written(self._step):
-                    self._written.setdefault(id(watched), {})[cause] = None
+                which = group.written(self._step)
+                if which is not None:
+                    self._written.append((cause, group.members, which))
 
     def _members(self) -> list[Watched]:
         return [watched for group in self._frozen for watched in group.members]

@@ -153,7 +153,8 @@ class _Held:
         replayed = self._replay(weights) if self._may_step else 0
         looked_at = max(compared, computed, replayed)
         if self._is_told_later:   # all of it lasts until then, and with it what everything was after the step
-            return Copies(lasting + self._sum(owned) + before, max(at_thaw, looked_at))
+            # and what weights were at the last looks before the step and of all, while a window is young or they move
+            return Copies(lasting + self._sum(owned) + 2 * self._sum(weights) + before, max(at_thaw, looked_at))
         return Copies(lasting, before + max(at_thaw, self._sum(moving & buffers) + looked_at))
 
     def _owned(self, layers: Flags) -> Flags:

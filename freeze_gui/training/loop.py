@@ -131,14 +131,12 @@ class Loop:
         """Take one optimizer step, unless it turns out that the loss of the one before was not finite.
 
         On CUDA it is told in the next step: its numbers have come by the time that one's backward is queued, and the
-        device never stands still while they are looked at. Where the plan thaws or freezes anything, it is told first.
+        device never stands still while they are looked at.
         """
         freezer, train, whole = self.freezer, self._config.train, Part(self._watch)
         with whole:
             with self._watching:
                 self.evidence.add(group)
-            if self.telling.is_open and freezer.changes_at(step, group[0].task) and not self.telling.settle():
-                return
             freezer.begin_step(step, group[0].task)
             self.schedule.apply(freezer.optimizer)
             change, frozen, rate = self._applied.change(step), self._applied.mask, self.schedule.rate

@@ -81,11 +81,6 @@ class Telling:
         self._untold: UntoldStep | None = None
         self._records: list[PlanApplied | StepDone] = []
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a step was taken that is not told yet."""
-        return self._untold is not None
-
     def look(self, taken: UntoldStep, is_late: bool = False) -> None:
         """Read the numbers of a step, and see what moved in it, and how far; `is_late` if another one has begun."""
         taken.loss, (proofs, norms, state) = taken.reading.read()

@@ -10,6 +10,7 @@ from freeze_gui.freezing import values
 from freeze_gui.freezing.frozen_group import FrozenGroup, grouped
 from freeze_gui.freezing.taken_step import TakenStep
 from freeze_gui.freezing.watched import every_tensor
+from tests.support.stand_in_device import StandInDevice
 
 
 def named(groups: list[FrozenGroup]) -> list[list[str]]:
@@ -27,8 +28,13 @@ def linear(count: int) -> tuple[list[nn.Linear], FrozenGroup]:
 
 
 def settled(group: FrozenGroup) -> list[tuple[str, float, float, bool, bool]]:
-    moves = TakenStep([group], {}, {}, {}).moves(())
+    moves = TakenStep([group], frozenset(), [], {}, {}).moves(())
     return [(move.watched.name, move.change, move.distance, move.before, move.within) for move in moves]
+
+
+def written(group: FrozenGroup, step: int) -> list[str]:
+    which = group.written(step)
+    return [] if which is None else [watched.name for watched, did in zip(group.members, which, strict=True) if did]
 
 
 def test_small_tensors_of_one_kind_are_compared_together_and_large_ones_where_they_are() -> None:
@@ -76,11 +82,11 @@ def test_a_write_is_seen_at_the_next_look_once_torch_has_counted_it() -> None:
     layers, group = linear(2)
     for _ in range(4):
         settled(group)
-    assert group.written(4) == []
+    assert written(group, 4) == []
     with torch.no_grad():
         layers[0].weight.add_(1.0)
-    assert [watched.name for watched in group.written(4)] == ["0.weight"]
-    assert group.written(4) == []
+    assert written(group, 4) == ["0.weight"]
+    assert written(group, 4) == []
     assert settled(group) == [("0.weight", 1.0, 1.0, True, False)]
 
 
@@ -96,6 +102,37 @@ def test_those_that_stay_frozen_keep_their_values_when_others_thaw() -> None:
         layers[2].weight.add_(3.0)
     names = [(name, change, distance) for name, change, distance, *_ in settled(group)]
     assert names == [("0.bias", 0.5, 1.5), ("2.weight", 3.0, 3.0)]
+
+
+def test_what_is_told_late_is_that_of_the_step_though_some_have_thawed_and_all_were_written_since() -> None:
+    layers, group = linear(3)
+    with torch.no_grad():
+        layers[0].bias.add_(1.0)
+        layers[1].weight.add_(2.0)
+        taken = TakenStep([group], frozenset(), [], {}, {})
+        group.keep([watched for watched in group.members if watched.layer in ("0", "2")])
+        layers[0].bias.add_(0.5)
+        layers[1].weight.add_(5.0)
+        assert written(group, 1) == ["0.bias"]
+        moves = [(move.watched.name, move.change, move.distance) for move in taken.moves(())]
+        assert moves == [("0.bias", 1.0, 1.0), ("1.weight", 2.0, 2.0)]
+        held = [values.tensor(3).tolist() for _, values in taken.held]   # the bias of layer 1, and behind it
+        assert held == [[0.0, 0.0]]
+        layers[2].weight.add_(3.0)
+    assert settled(group) == [("0.bias", 0.5, 1.5, True, False), ("2.weight", 3.0, 3.0, False, True)]
+
+
+def test_a_group_that_holds_keeps_one_copy_on_a_device_also_if_some_thaw_before_that_is_known() -> None:
+    with StandInDevice().there():
+        (group,) = grouped(every_tensor(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)).to("cuda")), 0)
+        for step in range(2):
+            taken = TakenStep([group], frozenset(), [], {}, {})
+            assert group._last is not group._reference   # nobody knows yet
+            if step == 0:
+                group.keep(group.members[2:])
+            assert taken.unread is not None
+            assert taken.moves(taken.unread.tolist()) == []
+    assert group._last is group._seen is group._reference
 
 
 def test_a_tensor_of_another_shape_in_the_place_of_one_has_moved_and_hides_no_other() -> None:
@@ -155,10 +192,10 @@ def test_what_was_written_and_put_back_is_not_seen_as_written_in_the_next_step()
     layers, group = linear(1)
     with torch.no_grad():
         layers[0].weight.add_(1.0)
-        assert len(group.written(0)) == 1
+        assert written(group, 0) == ["0.weight"]
         layers[0].weight.sub_(1.0)
     assert settled(group) == []
-    assert group.written(1) == []   # a young window is compared at each look
+    assert written(group, 1) == []   # a young window is compared at each look
 
 
 def test_what_holds_still_is_compared_by_one_call_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +203,7 @@ def test_what_holds_still_is_compared_by_one_call_for_all(monkeypatch: pytest.Mo
         raise AssertionError("a call for each")
 
     layers, group = linear(3)
-    for name in ("differ", "flags", "apart"):
+    for name in ("flags", "apart"):
         monkeypatch.setattr(values, name, one_by_one)
     assert settled(group) == []
     with torch.no_grad():
@@ -183,7 +220,7 @@ def test_to_tell_how_far_many_small_buffers_moved_takes_little_memory() -> None:
         buffer.add_(1)
     tracemalloc.start()   # NumPy tells it of its arrays
     try:
-        moves = TakenStep(groups, {}, {}, {}).moves(())
+        moves = TakenStep(groups, frozenset(), [], {}, {}).moves(())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

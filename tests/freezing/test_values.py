@@ -36,14 +36,14 @@ def test_what_differs_and_how_far_is_told_of_each_tensor(
     after[5][1, 2, 3, 4] = 0 if before[5][1, 2, 3, 4] else 1
     a, b = Values(before, layout(before)), Values(after, layout(after))
     assert bool(b.differ(a)) is True
-    assert b.which_differ(a).tolist() == [True, False, False, False, False, True]
+    assert read([b.flags(a)])[0].tolist() == [True, False, False, False, False, True]
     pairs = zip(before, after, strict=True)
     apart = [float((y.double() - x.double()).abs().max()) if x.numel() else 0.0 for x, y in pairs]
     assert read([b.distances(a)])[0].tolist() == apart
     assert all(map(torch.equal, a.tensors(), before))
     same = Values(before, layout(before))
     assert bool(same.differ(a)) is False
-    assert not same.which_differ(a).any()
+    assert not any(same.flags(a))
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -52,7 +52,7 @@ def test_zeros_of_two_signs_differ_and_a_nan_equals_itself(together: bool) -> No
     after = [torch.tensor([-0.0, 1.0]), torch.tensor([math.nan]), torch.tensor([math.inf])]
     a, b = Values(before, layout(before) if together else None), Values(after, layout(after) if together else None)
     assert bool(b.differ(a)) is True
-    assert b.which_differ(a).tolist() == [True, False, False]
+    assert read([b.flags(a)])[0].tolist() == [True, False, False]
     distances = read([b.distances(a)])[0]
     assert distances[0] == 0.0
     assert np.isnan(distances[1:]).all()   # infinity less infinity
@@ -63,7 +63,7 @@ def test_one_that_is_of_another_kind_now_differs_and_the_others_are_compared_all
     after = [torch.zeros(4), torch.ones(2), torch.zeros(2, dtype=torch.float64)]
     a, b = Values(before, layout(before)).kept(), Values(after, None)
     assert bool(b.differ(a)) is True
-    assert b.which_differ(a).tolist() == [True, False, True]
+    assert read([b.flags(a)])[0].tolist() == [True, False, True]
     distances = read([b.distances(a)])[0]
     assert np.isnan(distances[[0, 2]]).all()
     assert distances[1] == 0.0
@@ -79,11 +79,11 @@ def test_what_is_kept_stays_as_it_was(count: int, together: bool) -> None:
     assert all(not tensor.any() for tensor in values.tensors())
     some = values.only([count - 1])
     assert [tensor.tolist() for tensor in some.tensors()] == [[0.0] * 4]
-    assert Values(own, layout(own) if together else None).which_differ(values).all()
+    assert all(Values(own, layout(own) if together else None).flags(values))
 
 
 def test_sparse_and_complex_tensors_are_compared_one_by_one() -> None:
     before = [torch.eye(3).to_sparse(), torch.tensor([1 + 2j])]
     after = [torch.eye(3).to_sparse(), torch.tensor([1 + 3j])]
-    assert Values(after, None).which_differ(Values(before, None)).tolist() == [False, True]
+    assert Values(after, None).flags(Values(before, None)) == [False, True]
     assert read([Values(after, None).distances(Values(before, None))])[0].tolist() == [0.0, 1.0]

@@ -55,31 +55,27 @@ def compare_with_the_cpu(config: dict[str, Any], device: StandInDevice) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-6, err_msg=f"{norm} of {here['path']}")
 
 
-def waits_by_step(config: dict[str, Any], device: StandInDevice) -> dict[int, list[str]]:
-    """Return what each step waits for, except for those at which the plan changes."""
+def waits_by_step(config: dict[str, Any], device: StandInDevice) -> tuple[dict[int, list[str]], list[int]]:
+    """Return what each step waits for that does so, and those that leak.
+
+    The last step has the end of the run behind it, and is left out.
+    """
     config["train"]["device"] = "cuda"
     found: dict[int, list[str]] = {}
+    leaking, of_step = [], list[str]()
     with device.there():
-        events, is_new = Trainer(load_config(config)).events(), True
+        events = Trainer(load_config(config)).events()
         while True:
             with device.counted() as waits:
                 event = next(events, None)
+            of_step = [*of_step, *waits] if isinstance(event, StepDone | PlanApplied) else []
             if event is None:
-                return found
-            if isinstance(event, StepDone) and not is_new:
-                found[event.step] = waits
-            is_new = isinstance(event, PlanApplied)
-    return found
-
-
-def waits_after_step(step: int, config: dict[str, Any], device: StandInDevice) -> list[str]:
-    """Return what the steps behind `step` wait for: a window's first steps are looked at more closely.
-
-    The last step has the end of the run behind it.
-    """
-    by_step = waits_by_step(config, device)
-    assert max(by_step) > step + 3
-    return [wait for at, waits in by_step.items() if step < at < max(by_step) for wait in waits]
+                break
+            if isinstance(event, StepDone):
+                found[event.step], of_step = of_step, []
+                leaking += [event.step] if event.leaked else []
+    assert max(found) == config["train"]["steps"] - 1
+    return {step: waits for step, waits in found.items() if waits and step < max(found)}, leaking
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer["name"])
@@ -108,18 +104,57 @@ def test_whatever_else_a_run_does_it_does_on_the_device_as_well(
 def test_no_step_waits_for_the_device(
     layers: list[str], measure_every: int, optimizer: dict[str, Any], device: StandInDevice
 ) -> None:
-    freeze = {"layers": layers, "norm": "eval", "from_step": 2}
+    """Not where layers freeze or thaw, either."""
+    freeze = {"layers": layers, "norm": "eval", "from_step": 2, "to_step": 9}
     config = network_config("grad_none", optimizer, freeze, steps=12, measure_every=measure_every)
-    assert waits_after_step(4, config, device) == []
+    assert waits_by_step(config, device) == ({}, [])
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer["name"])
-@pytest.mark.parametrize("method", [method for method in METHODS if method not in ("grad_zero", "eval_only")])
-def test_no_step_waits_for_the_device_where_the_weights_hold_and_running_statistics_move(
+@pytest.mark.parametrize("method", METHODS)
+def test_one_step_alone_waits_for_the_device_where_running_statistics_move(
     method: str, optimizer: dict[str, Any], device: StandInDevice
 ) -> None:
-    config = network_config(method, optimizer, {"from_step": 2}, steps=10)
-    assert waits_after_step(3, config, device) == []
+    """Weights that move as well are told of with them: by ``grad_zero`` and ``eval_only``."""
+    config = network_config(method, optimizer, {"from_step": 2, "to_step": 8}, steps=11)
+    assert waits_by_step(config, device) == ({2: ["tolist"]}, [2, 3, 4, 5, 6, 7])
+
+
+@pytest.mark.parametrize(("method", "optimizer"), [
+    ("grad_zero", {"name": "AdamW", "lr": 0.01}),
+    ("grad_zero", {"name": "SGD", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.1}),
+    ("lr_zero", {"name": "Rprop"}),
+    ("requires_grad", {"name": "SGD", "lr": 0.01, "zero_grad": "never"}),
+    ("no_grad", {"name": "Adam", "lr": 0.01, "zero_grad": "never"}),
+    ("eval_only", {"name": "Adam", "lr": 0.01}),
+], ids=str)  # fmt: skip
+def test_a_leak_by_the_optimizer_is_waited_for_once(
+    method: str, optimizer: dict[str, Any], device: StandInDevice
+) -> None:
+    """It is replayed in each step, without a wait."""
+    freeze = {"layers": ["first", "middle"], "norm": "eval", "from_step": 2, "to_step": 8}
+    config = network_config(method, optimizer, freeze, steps=11)
+    assert waits_by_step(config, device) == ({2: ["tolist"]}, [2, 3, 4, 5, 6, 7])
+
+
+def test_a_stale_gradient_of_what_the_rebuilt_optimizer_has_not_moves_nothing_and_nobody_waits(
+    device: StandInDevice
+) -> None:
+    optimizer = {"name": "SGD", "lr": 0.01, "zero_grad": "never"}
+    config = network_config("filter", optimizer, {"norm": "eval", "from_step": 2, "to_step": 8}, steps=11)
+    assert waits_by_step(config, device) == ({}, [])
+
+
+def test_tasks_that_take_turns_wait_for_the_first_move_of_each_alone(device: StandInDevice) -> None:
+    """The plan thaws and freezes in every step."""
+    tasks = [{"task": "task1", "layers": ["hidden_task2"]}, {"task": "task2", "layers": ["hidden_task1"]}]
+    config = {
+        "model": {"source": "builtin:two-task"},
+        "freeze": {"method": "requires_grad", "task": tasks},
+        "optimizer": {"name": "AdamW", "lr": 0.01, "zero_grad": "zero"},
+        "train": {"steps": 12, "measure_every": 1},
+    }
+    assert waits_by_step(config, device) == ({1: ["tolist"], 2: ["tolist"]}, list(range(1, 12)))
 
 
 def test_a_class_that_the_model_has_not_is_said_before_the_device_meets_it(

@@ -29,7 +29,8 @@ def told(config: dict[str, Any]) -> list[Any]:
         elif isinstance(event, PlanApplied | Evaluated):
             found.append((type(event).__name__, event.step))
         elif isinstance(event, RunEnded):
-            found.append((event.status, event.error, event.steps, event.tensors, event.side_effects, event.thaws))
+            reports = event.side_effects, event.thaws, event.norm_reports
+            found.append((event.status, event.error, event.steps, event.tensors, *reports))
     return found
 
 
@@ -43,8 +44,8 @@ def told_on_both(config: dict[str, Any]) -> list[Any]:
     return here
 
 
-def model_file(folder: Path, forward: str) -> str:
-    """Write a network of the three known layers, `forward` in front of its own; return it as a source."""
+def model_file(folder: Path, forward: str, more: str = "") -> str:
+    """Write a network of the three known layers and `more`, `forward` in front of its own; return it as a source."""
     text = f"""
         import torch
         from torch import nn
@@ -53,6 +54,7 @@ def model_file(folder: Path, forward: str) -> str:
                 super().__init__()
                 self.first, self.middle, self.last = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)
                 self.calls = 0
+                {more}
             def forward(self, x):
                 self.calls += 1
                 {forward}
@@ -126,6 +128,41 @@ def test_the_norms_of_a_frozen_layer_are_those_right_after_a_step_though_the_nex
         assert step.weight_delta is not None
         assert step.update_norm[0] == pytest.approx(change * 48**0.5)
         assert step.weight_delta[0] == pytest.approx(distance * 48**0.5)
+
+
+def test_the_norms_of_a_layer_are_those_right_after_its_last_frozen_step_though_it_has_thawed_and_moved_on(
+    tmp_path: Path,
+) -> None:
+    frozen = {"phase": [{"layers": ["first"], "to": 6}, {"layers": ["middle"]}]}
+    config = network_config("requires_grad", SGD, steps=9) | {"freeze": {"method": "requires_grad", **frozen}}
+    config["model"]["source"] = model_file(tmp_path, "if self.calls > 5: self.first.weight.data.add_(self.calls)")
+    config["train"]["device"] = "cuda"
+    with StandInDevice().there():
+        steps = [event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone)]
+    updates = [0, 0, 0, 0, 0, 6]   # of each of 48 weights
+    for step, change, distance in zip(steps, updates, accumulate(updates), strict=False):
+        assert step.leaked == ((0,) if change else ())
+        assert step.update_norm is not None
+        assert step.weight_delta is not None
+        assert step.update_norm[0] == pytest.approx(change * 48**0.5)
+        assert step.weight_delta[0] == pytest.approx(distance * 48**0.5)
+
+
+@pytest.mark.parametrize("moment", ["step_start", "after_backward"])
+def test_a_run_that_diverges_right_before_the_plan_changes_tells_nothing_of_that_change(
+    moment: str, tmp_path: Path
+) -> None:
+    phases = [{"layers": ["first"], "to": 4}, {"layers": ["middle", "norm"], "from": 4}]
+    config = network_config("grad_zero", SGD, steps=9)
+    config["freeze"] = {"method": "grad_zero", "moment": moment, "phase": phases}
+    forward = "self.calls += 1; x = self.norm(x * float('inf') if self.calls == 8 else x)"
+    config["model"]["source"] = model_file(tmp_path, forward, "self.norm = nn.BatchNorm1d(6)")
+    found = told_on_both(config)
+    assert [event for event in found if event[0] == "PlanApplied"] == [("PlanApplied", 0)]
+    status, _, steps, tensors, *_ = found[-1]
+    assert (status, steps) == ("diverged", 4)
+    assert {tensor.layer: tensor.frozen_steps for tensor in tensors}["first"] == ((0, 4),)
+    assert not any(tensor.frozen_steps for tensor in tensors if tensor.layer != "first")
 
 
 def test_the_last_step_may_be_the_one_whose_loss_is_not_finite(tmp_path: Path) -> None:
