@@ -101,17 +101,5 @@ def causes_in_shared_memory(shared: SharedMemory, own: Suspect | None, now: torc
     return [*causes, *(["shared_storage"] if through_others else [])]
 
 
-def fresh_step(suspect: Suspect) -> torch.Tensor:
-    """Return where a fresh optimizer would take the parameter with the same gradient."""
-    return next(replayed([suspect], with_state=False))
-
-
 def _moved(suspects: Iterable[Suspect], ends: Iterable[torch.Tensor]) -> list[Number]:
     return flags(zip(ends, (suspect.value for suspect in suspects), strict=True))
-
-
-
-__all__ = [
-    "Marks", "Suspect", "causes_by", "causes_in_shared_memory", "causes_of_step", "clues", "fresh_step",
-    "freshly_written", "gradient_marks",
-]  # fmt: skip

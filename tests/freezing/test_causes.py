@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from freeze_gui.freezing.causes import Suspect, causes_of_step, fresh_step
+from freeze_gui.freezing.causes import causes_of_step
+from freeze_gui.freezing.replay import Suspect, replayed
 from tests.freezing.drive import STEPS, causes, drive, plan
 
 INPUTS = torch.randn(8, 4, generator=torch.Generator().manual_seed(1))
@@ -216,7 +217,8 @@ def test_a_fresh_step_of_adagrad_starts_from_the_accumulator_that_it_was_given()
     weight = nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.Adagrad([weight], lr=0.5, initial_accumulator_value=3.0, eps=0.0)
     weight.grad = torch.ones(1)
-    assert fresh_step(suspect(optimizer, weight)).item() == pytest.approx(-0.5 / (3.0 + 1.0) ** 0.5)
+    (fresh_step,) = replayed([suspect(optimizer, weight)], with_state=False)
+    assert fresh_step.item() == pytest.approx(-0.5 / (3.0 + 1.0) ** 0.5)
 
 
 @pytest.mark.parametrize("method", ["eval_only", "grad_zero", "restore"])

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from freeze_gui.freezing.bits import apart, differ
-from freeze_gui.freezing.causes import Suspect
+from freeze_gui.freezing.replay import Suspect
 from tests.freezing.drive import STEPS, drive, plan
 from tests.support.runs import network_config, run_watched
 

@@ -174,14 +174,43 @@ def test_no_step_waits_for_the_device_where_torch_raises_at_every_wait(layers: l
         "freeze": {"layers": layers, "method": "grad_none", "norm": norm},
         "train": {"steps": 12, "device": "cuda", "measure_every": 1, "eval_every": 10**6},
     }
+    assert len(leaks_under_error_mode(config)) == (12 if layers and norm == "leave" else 0)
+
+
+@pytest.mark.parametrize(("method", "optimizer", "stop"), [
+    ("grad_zero", {"name": "AdamW"}, None),
+    ("grad_zero", {"name": "AdamW", "fused": True}, 9),
+    ("grad_zero", {"name": "SGD", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.1}, 9),
+    ("lr_zero", {"name": "Rprop"}, None),
+    ("requires_grad", {"name": "SGD", "lr": 0.01, "zero_grad": "never"}, 9),
+    ("eval_only", {"name": "Adam"}, 9),
+], ids=str)  # fmt: skip
+def test_no_step_in_which_a_leak_goes_on_waits_where_torch_raises_at_every_wait(
+    method: str, optimizer: dict[str, Any], stop: int | None
+) -> None:
+    """Its first move is told before; a thaw waits for nothing, either."""
+    freeze = {"layers": ["stem", "blocks.0"], "method": method, "norm": "eval", "from_step": 1, "to_step": stop}
+    config = {
+        "model": {"source": "builtin:digits-cnn"},
+        "freeze": {key: value for key, value in freeze.items() if value is not None},
+        "optimizer": optimizer,
+        "train": {"steps": 12, "device": "cuda", "measure_every": 1, "eval_every": 10**6},
+    }
+    assert leaks_under_error_mode(config) == list(range(1, stop or 12))
+
+
+def leaks_under_error_mode(config: dict[str, Any]) -> list[int]:
+    """Take 12 steps, from the fifth on where torch raises at every wait; return those in which something moved."""
     steps = (event for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))
-    told = [next(steps).step for _ in range(4)]   # a window's first steps are looked at more closely
+    told = [next(steps) for _ in range(4)]   # what has not moved before is looked at when it does
     torch.cuda.set_sync_debug_mode("error")
     try:
-        told += [next(steps).step for _ in range(7)]   # the last one has the end of the run behind it
+        told += [next(steps) for _ in range(7)]   # the last one has the end of the run behind it
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert [*told, *(event.step for event in steps)] == list(range(12))
+    told += steps
+    assert [event.step for event in told] == list(range(12))
+    return [event.step for event in told if event.leaked]
 
 
 @needs_a_real_device

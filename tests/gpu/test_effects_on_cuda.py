@@ -23,7 +23,7 @@ ADAM = {"name": "Adam", "lr": 0.01}
 def told_under_error_mode(config: dict[str, Any]) -> list[int]:
     """Return the steps of a run of 12 of which none from step 5 on may wait; the last one has the run's end behind it.
 
-    What waits for an event does not count: the step before a thaw is told at its top.
+    What waits for an event does not count.
     """
     config["train"] |= {"device": "cuda", "steps": 12, "eval_every": 10**6}
     steps = (event.step for event in Trainer(load_config(config)).events() if isinstance(event, StepDone))

@@ -87,7 +87,7 @@ def test_what_thaws_later_counts_as_training() -> None:
     found = forecast_memory(config(name="SGD"), Trials(two_layers()), plan(Phase(frozenset({"0"}), 0, 5)), CPU)
     assert found.step is not None
     assert found.step.gradient_bytes == FIRST + SECOND
-    replay = 2 * 4 * 7 * 5   # weight and gradient, once more
+    replay = 2 * FIRST   # weights and gradients, once more
     assert (found.holding, found.in_step) == (0, 2 * FIRST + replay)   # its first step is compared with a fresh one
 
 
