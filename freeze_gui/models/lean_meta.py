@@ -20,9 +20,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from freeze_gui.models import meta_attention as meta_attention  # importing it tells torch
 from freeze_gui.models.nested import map_tensors
 
 _aten = torch.ops.aten
+_CHOICE = _aten._fused_sdp_choice.default
 _PLAIN = (torch.float32, torch.float64)   # others are worked with in a wider format, which torch knows better
 
 def _ops(*names: str) -> dict[str, Any]:
@@ -95,7 +97,8 @@ class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's 
 @cache
 def _draws(func: Any) -> bool:
     """Tell whether an operation draws from a random generator, the global one where it is given none."""
-    return torch.Tag.nondeterministic_seeded in func.tags
+    chooses = func is _CHOICE   # marked as one that draws, but says only by which kernel attention would
+    return torch.Tag.nondeterministic_seeded in func.tags and not chooses
 
 
 def _writes(func: Any) -> bool:
@@ -205,8 +208,9 @@ def _convolution_backward(grad: Tensor, x: Tensor, weight: Tensor, *others: Any)
     return tuple(_new(x, shape) if want else None for want, shape in zip(others[-1], shapes, strict=True))
 
 
-def _batch_norm(x: Tensor, weight: Tensor | None, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
-    channels = x.shape[1]
+def _batch_norm(x: Tensor, weight: Tensor | None, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
+    training = others[3]
+    channels = x.shape[1] if training else 0   # of the batch, which plays no part in eval mode
     return _like(x), _new(x, (channels,)), _new(x, (channels,))
 
 

@@ -63,11 +63,22 @@ def sample_inputs(loaded: LoadedModel, batch_size: int) -> Iterator[tuple[Tensor
 
 @dataclass(frozen=True)
 class Call:
-    """How a forward is called in a trial: its arguments, tensors without values, and the task that they belong to."""
+    """How a forward is called in a trial, with tensors without values.
+
+    Attributes
+    ----------
+    arguments, named
+        What it is called with.
+    task
+        The task that they belong to.
+    targets
+        What the loss compares its output with; None where nobody knows.
+    """
 
     arguments: tuple[Any, ...]
     named: dict[str, Any]
     task: str | None = None
+    targets: Tensor | None = None
 
     def of(self, module: nn.Module) -> Any:
         """Call the forward of `module`."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import method_class
@@ -17,6 +18,7 @@ from freeze_gui.models.lean_meta import LeanMeta
 from freeze_gui.models.loaded import LoadedModel
 from freeze_gui.models.shapes import Call, sample_calls
 from freeze_gui.models.trial import meta_twin, quiet_trial
+from freeze_gui.training.batches import loss_of
 from freeze_gui.training.config import OptimizerSettings
 from freeze_gui.training.costs import SavedActivations, cost_of, gradient_bytes
 from freeze_gui.training.optimizers import make_optimizer
@@ -29,9 +31,11 @@ class StepCost:
     Attributes
     ----------
     flops
-        Floating-point operations of forward and backward: matrix products and convolutions, as torch counts them.
+        Floating-point operations of forward and backward, of all tasks together: matrix products and convolutions, as
+        torch counts them.
     saved_activation_bytes, gradient_bytes, optimizer_state_bytes
-        As in the summary's ``cost``; gradients as backward leaves them, before a method drops them.
+        As in the summary's ``cost``; activations of the task that holds most, what the loss saves included; gradients
+        as backward leaves them, before a method drops them.
     """
 
     flops: int
@@ -60,6 +64,7 @@ def forecast_step(
     optimizer: OptimizerSettings,
     batch_size: int,
     calls: Sequence[Call] = (),
+    loss: str | None = None,
 ) -> StepCost | None:
     """Forecast a step with `modules` frozen.
 
@@ -77,6 +82,8 @@ def forecast_step(
         Samples in the step.
     calls
         How the step calls the forward, once for each task; empty where nobody knows, then a guess from the model.
+    loss
+        Name of the loss function; None for the model's own.
 
     Returns
     -------
@@ -87,7 +94,7 @@ def forecast_step(
     if loaded.input_shape is None and not loaded.tasks and not calls:
         return None
     try:
-        return _step_cost(loaded, modules, method, optimizer, batch_size, calls)
+        return _step_cost(loaded, modules, method, optimizer, batch_size, calls, loss or loaded.default_loss)
     except Exception:   # a person's forward may raise anything without values; no forecast is an honest answer
         return None
 
@@ -99,6 +106,7 @@ def _step_cost(
     settings: OptimizerSettings,
     batch_size: int,
     calls: Sequence[Call],
+    loss: str,
 ) -> StepCost:
     with quiet_trial(), torch.enable_grad():
         twin = meta_twin(loaded.module).train()
@@ -109,15 +117,26 @@ def _step_cost(
         freezing = method_class(method)(context)
         if modules:
             freezing.freeze(modules)
-        activations = SavedActivations(twin)
+        activations, most = SavedActivations(twin), 0
         with LeanMeta() as counter:
             with torch.device("meta"):
-                with activations.counting():
-                    outputs = [call.of(twin) for call in calls or sample_calls(loaded, batch_size)]
-                for output in outputs:
-                    output.sum().backward()
+                for call in calls or sample_calls(loaded, batch_size):
+                    with activations.counting():
+                        value = _loss(loss, call.of(twin), call.targets)
+                    most = max(most, activations.total_bytes or 0)   # backward lets them go before the next task
+                    value.backward()   # type: ignore[no-untyped-call]
             flops, gradients = counter.flops, gradient_bytes(twin)
             freezing.after_backward()
             context.optimizer.step()
         cost = cost_of(twin, context.optimizer, activations, gradients)
-    return StepCost(flops, cost.saved_activation_bytes or 0, gradients, cost.optimizer_state_bytes)
+    return StepCost(flops, most, gradients, cost.optimizer_state_bytes)
+
+
+def _loss(name: str, output: Tensor, targets: Tensor | None) -> Tensor:
+    """Return the loss of an output; what it is compared with is of the usual form where nobody knows."""
+    if targets is None and name == "mse":
+        targets = torch.empty_like(output)
+    elif targets is None:
+        classes = min(1, output.dim() - 1)   # the axis of the classes; the first where there are no samples
+        targets = torch.empty([*output.shape[:classes], *output.shape[classes + 1 :]], dtype=torch.long)
+    return loss_of(name, output, targets, output.device)

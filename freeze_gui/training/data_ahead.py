@@ -67,13 +67,14 @@ def look_ahead(data: LoadedData, accumulate: int) -> DataAhead | None:
 def _call(batch: Batch) -> Call:
     """Return how a batch calls the forward: tuples are positional arguments, dicts are named ones."""
     inputs = map_tensors(lambda tensor: torch.empty_like(tensor, device="meta"), batch.inputs)
+    targets = torch.empty_like(torch.as_tensor(batch.targets), device="meta")
     named: dict[str, Any] = {} if batch.task is None else {"task": batch.task}
     match inputs:
         case dict():
-            return Call((), {**inputs, **named}, batch.task)
+            return Call((), {**inputs, **named}, batch.task, targets)
         case list() | tuple():
-            return Call(tuple(inputs), named, batch.task)
-    return Call((inputs,), named, batch.task)
+            return Call(tuple(inputs), named, batch.task, targets)
+    return Call((inputs,), named, batch.task, targets)
 
 
 def _shortest(tasks: tuple[str | None, ...], accumulate: int) -> tuple[str | None, ...]:

@@ -97,7 +97,7 @@ def forecast_memory(
     """
     lasting = frozenset[str]().union(*(p.modules for p in plan.phases if p.start == 0 and p.stop is None))
     if cost is None or (lasting and any(p.start or p.stop is not None for p in plan.phases)) or plan.tasks:
-        step = trials.step(lasting, plan.method, config.optimizer, config.data.batch_size)
+        step = trials.step(lasting, plan.method, config.optimizer, config.data.batch_size, loss=config.train.loss)
     else:
         step = cost.frozen if lasting else cost.free
     module = trials.loaded.module

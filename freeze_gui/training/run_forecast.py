@@ -87,7 +87,8 @@ def forecast_run(
     cost = None
     if with_cost:
         calls = () if ahead is None else ahead.calls
-        cost = trials.cost(most, plan.method, config.optimizer, config.data.batch_size, calls)
+        batch, loss = config.data.batch_size, config.train.loss
+        cost = trials.cost(most, plan.method, config.optimizer, batch, calls, loss)
     return RunForecast(tensors, advise(seen), cost, None if rule is None else basis)
 
 

@@ -72,11 +72,13 @@ class Trials:
         optimizer: OptimizerSettings,
         batch_size: int,
         calls: Sequence[Call] = (),
+        loss: str | None = None,
     ) -> StepCost | None:
         """Return what `forecast_step` finds."""
         settings = optimizer.name, repr(sorted(optimizer.hyper.items()))
-        key = None if calls else ("step", modules, method, settings, batch_size)
-        return self._once(key, lambda: forecast_step(self.loaded, modules, method, optimizer, batch_size, calls))
+        key = None if calls else ("step", modules, method, settings, batch_size, loss)
+        asked = self.loaded, modules, method, optimizer, batch_size, calls, loss
+        return self._once(key, lambda: forecast_step(*asked))
 
     def cost(
         self,
@@ -85,10 +87,11 @@ class Trials:
         optimizer: OptimizerSettings,
         batch_size: int,
         calls: Sequence[Call] = (),
+        loss: str | None = None,
     ) -> CostForecast | None:
         """Return a step with `modules` frozen beside a free one; None where either could not be tried."""
-        free = self.step(frozenset(), method, optimizer, batch_size, calls)
-        frozen = self.step(modules, method, optimizer, batch_size, calls) if modules and free else free
+        free = self.step(frozenset(), method, optimizer, batch_size, calls, loss)
+        frozen = self.step(modules, method, optimizer, batch_size, calls, loss) if modules and free else free
         return CostForecast(frozen, free) if frozen and free else None
 
     def _once(self, key: Hashable | None, take: Callable[[], Found]) -> Found:

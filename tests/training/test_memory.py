@@ -48,7 +48,7 @@ def test_an_adam_run_holds_weights_gradients_two_moments_a_count_and_the_copies(
     assert found.step is not None
     assert found.step.gradient_bytes == weights
     assert found.step.optimizer_state_bytes == 2 * weights + 4 * 4   # a count for each of four tensors
-    activations = 2 * (7 + 5) * 4   # each layer saves its input
+    activations = 2 * (7 + 5) * 4 + 2 * 2 * 3 * 4   # each layer saves its input, the loss the output and its targets
     assert found.step.saved_activation_bytes == activations
     scratch = 2 * 4 * 7 * 5   # what Adam takes for a moment of the largest weight, when the activations are gone
     assert found.total == MEASURING + (1 + 1 + 2) * weights + 16 + scratch
