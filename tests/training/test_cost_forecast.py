@@ -83,7 +83,7 @@ FIRST = {
 
 @pytest.mark.parametrize(("source", "loss", "method"), [
     *(("builtin:digits-cnn", loss, method) for loss in ("cross_entropy", "mse") for method in METHODS),
-    *((source, "cross_entropy", method) for source in FIRST for method in ("requires_grad", "no_grad")),
+    *((source, "cross_entropy", method) for source in list(FIRST)[1:] for method in ("requires_grad", "no_grad")),
 ])  # fmt: skip
 def test_the_forecast_is_to_the_byte_what_a_run_then_costs(source: str, loss: str, method: str) -> None:
     cost, forecast = costs_of({
