@@ -40,7 +40,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     tables = item.config.stash[_tables]
-    call = pytest.CallInfo.from_call(lambda: tables.extend(tables_of(item.nodeid, item.config.rootpath)), "call")
+    call = pytest.CallInfo.from_call(
+        lambda: tables.extend(tables_of(item.nodeid, item.config.rootpath)), "call", reraise=KeyboardInterrupt
+    )
     found = item.ihook.pytest_runtest_makereport(item=item, call=call)
     item.ihook.pytest_runtest_logreport(report=found)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
