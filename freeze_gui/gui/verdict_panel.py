@@ -85,10 +85,12 @@ class VerdictPanel(QWidget):
         before, self._shown = self._shown, text
         theme = current_theme()
         self.label.setText(headline_html(text, theme))
+        self.label.setToolTip(text.error)
         self.sub_label.setText(text.sub)
         if before is None or before.sections != text.sections:
             bar = self.details.verticalScrollBar()
             at = bar.value()
+            self.details.setVisible(bool(text.sections))   # else an error has its room
             self.details.setHtml(sections_html(text.sections, theme))
             bar.setValue(at)   # a new forecast, or another count, must not take the place from a reader
 
@@ -139,7 +141,10 @@ class VerdictPanel(QWidget):
         self.label.setTextFormat(Qt.TextFormat.RichText)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)   # as high as its words are at this width …
+        self.label.setSizePolicy(policy)
+        self.label.setMinimumHeight(1)   # … but a long error does not make the window higher than the screen
         self.sub_label = QLabel(self._verdict)
         self.sub_label.setProperty("muted", True)
         self.sub_label.setWordWrap(True)
@@ -159,6 +164,7 @@ class VerdictPanel(QWidget):
         for widget in (title, self.label, self.sub_label, self.progress):
             layout.addWidget(widget)
         layout.addWidget(self.details, 1)
+        layout.addStretch(0)   # of the room of the details, while they are hidden
 
     def _show_progress(self) -> None:
         recorder = self._recorder

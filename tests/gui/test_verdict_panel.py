@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt, QUrl
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QTextBrowser
+from PySide6.QtWidgets import QApplication, QTextBrowser
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.freezing.advice import ForecastWarning
@@ -297,3 +297,20 @@ def test_a_run_that_was_stopped_before_its_first_step_does_not_say_that_nothing_
     add_steps(run, 1)
     end_run(run, status="stopped")
     assert verdict_text(run).headlines == (("muted", "Nothing was frozen"),)
+
+
+def test_a_long_error_is_shown_whole_where_there_is_room_and_asks_for_no_higher_window(qtbot: QtBot) -> None:
+    panel = VerdictPanel()
+    qtbot.addWidget(panel)
+    panel.resize(260, 300)
+    panel.show()
+    least = panel.minimumSizeHint().height()
+    run = started_run()
+    error = "This run needs more memory than is free: choose a smaller batch, freeze more layers, or less. " * 3
+    run.handle(RunEnded("out_of_memory", error.strip(), 0, ()))
+    panel.set_run(run)
+    QApplication.processEvents()
+    label = panel.label
+    assert label.height() >= label.heightForWidth(label.width()) > 8 * label.fontMetrics().height()
+    assert panel.minimumSizeHint().height() <= least
+    assert label.toolTip() == error.strip()
