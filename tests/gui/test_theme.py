@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
 from freeze_gui.gui.main_window import MainWindow
-from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, color_map, on_selected, selected_back
+from freeze_gui.gui.palette import DARK, LIGHT, RUN_DASHES, Theme, color_map, disabled_words, on_selected, selected_back
 from freeze_gui.gui.styling import Styling
 from freeze_gui.gui.theme import apply_theme, current_theme, icon, series_color, style_sheet, theme_manager
 from freeze_gui.resources import resource_path
@@ -60,6 +60,8 @@ def test_the_hint_in_an_empty_field_is_written_in_the_colour_of_lesser_words(qtb
     edit.setStyleSheet(style_sheet(DARK))
     edit.ensurePolished()
     assert edit.palette().color(QPalette.ColorRole.PlaceholderText).name() == DARK.muted   # Qt halves that of the text
+    edit.setEnabled(False)
+    assert edit.palette().color(QPalette.ColorRole.PlaceholderText).name() == disabled_words(DARK)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
