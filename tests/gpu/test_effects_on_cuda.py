@@ -52,8 +52,9 @@ def test_no_step_waits_for_what_tells_of_side_effects(
     assert told_under_error_mode(config) == list(range(12))
 
 
-def test_no_measured_step_waits_for_what_the_optimizer_keeps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tasks", [["a"], ["a", "b"]], ids=str)
+def test_no_measured_step_waits_for_what_the_optimizer_keeps(tasks: list[str], tmp_path: Path) -> None:
     config = network_config("grad_none", ADAM)
     config["freeze"] = {"method": "grad_none", "norm": "eval", "task": [{"task": "a", "layers": ["first", "norm"]}]}
-    config["model"]["source"], config["data"] = task_network(tmp_path), {"source": task_data(tmp_path, ["a"])}
+    config["model"]["source"], config["data"] = task_network(tmp_path), {"source": task_data(tmp_path, tasks)}
     assert told_under_error_mode(config) == list(range(12))
