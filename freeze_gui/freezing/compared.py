@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -68,8 +68,7 @@ class Look:
         ]
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(NamedTuple):
     """A group after a step: it stays so, whatever thaws and whoever writes before the flag has come from the device.
 
     Attributes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from freeze_gui.freezing.bits import Row, any_nonzero, apart, differ, is_zero, read
+from freeze_gui.freezing.bits import Row, any_nonzero, any_of, apart, differ, is_zero, may_be, read
 from tests.support.stand_in_device import DEVICE, StandInDevice
 
 
@@ -112,3 +112,20 @@ def test_what_is_compared_by_size_stays_as_it_is(dtype: torch.dtype, count: int)
     assert largest_difference(a, b) == 2.0
     assert a.eq(5).all()
     assert b.eq(3).all()
+
+
+def test_flags_of_which_some_are_still_on_a_device_are_joined_without_a_wait_and_may_have_either_value() -> None:
+    assert any_of([]) is any_of([False]) is False
+    assert any_of([False, True]) is True
+    device = StandInDevice()
+    with device.there():
+        no, yes = torch.tensor([False, True]).to("cuda", non_blocking=True)
+        joined, none = any_of([False, no, yes]), any_of([no, False])
+        assert any_of([no, True]) is True   # whatever the other one is
+        assert isinstance(joined, torch.Tensor)
+        assert isinstance(none, torch.Tensor)
+        assert [may_be(flag, answer) for flag in (yes, True, False) for answer in (True, False)] == [
+            True, True, True, False, False, True,
+        ]  # fmt: skip
+        assert device.waits == []
+        assert (bool(joined), bool(none)) == (True, False)

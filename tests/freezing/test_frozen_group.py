@@ -226,3 +226,15 @@ def test_to_tell_how_far_many_small_buffers_moved_takes_little_memory() -> None:
         tracemalloc.stop()
     assert [move.change for move in moves] == [1.0] * 128
     assert peak < 8e6   # in double precision all of them take 17 MB
+
+
+def test_complex_weights_on_a_device_that_hold_are_compared_without_a_wait() -> None:
+    """They fit into no array."""
+    device = StandInDevice()
+    with device.there():
+        (group,) = grouped(every_tensor(nn.Linear(2, 1, bias=False, dtype=torch.complex64).to("cuda")), 0)
+        with device.counted() as waits:
+            taken = TakenStep([group], frozenset(), [], {}, {})
+        assert waits == []
+        assert taken.unread is not None
+        assert taken.moves(taken.unread.tolist()) == []
