@@ -139,8 +139,10 @@ class TakenStep:
             for at, watched in enumerate(look.members)
             if id(watched) in self._suspects and id(watched) not in self._shared and may_be(look.rows[0][at], True)
         }
-        every = look.now.tensors() if suspects else []
-        return _Inquiry(look, suspects, clues(list(suspects.values()), [every[at] for at in suspects]))
+        if not suspects:
+            return _Inquiry(look, {}, [])
+        now = look.now.tensors()
+        return _Inquiry(look, suspects, clues(list(suspects.values()), [now[at] for at in suspects]))
 
 
 def _rows(inquiries: Mapping[int, _Inquiry]) -> list[Row]:
