@@ -62,6 +62,28 @@ def test_an_optimizer_without_state_has_none_that_evolves() -> None:
     assert "state_evolving" not in effects("lr_zero", ["middle"], {"name": "SGD", "lr": 0.1})
 
 
+class TwoStates(torch.optim.SGD):
+    """Keeps two tensors of each parameter, of which the second counts by `adds`."""
+
+    adds = 0.0
+
+    def step(self, closure: Any = None) -> None:   # type: ignore[override]
+        super().step()
+        for p in self.param_groups[0]["params"]:
+            state = self.state[p]
+            state["start"] = torch.zeros(2)
+            state["count"] = state.get("count", torch.zeros(1)) + self.adds
+
+
+@pytest.mark.parametrize("adds", [0.0, 1.0])
+def test_a_state_evolves_if_any_of_its_tensors_does(adds: float) -> None:
+    model = Paths("nothing")
+    optimizer = TwoStates(model.parameters(), lr=0.1)
+    optimizer.adds = adds
+    found = drive_effects(drive(model, optimizer, plan(["middle"], 2, method="grad_zero"), INPUTS))
+    assert found.get("state_evolving") == (("middle",) if adds else None)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_frozen_gradients_inflate_the_clipping_norm_where_they_are_left_in_place(method: str) -> None:
     found = effects(method, ["middle"], clip_grad_norm=0.1).get("clip_inflated")
