@@ -29,7 +29,7 @@ class _FileBatches(Sequence[Batch]):
             raise UserError(f"the data of {self._source} yield no batch at all; at least one is needed")
 
     def __bool__(self) -> bool:
-        return True   # an iterable without a length would be gone through to be counted, and may draw on the way
+        return _size(self._batches) != 0   # one without a length is not gone through to be counted: it may draw
 
     def __len__(self) -> int:
         size = _size(self._batches)

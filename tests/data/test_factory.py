@@ -27,6 +27,23 @@ class WithValidation(list):
         super().__init__([(torch.zeros(1), torch.zeros(1))])
         self.validation = [(torch.ones(1), torch.ones(1)), (torch.ones(2), torch.ones(2))]
 
+class WithoutValidation(list):
+    def __init__(self):
+        super().__init__([(torch.zeros(1), torch.zeros(1))])
+        self.validation = []
+
+class Once:
+    begun = False
+    def __iter__(self):
+        assert not self.begun
+        self.begun = True
+        yield torch.zeros(1), torch.zeros(1)
+
+class WithDrawnValidation(list):
+    def __init__(self):
+        super().__init__([(torch.zeros(1), torch.zeros(1))])
+        self.validation = Once()
+
 def generator():
     yield torch.zeros(1), torch.zeros(1)
 
@@ -95,6 +112,13 @@ def test_a_generator_lasts_one_epoch_and_then_says_what_to_return(path: Path) ->
     assert data.epoch_steps is None
     with pytest.raises(UserError, match="ended after one epoch; return a list or a DataLoader"):
         next(data.epoch(1))
+
+
+def test_validation_data_without_a_batch_are_none_and_those_without_a_length_are_not_gone_through(path: Path) -> None:
+    assert not load(path, "WithoutValidation").validation
+    drawn = load(path, "WithDrawnValidation").validation
+    assert drawn
+    assert [len(batch.inputs) for batch in drawn] == [1]   # the first time that anybody goes through them
 
 
 @pytest.mark.parametrize("factory", ["empty", "empty_generator"])
