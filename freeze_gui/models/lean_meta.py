@@ -20,11 +20,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from freeze_gui.models import meta_attention as meta_attention  # importing it tells torch
 from freeze_gui.models.nested import map_tensors
 
 _aten = torch.ops.aten
 _CHOICE = _aten._fused_sdp_choice.default
+_COUNTED_AS = {   # torch has formulas for the CPU's attention from 2.15 on
+    _aten._scaled_dot_product_flash_attention_for_cpu: _aten._scaled_dot_product_flash_attention,
+    _aten._scaled_dot_product_flash_attention_for_cpu_backward: _aten._scaled_dot_product_flash_attention_backward,
+}
 _PLAIN = (torch.float32, torch.float64)   # others are worked with in a wider format, which torch knows better
 
 def _ops(*names: str) -> dict[str, Any]:
@@ -88,7 +91,10 @@ class LeanMeta(TorchDispatchMode):  # type: ignore[no-untyped-call]   # torch's 
         else:
             answer = _answer(func, args) if args and kwargs.keys() <= _HARMLESS else None
         result = func(*args, **kwargs) if answer is None else answer
-        count = flop_registry.get(func._overloadpacket) if self._counts else None
+        count = None
+        if self._counts:
+            packet = func._overloadpacket
+            count = flop_registry.get(_COUNTED_AS.get(packet, packet))
         if count is not None:
             self.flops += count(*args, **kwargs, out_val=result)
         return result

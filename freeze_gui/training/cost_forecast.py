@@ -16,6 +16,7 @@ from freeze_gui.freezing.context import FreezeContext
 from freeze_gui.freezing.methods import method_class
 from freeze_gui.models.lean_meta import LeanMeta
 from freeze_gui.models.loaded import LoadedModel
+from freeze_gui.models.meta_attention import attention_as_on_the_cpu
 from freeze_gui.models.shapes import Call, sample_calls
 from freeze_gui.models.trial import meta_twin, quiet_trial
 from freeze_gui.training.batches import loss_of
@@ -119,7 +120,7 @@ def _step_cost(
             freezing.freeze(modules)
         activations, most = SavedActivations(twin), 0
         with LeanMeta() as counter:
-            with torch.device("meta"):
+            with torch.device("meta"), attention_as_on_the_cpu():
                 for call in calls or sample_calls(loaded, batch_size):
                     with activations.counting():
                         value = _loss(loss, call.of(twin), call.targets)
