@@ -140,6 +140,7 @@ class Imports(QThread):
         open_big_libraries()
         try:
             importlib.import_module("torch")
+            importlib.import_module("freeze_gui.models.randomness").look_at_the_thread()   # before any file is run
             importlib.import_module("freeze_gui.training.trainer")
             importlib.import_module("freeze_gui.runs.comparison")
             # a forward without values imports up to a second's worth of torch's own modules, by the layers there are

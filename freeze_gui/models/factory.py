@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freeze_gui.errors import UserError
-from freeze_gui.models.randomness import look_at_the_thread, seed_all
+from freeze_gui.models.randomness import seed_all
 
 
 def split_file_source(source: str) -> tuple[Path, str]:
@@ -41,7 +41,6 @@ def load_factory(source: str, seed: int | None = None) -> Callable[[], Any]:
         Here: when the file is missing, fails, or has no such factory. On the call: when the factory fails.
     """
     path, name = split_file_source(source)
-    look_at_the_thread()
     if seed is not None:
         seed_all(seed)
     module = _run_file(path)

@@ -24,7 +24,7 @@ from freeze_gui.models.nested import map_tensors
 
 _aten = torch.ops.aten
 _CHOICE = _aten._fused_sdp_choice.default
-_COUNTED_AS = {   # torch has formulas for the CPU's attention from 2.15 on
+_COUNTED_AS = {   # torch 2.15 has formulas for the CPU's attention, older ones have none
     _aten._scaled_dot_product_flash_attention_for_cpu: _aten._scaled_dot_product_flash_attention,
     _aten._scaled_dot_product_flash_attention_for_cpu_backward: _aten._scaled_dot_product_flash_attention_backward,
 }

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -67,33 +67,88 @@ def own_random() -> Iterator[None]:
     What is drawn from torch's is up to the modes of `freeze_gui.models.trial`.
     """
     before = _own.python, _own.numpy, _own.torch
+    look_at_the_thread()
     _own.python, _own.numpy, _own.torch = random.Random(0), np.random.RandomState(0), torch.Generator()
     try:
         yield
     finally:
         _own.python, _own.numpy, _own.torch = before
+        _look_away()
 
 
-@functools.cache
+class _Numpy(np.random.RandomState):
+    """Stands for NumPy's global generator, which scikit-learn and SciPy take as it is."""
+
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(_NUMPY if _own.numpy is None else _own.numpy, name)
+
+
+class _Door(NamedTuple):
+    """A name by which a global generator is reached, what was there, and what asks the thread first."""
+
+    home: ModuleType
+    name: str
+    usual: Any
+    asks: Any
+
+
+_PYTHON: random.Random = random._inst   # whose methods the module's functions are
+_NUMPY: np.random.RandomState = np.random.mtrand._rand
+_NUMPYS = _Numpy()
+_OF_TORCH = {   # by name in torch: method of a generator
+    **{"manual_seed": "manual_seed", "seed": "seed", "initial_seed": "initial_seed"},
+    **{"get_rng_state": "get_state", "set_rng_state": "set_state"},
+}
+_OF_DEVICE = {"manual_seed": "manual_seed", "manual_seed_all": "manual_seed", "seed": "seed", "seed_all": "seed"}
+_lock = threading.Lock()
+_doors: list[_Door] = []
+_lookers = 0
+
+
 def look_at_the_thread() -> None:
-    """Make the functions of the global generators ask whether their thread has `own_random`; done before a file is run.
+    """Make the functions of the global generators ask whether their thread has `own_random`.
 
     There is no other door: neither Python's nor NumPy's module tells anyone that it is asked for a number, and torch
-    does not when it is seeded. A file that is run afterwards gets these functions by whatever way it imports them.
+    does not when it is seeded. While a trial is on they ask anyway. In the window they do so from the start, for the
+    sake of files that take such a function by its name; a program that calls us as a library keeps its own.
     """
-    for home, kind, of_home in (
-        (random, "python", random.random.__self__),   # type: ignore[attr-defined]   # both are methods
-        (np.random, "numpy", np.random.random_sample.__self__),   # type: ignore[attr-defined]
+    global _lookers
+    with _lock:
+        _lookers += 1
+        if _lookers == 1:
+            _doors.extend(_found_doors())
+            for door in _doors:
+                setattr(door.home, door.name, door.asks)
+
+
+def _look_away() -> None:
+    global _lookers
+    with _lock:
+        _lookers -= 1
+        if _lookers == 0:
+            for door in _doors:
+                if getattr(door.home, door.name) is door.asks:   # nobody has put another there meanwhile
+                    setattr(door.home, door.name, door.usual)
+            _doors.clear()
+
+
+def _found_doors() -> Iterator[_Door]:
+    of_python = {name: name for name, value in vars(random).items() if getattr(value, "__self__", None) is _PYTHON}
+    of_numpy = {name: name for name, value in vars(np.random).items() if getattr(value, "__self__", None) is _NUMPY}
+    devices = torch.cuda, torch.cuda.random, torch.mps, torch.xpu, torch.xpu.random
+    yield _Door(np.random.mtrand, "_rand", _NUMPY, _NUMPYS)   # read by the functions of NumPy that are no methods, too
+    for home, kind, methods in (
+        (random, "python", of_python),
+        (np.random, "numpy", of_numpy),
+        *((home, "torch", _OF_TORCH) for home in (torch, torch.random)),
+        *((home, "torch", _OF_DEVICE) for home in devices),
     ):
-        for name, value in list(vars(home).items()):
-            if getattr(value, "__self__", None) is of_home:
-                _ask(home, name, kind, name)
-    for name, method in (("seed", "seed"), ("ranf", "random_sample"), ("sample", "random_sample")):
-        _ask(np.random, name, "numpy", method)   # functions around a method
-    _ask(torch, "manual_seed", "torch", "manual_seed")
+        for name, method in methods.items():
+            if hasattr(home, name):
+                yield _asking(home, name, kind, method)
 
 
-def _ask(home: ModuleType, name: str, kind: str, method: str) -> None:
+def _asking(home: ModuleType, name: str, kind: str, method: str) -> _Door:
     usual = getattr(home, name)
 
     @functools.wraps(usual)
@@ -102,4 +157,4 @@ def _ask(home: ModuleType, name: str, kind: str, method: str) -> None:
         return (usual if own is None else getattr(own, method))(*args, **kwargs)
 
     draw.__module__, draw.__qualname__ = home.__name__, name   # a loader's workers may be sent it, by these names
-    setattr(home, name, draw)
+    return _Door(home, name, usual, draw)

@@ -153,7 +153,7 @@ def probe_output(loaded: LoadedModel) -> tuple[int, ...] | None:
         return None
     try:
         # A forward may draw in ways that quiet_trial does not catch (dropout as a function); nobody else runs by now.
-        with quiet_trial(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), quiet_trial(), torch.no_grad():
             twin = copy.deepcopy(loaded.module).cpu().eval()
             for inputs, keywords in sample_inputs(loaded, 2):
                 tensor = first_tensor(twin(inputs, **keywords))

@@ -91,7 +91,7 @@ def test_tensors_that_do_not_fit_each_other_are_refused_as_torch_does(key: Tenso
 def test_the_operations_of_the_cpus_attention_are_counted_whether_torch_has_a_formula_or_not(
     known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not known:   # as before torch 2.15
+    if not known:   # as in older versions
         monkeypatch.delitem(flop_registry, torch.ops.aten._scaled_dot_product_flash_attention_for_cpu, raising=False)
         backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
         monkeypatch.delitem(flop_registry, backward, raising=False)

@@ -3,19 +3,22 @@ from __future__ import annotations
 import pickle
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
+from numpy.random import seed as seed_numpy
+from sklearn.utils import check_random_state
 
-from freeze_gui.models.randomness import look_at_the_thread, own_random, random_state, restore_random, seed_all
+from freeze_gui.models.randomness import own_random, random_state, restore_random, seed_all
 from tests.support.runs import same_random
 
 
 @pytest.fixture(autouse=True)
 def undisturbed() -> Iterator[None]:
-    look_at_the_thread()
     before = random_state()
     yield
     restore_random(before)
@@ -70,6 +73,70 @@ def test_another_thread_goes_on_with_the_global_numbers_while_a_trial_is_on() ->
     assert found == expected
 
 
+SEEDS: dict[str, Callable[[], object]] = {
+    "torch.random.manual_seed": lambda: torch.random.manual_seed(1),
+    "torch.seed": lambda: torch.seed(),
+    "torch.random.seed": lambda: torch.random.seed(),
+    "torch.set_rng_state": lambda: torch.set_rng_state(torch.Generator().get_state()),
+    "scikit-learn": lambda: check_random_state(None).rand(),
+    "scikit-learn, given the module": lambda: check_random_state(np.random).rand(),
+    "numpy's seed, taken by its name before": lambda: seed_numpy(1),
+    "numpy's other bits": lambda: np.random.bytes(3),
+}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_no_other_way_to_a_global_generator_is_open_in_a_trial(name: str) -> None:
+    before = random_state()
+    with own_random():
+        SEEDS[name]()
+    assert same_random(random_state(), before)
+
+
+def test_no_trial_seeds_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    monkeypatch.setattr(torch.cuda, "manual_seed", seeded.append)
+    with own_random():
+        torch.cuda.manual_seed(1)
+        torch.cuda.manual_seed_all(1)
+    assert seeded == []
+    torch.cuda.manual_seed_all(2)
+    assert seeded == [2]
+
+
+def test_the_generator_that_scikit_learn_takes_is_the_global_one_outside_of_trials_and_in_other_threads() -> None:
+    seed_all(3)
+    expected = [np.random.rand(), np.random.rand()]
+    seed_all(3)
+    with own_random():
+        taken = check_random_state(None)
+        copied = pickle.loads(pickle.dumps(taken))
+        assert isinstance(taken, np.random.RandomState)
+        assert copied.rand() == taken.rand() == np.random.RandomState(0).rand()
+        with ThreadPoolExecutor(1) as other:
+            found = [other.submit(lambda: taken.rand()).result()]
+    assert [*found, taken.rand()] == expected
+
+
 def test_a_function_that_draws_can_be_sent_to_another_process() -> None:
-    for draw in (random.random, random.seed, np.random.rand, np.random.seed, torch.manual_seed):
-        assert pickle.loads(pickle.dumps(draw)) is draw
+    with own_random():
+        for draw in (random.random, random.seed, np.random.rand, np.random.seed, torch.manual_seed):
+            assert pickle.loads(pickle.dumps(draw)) is draw
+
+
+def test_after_the_last_trial_every_module_has_its_own_functions_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda a, b: a)   # as a person's test may
+    homes = (random, np.random, np.random.mtrand, torch, torch.random, torch.cuda)
+    before = [dict(vars(home)) for home in homes]
+    other = own_random()
+    with suppress(ZeroDivisionError), own_random():
+        assert random.random is not before[0]["random"]
+        other.__enter__()
+        random.shuffle = print   # type: ignore[assignment]   # and another put there meanwhile stays
+        1 / 0   # noqa: B018
+    assert random.random is not before[0]["random"]
+    other.__exit__(None, None, None)
+    shuffle, random.shuffle = random.shuffle, before[0]["shuffle"]
+    assert shuffle is print
+    assert [dict(vars(home)) for home in homes] == before
