@@ -96,7 +96,7 @@ class Batches:
     def _left_of_epoch(self, epoch: int, skipped: int) -> Iterator[tuple[Batch, ...]]:
         """Start an epoch as it was started once, since a loader may draw its order there, and pass over its steps."""
         now = random_state(self._device)
-        if self._data.may_draw:
+        if self.epoch_random:   # none where the data drew nothing when it began
             restore_random(self.epoch_random, self._device)
         groups = steps_of_epoch(self._data, epoch, self._accumulate)
         for _ in islice(groups, skipped):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import runpy
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,12 @@ def test_a_checkpoint_of_an_older_version_which_knows_torchs_numbers_alone_still
         content[name] = {"cpu": content[name]["cpu"]}
     torch.save(content, path)
     assert checkpoints_of(config, load_checkpoint(path))[-1].step == STEPS
+
+
+def test_a_run_whose_data_drew_nothing_goes_on_where_its_file_was_changed_and_they_do() -> None:
+    config = drawing_config()
+    checkpoint = replace(checkpoints_of(config)[4], epoch_random={})   # in the middle of an epoch
+    assert checkpoints_of(config, checkpoint)[-1].step == STEPS
 
 
 def test_an_evaluation_that_was_stopped_midway_is_begun_anew_with_the_same_numbers(
