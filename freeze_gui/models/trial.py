@@ -20,10 +20,12 @@ from torch.overrides import TorchFunctionMode
 
 from freeze_gui.models.randomness import own_random
 
+_LIKE = hasattr(torch.ops.aten.rand_like, "generator")   # newer than the oldest torch that will do
 _DRAWS = frozenset(
     {
         *("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial"),
         *("normal_", "uniform_", "bernoulli_", "random_", "exponential_", "cauchy_", "geometric_", "log_normal_"),
+        *("poisson", "binomial", *(("rand_like", "randn_like", "randint_like") if _LIKE else ())),
         *("kaiming_uniform_", "kaiming_normal_"),  # of torch.nn.init, whose calls come here as a whole
     }
 )
@@ -44,9 +46,9 @@ class _Trial(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if self._weights_on_meta and func is torch.empty and kwargs.get("device") is None:
             kwargs["device"] = "meta"
-        elif name in _DRAWS and kwargs.get("generator") is None:
+        elif name in _DRAWS and kwargs.get("generator") in (None, torch.default_generator):   # random_split says so
             first = kwargs.get("tensor", args[0] if args and isinstance(args[0], Tensor) else None)
-            device = torch.device(kwargs.get("device") or "cpu") if first is None else first.device
+            device = torch.device(kwargs.get("device") or ("cpu" if first is None else first.device))
             if device.type == "meta" and name.endswith("_"):
                 return first  # there are no values to draw
             if device.type == "cpu":

@@ -12,8 +12,10 @@ import pytest
 import torch
 from numpy.random import seed as seed_numpy
 from sklearn.utils import check_random_state
+from torch.utils.data import TensorDataset, random_split
 
 from freeze_gui.models.randomness import own_random, random_state, restore_random, seed_all
+from freeze_gui.models.trial import quiet_trial
 from tests.support.runs import same_random
 
 
@@ -91,6 +93,28 @@ def test_no_other_way_to_a_global_generator_is_open_in_a_trial(name: str) -> Non
     with own_random():
         SEEDS[name]()
     assert same_random(random_state(), before)
+
+
+ONE = torch.ones(2)
+DRAWS: dict[str, Callable[[], object]] = {
+    "a split": lambda: random_split(TensorDataset(torch.zeros(10, 2)), [7, 3]),
+    "the default generator": lambda: torch.rand(2, generator=torch.default_generator),
+    "another tensor's shape": lambda: [torch.rand_like(ONE), torch.randn_like(ONE), torch.randint_like(ONE, 3)],
+    "counts": lambda: [torch.poisson(ONE), torch.binomial(3 * ONE, 0.5 * ONE)],
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_no_trial_draws_from_torchs_generator(name: str) -> None:
+    before = random_state()
+    with quiet_trial():
+        DRAWS[name]()
+    assert same_random(random_state(), before)
+
+
+def test_a_trial_draws_on_the_device_that_is_asked_for() -> None:
+    with quiet_trial():
+        assert torch.rand_like(ONE, device="meta").is_meta
 
 
 def test_no_trial_seeds_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
