@@ -41,7 +41,7 @@ class LayerPlot(StepPlot):
     """
 
     def __init__(self, metric: str, name: str, parent: QWidget | None = None) -> None:
-        self.metric = metric
+        self.shown_metric = metric   # not `metric`, which Qt calls of each widget when the font changes
         self.axis = LogAxis()
         self.lines: list[CurveLines] = []
         self.series: list[Series] = []
@@ -149,7 +149,7 @@ class LayerPlot(StepPlot):
         pieces, before = [], self._scale
         for growing in self._growing:
             if growing.has_new:
-                piece = growing.piece(self.metric, x_range, width, self.keep)
+                piece = growing.piece(self.shown_metric, x_range, width, self.keep)
                 if piece is None:
                     return False
                 pieces.append(piece)

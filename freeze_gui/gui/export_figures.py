@@ -157,15 +157,15 @@ def _curves(plot: LayerPlot, recorders: Sequence[RunRecorder], theme: Theme) -> 
     if not any(one.history.rows for one in series):
         return None
     histories = [one.history for one in series]
-    words = METRIC_TITLES[plot.metric]
+    words = METRIC_TITLES[plot.shown_metric]
     layers = {one.history.layers[one.layer] for one in series}
     if len(layers) == 1 and len({id(history) for history in histories}) > 1:   # one layer in several runs
         words += f" of {next(iter(layers)) or 'the model'}"
     title, subtitle, stem = _headings(words, histories, recorders)
     markers = histories[0].markers if _are_one(histories) else ()
     seen = PlotView(title, subtitle, *_ranges(plot), plot.keep, markers)
-    drawn = partial(curves_drawing, seen, plot.metric, series, theme)
-    return Figure(stem, drawn, partial(curve_numbers, series, plot.metric))
+    drawn = partial(curves_drawing, seen, plot.shown_metric, series, theme)
+    return Figure(stem, drawn, partial(curve_numbers, series, plot.shown_metric))
 
 
 def _loss(plot: LossPlot, recorders: Sequence[RunRecorder], theme: Theme) -> Figure | None:

@@ -4,16 +4,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt, SignalInstance
 from PySide6.QtGui import QFontMetricsF, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from freeze_gui.gui.chips import ChipStrip, short_names, widest_name
 from freeze_gui.gui.line_item import without_flat_parts
 from freeze_gui.gui.log_scale import LogScale, fit, smooth
 from freeze_gui.gui.loss_values import loss_range
+from freeze_gui.gui.main_window import MainWindow
 from freeze_gui.gui.palette import LIGHT
 from freeze_gui.gui.plot_axes import LABEL_PX, LogAxis, StepAxis, ValueAxis
 from freeze_gui.gui.plots import RunPlots
@@ -264,6 +265,24 @@ def test_a_name_of_a_chip_that_was_cut_has_room_for_what_is_left(qtbot: QtBot) -
         for button in chips.findChildren(QToolButton):
             around = 12 + 4 + 12 + 2   # dot, gap, padding, border
             assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()) + around
+
+
+def test_the_font_of_the_system_may_change_while_the_window_is_there(window: MainWindow) -> None:
+    window.show_compare_tab()
+    QApplication.processEvents()
+    hidden = {
+        (type(widget).__name__, name)
+        for widget in window.findChildren(QWidget)
+        for name, value in vars(widget).items()
+        if callable(getattr(QWidget, name, None)) and not callable(value) and not isinstance(value, SignalInstance)
+    }
+    assert not hidden   # Qt calls its function by that name and crashes: `metric` when the font changes
+    usual, large = QApplication.font(), QApplication.font()
+    large.setPointSizeF(2 * usual.pointSizeF())
+    for font in (large, usual):
+        QApplication.setFont(font)
+        QApplication.processEvents()
+        window.grab()
 
 
 def wheel(plots: RunPlots, at: QPoint) -> None:
