@@ -81,6 +81,12 @@ class HeatmapView(QWidget):
         self._x_range = None
         self._restart()
 
+    def set_empty_text(self, text: str) -> None:
+        """Say this while there is no history."""
+        if text != self.empty_text:
+            self.empty_text = text
+            self.update()
+
     def set_metric(self, metric: str) -> None:
         """Show ``weight_delta``, ``update_norm`` or ``grad_norm``."""
         if metric not in METRICS:

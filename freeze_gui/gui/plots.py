@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from freeze_gui.gui.chips import ChipStrip
 from freeze_gui.gui.curves import LayerPlot
-from freeze_gui.gui.heatmap import HeatmapView
+from freeze_gui.gui.heatmap import EMPTY_TEXT, HeatmapView
 from freeze_gui.gui.heatmap_legend import METRIC_TITLES
 from freeze_gui.gui.line_choice import color_numbers, lines_to_show
 from freeze_gui.gui.loss_plot import LossPlot, LossSeries
@@ -20,6 +20,7 @@ from freeze_gui.gui.plots_layout import choice_box, lay_out
 from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.readout_box import ReadoutBox
 from freeze_gui.gui.run_look import run_color
+from freeze_gui.gui.run_verdict import why_empty
 from freeze_gui.gui.tab_order import order_tabs
 from freeze_gui.gui.theme import current_theme, series_color, theme_manager
 from freeze_gui.gui.traces import Series
@@ -101,6 +102,8 @@ class RunPlots(QWidget):
         if not self.isVisible():
             return
         history = self._recorder.history if self._recorder else None
+        if history is None:
+            self.heatmap.set_empty_text(why_empty(self._recorder) if self._recorder else EMPTY_TEXT)
         if history is not None and history.layers != self._known_layers:
             self._take_history()
         live = self._recorder is not None and self._recorder.ended is None

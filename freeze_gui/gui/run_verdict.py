@@ -63,6 +63,14 @@ def verdict_of(recorder: RunRecorder) -> Verdict:
     return Verdict(f"nothing frozen{stopped}", "no layer was frozen", "muted")
 
 
+def why_empty(recorder: RunRecorder) -> str:
+    """Return why a run has nothing to draw: it has not come so far, or it ended before its first step."""
+    if recorder.ended is None and recorder.status != "interrupted":
+        return "Curves appear here with the first step"
+    words = verdict_of(recorder).words
+    return f"{words[0].upper()}{words[1:]}: there was no step"
+
+
 def _live(recorder: RunRecorder) -> Verdict:
     if recorder.status == "interrupted":
         return _interrupted(recorder)

@@ -22,9 +22,9 @@ from freeze_gui.gui.readout import readout_html
 from freeze_gui.gui.theme import style_sheet
 from freeze_gui.gui.traces import trace
 from freeze_gui.runs.recorder import RunRecorder
-from freeze_gui.training.events import StepDone
+from freeze_gui.training.events import RunEnded, StepDone
 from tests.gui.drawn_lines import drawn_pieces, drawn_steps
-from tests.gui.recorded_runs import LAYERS, NO_GRADIENT, add_steps, end_run, started_run
+from tests.gui.recorded_runs import LAYERS, NO_GRADIENT, add_steps, end_run, started_run, waiting_run
 
 
 def shown(qtbot: QtBot, run: RunRecorder | None) -> RunPlots:
@@ -170,6 +170,17 @@ def test_before_a_run_every_view_says_what_will_be_there(qtbot: QtBot) -> None:
     for _ in range(4):   # beside the training each frame draws one view
         plots.refresh()
     assert not any(plot.message.isVisible() for plot in plots.plots)
+
+
+def test_a_run_without_a_step_says_what_became_of_it(qtbot: QtBot) -> None:
+    run = waiting_run()
+    plots = shown(qtbot, run)
+    assert plots.heatmap.empty_text == "Curves appear here with the first step"
+    run.handle(RunEnded("out_of_memory", "This run needs more memory than there is", 0, ()))
+    plots.refresh()
+    assert plots.heatmap.empty_text == "Out of memory: there was no step"
+    plots.set_run(None)
+    assert plots.heatmap.empty_text.startswith("Press Run")
 
 
 def test_new_steps_reach_every_plot_within_three_quick_refreshes(qtbot: QtBot) -> None:
