@@ -102,12 +102,13 @@ class Forecasting:
         except UserError:   # no such device here: Run says so
             return "", ""
         memory = forecast_memory(self.config, self.trials, plan, device, cost)
-        said = memory_text(memory, free_bytes(device), str(device))
+        free = free_bytes(device)
+        said = memory_text(memory, free, str(device))
         try:
             if not has_room_for_updates(memory, device):
                 said += ", so the update of each step will not be measured"
-        except DoesNotFit as error:
-            return said, str(error)
+        except DoesNotFit as error:   # it says the least that a run needs
+            return memory_text(memory.without_updates(), free, str(device)), str(error)
         return said, ""
 
 

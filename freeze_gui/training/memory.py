@@ -123,11 +123,11 @@ def has_room_for_updates(forecast: MemoryForecast, device: torch.device) -> bool
     if free is None or forecast.total - forecast.allocated <= free:
         return True
     least = forecast.without_updates()
-    needed = least.total - least.allocated
-    if needed > free:
+    there = free + least.allocated   # as before the model was loaded, so that the parts add up to what is needed
+    if least.total > there:
         raise DoesNotFit(
-            f"This run needs {bytes_text(needed)} of memory, and {device} has {bytes_text(free)} free "
-            f"({least.parts()}): choose a smaller batch, freeze more layers with requires_grad, take an optimizer "
+            f"This run needs {bytes_text(least.total)} of memory, and {device} has {bytes_text(there)} free for "
+            f"it ({least.parts()}): choose a smaller batch, freeze more layers with requires_grad, take an optimizer "
             "that keeps less, such as SGD, or a smaller model"
         )
     return False

@@ -109,9 +109,12 @@ def test_only_the_last_of_several_wishes_is_told(qtbot: QtBot) -> None:
 
 def test_a_run_that_does_not_fit_is_said_before_it_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (forecaster, memory):
-        monkeypatch.setattr(module, "free_bytes", lambda device: 1_000_000)
+        monkeypatch.setattr(module, "free_bytes", lambda device: 100_000)
     loaded = open_model("builtin:digits-cnn")
-    config = load_config({"model": {"source": "builtin:digits-cnn"}, "train": {"device": "cpu", "steps": 5}})
+    sections = {"data": {"batch_size": 18}, "train": {"device": "cpu", "steps": 5}}
+    config = load_config({"model": {"source": "builtin:digits-cnn"}, **sections})
     text = forecaster.Forecasting(Trials(loaded), build_tree(loaded.module), config)()
-    assert "of 1 MB free on cpu".replace(" ", "\N{NO-BREAK SPACE}") in text.cost
+    assert "of 100 kB free on cpu".replace(" ", "\N{NO-BREAK SPACE}") in text.cost
     assert text.leaks[0].startswith("This run needs")
+    least = text.leaks[0].split(" of memory")[0].removeprefix("This run ").replace(" ", "\N{NO-BREAK SPACE}")
+    assert least in text.cost   # both without the copy that updates are measured by, 0.2 of 2.6 MB

@@ -41,7 +41,7 @@ def test_a_model_too_large_is_open_without_its_weights_and_refused_in_one_senten
     assert (summary["status"], summary["steps"]) == ("out_of_memory", 0)
     sentence = summary["error"]
     assert sentence.startswith("This run needs ")
-    assert f"cpu has 2.0 GB free (weights {memory.bytes_text(4 * LARGEST[name])}, " in sentence
+    assert f"cpu has 2.0 GB free for it (weights {memory.bytes_text(4 * LARGEST[name])}, " in sentence
     assert "choose a smaller batch" in sentence
     assert "\n" not in sentence
     assert sentence in window.verdict_panel.label.text()

@@ -115,7 +115,7 @@ def test_weights_that_are_on_the_device_are_not_needed_again(monkeypatch: pytest
     found = forecast_memory(config(name="SGD"), Trials(two_layers("cpu")), plan(), CPU)
     assert found.allocated == FIRST + SECOND
     assert has_room_for_updates(MemoryForecast(1000, 0, 0, None, 100), CPU)
-    with pytest.raises(DoesNotFit, match="needs 950 B of memory, and cpu has 900 B free"):
+    with pytest.raises(DoesNotFit, match=r"needs 1 kB of memory, and cpu has 950 B free for it \(weights 1 kB\):"):
         has_room_for_updates(MemoryForecast(1000, 0, 0, None, 50), CPU)
 
 
@@ -162,7 +162,7 @@ def test_a_large_model_is_refused_before_its_weights_are_loaded(monkeypatch: pyt
     assert (end.status, end.steps) == ("out_of_memory", 0)
     assert end.error is not None
     # 11,689,512 parameters of 4 bytes
-    assert "cpu has 50 MB free (weights 47 MB, gradients 47 MB, optimizer state 94 MB" in end.error
+    assert "cpu has 50 MB free for it (weights 47 MB, gradients 47 MB, optimizer state 94 MB" in end.error
     assert "choose a smaller batch" in end.error
 
 
