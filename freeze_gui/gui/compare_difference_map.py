@@ -114,9 +114,10 @@ class DifferenceMap(QWidget):
 
     def refresh(self) -> None:
         """Take in what has arrived since the last call; costs next to nothing when nothing is new."""
-        rows = [run.history.rows if run.history is not None else 0 for run in self._pair or ()]
+        # not their numbers of rows: a run that is behind may have more of them
+        reached = [run.history.newest_measured if run.history is not None else -1 for run in self._pair or ()]
         runs = [(id(run), run.ended is None) for run in self._pair or ()]   # at its end a run may have unmeasured steps
-        seen = (self._metric, runs, min(rows, default=0))
+        seen = (self._metric, runs, min(reached, default=-1))
         if seen == self._seen:
             return
         goes_on = self._seen is not None and self._seen[:2] == seen[:2]   # what was there stays as it is

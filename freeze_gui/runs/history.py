@@ -148,6 +148,12 @@ class History:
         steps = self._steps
         return int(self._by_step.records["loss_step"][steps - 1]) if steps else -1
 
+    @property
+    def newest_measured(self) -> int:
+        """Number of the last step that was measured, -1 before the first."""
+        rows = self._rows
+        return int(self._row_step.records[rows - 1]) if rows else -1
+
     def append(self, event: StepDone) -> None:
         """Add one step; called by the thread that runs the training only."""
         at = self._steps

@@ -176,3 +176,16 @@ def test_the_difference_map_reaches_to_the_last_step_that_both_took(qtbot: QtBot
     assert "step 32 · equal" in view.describe(QPointF(x, rect.top() + 2))
     equal = codes.color_table(current_theme())[codes.ZERO]
     assert view.grab().toImage().pixel(round(x), rect.top() + 4) == int(equal)
+
+
+def test_the_difference_map_follows_a_run_that_is_behind_and_has_more_measured_steps(qtbot: QtBot) -> None:
+    behind, few = started_run("behind", STEPS), run_of("few", FEW)
+    difference_map = DifferenceMap()
+    qtbot.addWidget(difference_map)
+    difference_map.set_pair((behind, few))
+    values = np.ones(len(LAYERS))
+    for step in range(STEPS):
+        behind.handle(StepDone(step, 1.0, None, values, values, values, values == 0, (), 0.01, 0.001, 0.1))
+        difference_map.refresh()
+        assert difference_map.difference is not None
+        assert difference_map.difference.steps.tolist() == [at for at in FEW if at <= step]
