@@ -57,13 +57,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return found
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Hand the results over to the process that wants them, or write them down, if no benchmark was left out."""
     if is_own_process():
         hand_over(session.config.stash[_tables])
         return
     ran = {item.path for item in session.items if item.get_closest_marker("benchmark")}
-    if session.config.option.collectonly or not ran.issuperset(Path(__file__).parent.glob("test_*.py")):
+    to_the_end = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.shouldfail
+    if not to_the_end or session.config.option.collectonly:
+        return
+    if not ran.issuperset(Path(__file__).parent.glob("test_*.py")):
         return
     stash = session.config.stash
     failed = "".join(f"- failed: {name}\n" for name in stash[_failed])
