@@ -174,7 +174,11 @@ class Telemetry:
     def _look_again(self, squares: Floats, still: Flags, values: Held) -> None:
         """Put right what was measured on the way of parameters whose layers were passed over, and are not `still`."""
         moved = self._parameters_of_none_but(self._passed_over) & ~self._parameters_of_none_but(still)
-        were = [values.get((id(slots), key)) for slots, key in self._places]
+        found = [values.get((id(slots), key)) for slots, key in self._places]
+        were = [
+            was if was is not None and _takes_the_place(was, known) else None
+            for was, known in zip(found, self._parameters, strict=True)
+        ]
         for at, was in enumerate(were):
             if was is not None:   # the next step's forward may have written since
                 self._norms.replace(at, nn.Parameter(was, requires_grad=False))
@@ -182,10 +186,10 @@ class Telemetry:
         for at, was in enumerate(were):
             if was is not None:
                 self._norms.replace(at, self._parameters[at])
-        found = self._norms.squares(() if numbers is None else numbers.tolist())
+        again = self._norms.squares(() if numbers is None else numbers.tolist())
         # the small piece of a large one was looked at all the same, and has not moved since
-        squares[UPDATE, moved] += found[UPDATE, moved]
-        squares[DELTA, moved] = found[DELTA, moved]
+        squares[UPDATE, moved] += again[UPDATE, moved]
+        squares[DELTA, moved] = again[DELTA, moved]
 
     def _follow_replaced(self) -> None:
         """Look at a parameter that the model itself has put in the place of another."""
@@ -193,7 +197,7 @@ class Telemetry:
         if all(map(is_, found, self._parameters)):
             return
         for at, (now, known) in enumerate(zip(found, self._parameters, strict=True)):
-            if now is not known and now is not None and now.shape == known.shape and now.dtype == known.dtype:
+            if now is not known and now is not None and _takes_the_place(now, known):
                 self._parameters[at] = now
                 self._norms.replace(at, now)
 
@@ -219,6 +223,11 @@ class Telemetry:
 def bytes_held(parameters: Sequence[nn.Parameter], device: torch.device) -> tuple[int, int]:
     """Return the bytes that measuring holds without updates, and how many more with them."""
     return (bytes_on_device if device.type == "cuda" else bytes_on_host)(parameters)
+
+
+def _takes_the_place(now: torch.Tensor, known: torch.Tensor) -> bool:
+    """Tell whether a tensor can be measured from where another began; one that a model has dropped is seen as empty."""
+    return now.shape == known.shape and now.dtype == known.dtype
 
 
 def _own_parameters(

@@ -148,6 +148,14 @@ def test_the_norms_of_a_layer_are_those_right_after_its_last_frozen_step_though_
         assert step.weight_delta[0] == pytest.approx(distance * 48**0.5)
 
 
+def test_a_frozen_parameter_that_the_model_drops_is_measured_where_it_was(tmp_path: Path) -> None:
+    config = network_config("requires_grad", SGD, {"layers": ["first"]}, steps=9)
+    config["model"]["source"] = model_file(tmp_path, "self.first.bias = None if self.calls > 4 else self.first.bias")
+    found = told_on_both(config)
+    assert found[-1][0] == "completed"
+    assert [event[0] for event in found[:-1] if event[0] != "PlanApplied" and event[3]] == [4]   # leaked
+
+
 @pytest.mark.parametrize("moment", ["step_start", "after_backward"])
 def test_a_run_that_diverges_right_before_the_plan_changes_tells_nothing_of_that_change(
     moment: str, tmp_path: Path
