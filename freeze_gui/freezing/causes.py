@@ -17,13 +17,16 @@ from freeze_gui.freezing.replay import SharedMemory, Suspect, replayed
 
 _FIRST_MOMENTS = ("momentum_buffer", "exp_avg")
 
-Marks = dict[int, tuple[int, int]]
-"""Identity of a parameter → a mark of its gradient; a parameter without gradient has none."""
+Marks = dict[int, tuple[torch.Tensor, int]]
+"""Identity of a parameter → its gradient, and how often that was written; a parameter without gradient has none.
+
+The gradient itself: another one may get the identity of one that a forward drops.
+"""
 
 
 def gradient_marks(parameters: Iterable[nn.Parameter]) -> Marks:
     """Return a mark for each gradient that exists; backward changes the mark of those that it writes."""
-    return {id(p): (id(grad), grad._version) for p in parameters if (grad := p.grad) is not None}
+    return {id(p): (grad, grad._version) for p in parameters if (grad := p.grad) is not None}
 
 
 def freshly_written(parameters: Iterable[nn.Parameter], marks: Marks) -> set[int]:
@@ -31,8 +34,12 @@ def freshly_written(parameters: Iterable[nn.Parameter], marks: Marks) -> set[int
 
     To be asked right after backward: clipping and unscaling write into every gradient, stale ones too.
     """
-    now = gradient_marks(parameters)
-    return {key for key, mark in now.items() if marks.get(key) != mark}
+    fresh = set()
+    for key, (grad, version) in gradient_marks(parameters).items():
+        known = marks.get(key)
+        if known is None or known[0] is not grad or known[1] != version:
+            fresh.add(key)
+    return fresh
 
 
 def clues(suspects: Sequence[Suspect], now: Sequence[torch.Tensor]) -> list[Row]:

@@ -100,7 +100,7 @@ class Freezer:
         if not self._has_frozen:
             return
         with self._watching:
-            self._fresh = freshly_written(self._context.all_parameters(), self._marks)
+            self._fresh, self._marks = freshly_written(self._context.all_parameters(), self._marks), {}
         self._freeze_pending(step)
         self._method.after_backward()
         with self._watching:

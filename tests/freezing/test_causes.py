@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from freeze_gui.freezing.causes import causes_of_step
+from freeze_gui.freezing.causes import causes_of_step, freshly_written, gradient_marks
 from freeze_gui.freezing.replay import Suspect, replayed
 from tests.freezing.drive import STEPS, causes, drive, plan
 
@@ -112,6 +112,17 @@ def test_a_stale_gradient_stays_stale_when_clipping_has_written_into_it() -> Non
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     found = causes(drive(model, optimizer, plan(["0"], 2), INPUTS, zero_grad="never", clip=1.0))
     assert found["0.weight"] == {"stale_gradient": 4}
+
+
+def test_a_gradient_in_the_place_of_one_that_the_forward_has_dropped_is_fresh() -> None:
+    weight = nn.Parameter(torch.ones(3))
+    for _ in range(20):   # mostly in the same memory
+        weight.grad = torch.ones(3)
+        marks = gradient_marks([weight])
+        weight.grad = None
+        weight.grad = torch.ones(3)
+        assert freshly_written([weight], marks) == {id(weight)}
+    assert freshly_written([weight], gradient_marks([weight])) == set()
 
 
 def test_whoever_writes_after_the_optimizer_is_another_writer_also_where_the_optimizer_moved_it_as_well() -> None:
