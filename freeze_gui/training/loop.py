@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ from freeze_gui.training.rates import param_groups, rate_factors
 from freeze_gui.training.reading import Reading
 from freeze_gui.training.run_forecast import forecast_run
 from freeze_gui.training.schedule import Schedule, check_data_suit
-from freeze_gui.training.state_norms import StateNorms
+from freeze_gui.training.state_norms import MeasuredState, StateNorms
 from freeze_gui.training.stopwatch import Part, Stopwatch
 from freeze_gui.training.telemetry import Telemetry
 from freeze_gui.training.telling import Telling, UntoldStep
@@ -91,6 +91,7 @@ class Loop:
         self._budget = Budget(train.measure_every)
         self.telling = Telling(self.freezer, self._budget, self._tree.layers, self._watch, self._measuring)
         self._states = StateNorms(self._model)
+        self._last_state: MeasuredState | None = None   # of the step before, where this one has dropped some of it
         self._measured_step = -1
         self._activations = SavedActivations(self._model)
         self._plans_counted = 0
@@ -137,7 +138,8 @@ class Loop:
         with whole:
             with self._watching:
                 self.evidence.add(group)
-            freezer.begin_step(step, group[0].task)
+            with self._keeping_state():
+                freezer.begin_step(step, group[0].task)
             self.schedule.apply(freezer.optimizer)
             change, frozen, rate = self._applied.change(step), self._applied.mask, self.schedule.rate
             of_note = step == self._total_steps - 1 or (change is not None and not change.by_task)
@@ -145,12 +147,14 @@ class Loop:
             self._zero_grad()
             freezer.before_forward()
             loss = self._backward(group, step, change is not None)
-            freezer.after_backward(step)
+            with self._keeping_state():
+                freezer.after_backward(step)
             self._precision.unscale(freezer.optimizer)
             if train.clip_grad_norm is not None:
                 nn.utils.clip_grad_norm_(self._model.parameters(), train.clip_grad_norm)
             if not self.telling.settle():
                 return
+            self._last_state = None
             freezer.before_step(step)
             if is_measured:
                 with self._measuring:
@@ -161,7 +165,7 @@ class Loop:
             with self._measuring:
                 norms = self._telemetry.measure(frozen) if is_measured else None
                 with_state = is_measured and bool(freezer.plan.tasks)
-                state = self._states.measure(freezer.optimizer) if with_state else None
+                state = self._states.measure(freezer.optimizer.state) if with_state else None
                 reading = Reading(loss, proofs, norms, None if state is None else state.unread)
             taken = UntoldStep(step, group[0].task, frozen, rate, state, is_measured, reading)
             is_read_later = self._device.type == "cuda"
@@ -196,7 +200,8 @@ class Loop:
 
     def optimizer_state(self) -> NDArray[np.float64]:
         """Return what the optimizer keeps of each parameter, as in `StepDone`."""
-        return self._states.measure(self.freezer.optimizer).read()
+        now = self._last_state if self.telling.has_diverged else None
+        return (now or self._states.measure(self.freezer.optimizer.state)).read()
 
     def close(self) -> None:
         """End what runs beside the loop."""
@@ -244,6 +249,14 @@ class Loop:
         self._precision.resume(checkpoint.precision)
         self.batches.resume(checkpoint.position, checkpoint.step, checkpoint.epoch_random)
         restore_random(checkpoint.random, self._device)
+
+    @contextmanager
+    def _keeping_state(self) -> Iterator[None]:
+        """Look at the state that is dropped inside: the step before may be the last one, and is told later."""
+        before = dict(self.freezer.optimizer.state) if self.telling.is_open else {}
+        yield
+        if len(before) > len(self.freezer.optimizer.state) and self._last_state is None:
+            self._last_state = self._states.measure(before)
 
     def _zero_grad(self) -> None:
         mode = self._config.optimizer.zero_grad

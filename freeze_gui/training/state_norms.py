@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,13 +29,13 @@ class StateNorms:
         self._parameters = tuple(named.values())
 
     @torch.no_grad()
-    def measure(self, optimizer: torch.optim.Optimizer) -> MeasuredState:
-        """Look at the state now; nobody waits for a device."""
+    def measure(self, every: Mapping[Tensor, Mapping[str, Any]]) -> MeasuredState:
+        """Look at the state of an optimizer now; nobody waits for a device."""
         table = np.full((len(self._parameters), 3), np.nan)
         places: list[tuple[int, int]] = []
         moments: list[Tensor] = []
         for row, parameter in enumerate(self._parameters):
-            state = optimizer.state.get(parameter, {})
+            state = every.get(parameter, {})
             step = state.get("step")
             if isinstance(step, Tensor) and step.device.type != "cpu":
                 places.append((row, STEP))

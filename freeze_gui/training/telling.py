@@ -68,6 +68,8 @@ class Telling:
     ----------
     telemetry
         What measures; to be set before the first step.
+    has_diverged
+        Whether the loss of a step turned out not to be finite when the next one had begun.
     """
 
     telemetry: Telemetry
@@ -80,6 +82,12 @@ class Telling:
         self._watch, self._measuring = watch, measuring
         self._untold: UntoldStep | None = None
         self._records: list[PlanApplied | StepDone] = []
+        self.has_diverged = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a step was taken that is not told yet."""
+        return self._untold is not None
 
     def look(self, taken: UntoldStep, is_late: bool = False) -> None:
         """Read the numbers of a step, and see what moved in it, and how far; `is_late` if another one has begun."""
@@ -125,10 +133,10 @@ class Telling:
             return True
         self.look(taken, is_late=True)
         self.tell(taken)
-        is_finite = math.isfinite(taken.loss)
-        if not is_finite:
+        self.has_diverged = not math.isfinite(taken.loss)
+        if self.has_diverged:
             self._freezer.drop_step()
-        return is_finite
+        return not self.has_diverged
 
     def add(self, change: PlanApplied) -> None:
         """Add the record of a change of the plan."""

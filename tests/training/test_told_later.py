@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -171,6 +172,25 @@ def test_a_run_that_diverges_right_before_the_plan_changes_tells_nothing_of_that
     assert (status, steps) == ("diverged", 4)
     assert {tensor.layer: tensor.frozen_steps for tensor in tensors}["first"] == ((0, 4),)
     assert not any(tensor.frozen_steps for tensor in tensors if tensor.layer != "first")
+
+
+@pytest.mark.parametrize("moment", ["step_start", "after_backward"])
+@pytest.mark.parametrize(("method", "thaw"), [("filter", "keep_state"), ("grad_zero", "reset_state")])
+def test_a_run_that_diverges_right_before_state_is_dropped_tells_of_that_state(
+    method: str, thaw: str, moment: str, tmp_path: Path
+) -> None:
+    phases = [{"layers": ["first"], "to": 4}, {"layers": ["middle"], "from": 4}]
+    config = network_config(method, {"name": "Adam", "lr": 0.01}, steps=9)
+    config["freeze"] = {"method": method, "moment": moment, "thaw": thaw, "phase": phases}
+    config["model"]["source"] = model_file(tmp_path, "x = x * float('inf') if self.calls == 4 else x")
+    states: list[Any] = []
+    with StandInDevice().there():
+        for config["train"]["device"] in ("cpu", "cuda"):
+            ended = list(Trainer(load_config(config)).events())[-1]
+            assert isinstance(ended, RunEnded)
+            assert (ended.status, ended.steps) == ("diverged", 4)
+            states.append(ended.optimizer_state)
+    np.testing.assert_array_equal(*states)
 
 
 def test_the_last_step_may_be_the_one_whose_loss_is_not_finite(tmp_path: Path) -> None:
