@@ -83,6 +83,11 @@ class _Numpy(np.random.RandomState):
         return getattr(_NUMPY if _own.numpy is None else _own.numpy, name)
 
 
+def _set_bit_generator(bitgen: Any) -> None:
+    """Do what NumPy's function of this name does, which reaches past the attributes of what stands in for it."""
+    _NUMPYS.__init__(bitgen)   # type: ignore[misc]
+
+
 class _Door(NamedTuple):
     """A name by which a global generator is reached, what was there, and what asks the thread first."""
 
@@ -137,6 +142,7 @@ def _found_doors() -> Iterator[_Door]:
     of_numpy = {name: name for name, value in vars(np.random).items() if getattr(value, "__self__", None) is _NUMPY}
     devices = torch.cuda, torch.cuda.random, torch.mps, torch.xpu, torch.xpu.random
     yield _Door(np.random.mtrand, "_rand", _NUMPY, _NUMPYS)   # read by the functions of NumPy that are no methods, too
+    yield _Door(np.random, "set_bit_generator", np.random.mtrand.set_bit_generator, _set_bit_generator)
     for home, kind, methods in (
         (random, "python", of_python),
         (np.random, "numpy", of_numpy),

@@ -143,6 +143,27 @@ def test_the_generator_that_scikit_learn_takes_is_the_global_one_outside_of_tria
     assert [*found, taken.rand()] == expected
 
 
+def test_other_bits_for_numpy_are_the_threads_in_a_trial_and_the_global_ones_outside() -> None:
+    def put(bits: np.random.BitGenerator) -> None:
+        np.random.set_bit_generator(bits)   # type: ignore[attr-defined]   # documented, and missing in the stubs
+
+    def drawn() -> float:
+        put(np.random.PCG64(1))
+        return float(np.random.rand())
+
+    usual, before = np.random.mtrand.get_bit_generator(), random_state()
+    with own_random():
+        expected = drawn()
+        with ThreadPoolExecutor(1) as other:
+            try:
+                assert other.submit(drawn).result() == expected
+            finally:
+                other.submit(lambda: put(usual)).result()
+        assert np.random.rand() != expected
+    assert expected == np.random.RandomState(np.random.PCG64(1)).rand()
+    assert same_random(random_state(), before)
+
+
 def test_a_function_that_draws_can_be_sent_to_another_process() -> None:
     with own_random():
         for draw in (random.random, random.seed, np.random.rand, np.random.seed, torch.manual_seed):
