@@ -90,6 +90,7 @@ class FrozenWatch:
     def begin(self, modules: frozenset[str], step: int) -> None:
         """Take the values of all tensors of `modules` as those that must hold."""
         self._step = step
+        self._follow_replaced()   # while it was not frozen, nobody looked
         new = [w for w in self._all if w.began is None and w.owners_in(modules)]
         self._frozen += grouped(new, step)
         new = [w for w in self._effective if w.began is None and w.owners_in(self._context.frozen)]

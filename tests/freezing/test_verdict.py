@@ -272,3 +272,22 @@ def test_what_is_kept_to_name_a_cause_is_let_go_before_the_next_forward(method: 
     freezer = drive(model, torch.optim.Adam(model.parameters()), plan(["0"], 2, method=method), torch.randn(5, 3))
     assert kept == [0] * STEPS
     assert freezer.frozen == {"0"}
+
+
+REPLACED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.out, self.calls = nn.Linear(6, 6), nn.Linear(6, 3), 0
+    def forward(self, x):
+        self.calls += 1
+        if self.calls == 2:
+            self.first = nn.Linear(6, 6)
+        return self.out(torch.tanh(self.first(x)))
+"""
+
+
+def test_a_module_that_took_the_place_of_another_before_the_freeze_holds_from_then_on(tmp_path: Path) -> None:
+    weight = run_module(tmp_path, REPLACED, ["first"], from_step=4)["first.weight"]
+    assert weight["frozen_steps"] == [[4, 6]]
+    assert not weight["moved"]
