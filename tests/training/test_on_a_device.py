@@ -21,6 +21,7 @@ from freeze_gui.training.events import PlanApplied, StepDone
 from freeze_gui.training.trainer import Trainer
 from tests.support.runs import network_config, run_watched, same_bits
 from tests.support.stand_in_device import DEVICE, StandInDevice
+from tests.training.test_told_later import model_file
 
 WINDOW = {"from_step": 3, "to_step": 8}
 
@@ -135,6 +136,19 @@ def test_a_leak_by_the_optimizer_is_waited_for_once(
     freeze = {"layers": ["first", "middle"], "norm": "eval", "from_step": 2, "to_step": 8}
     config = network_config(method, optimizer, freeze, steps=11)
     assert waits_by_step(config, device) == ({2: ["tolist"]}, [2, 3, 4, 5, 6, 7])
+
+
+@pytest.mark.parametrize(("measure_every", "later"), [(1, [5, 8]), (20, [])])
+def test_the_norms_of_a_layer_that_moves_after_it_held_still_are_waited_for(
+    measure_every: int, later: list[int], device: StandInDevice, tmp_path: Path
+) -> None:
+    config = network_config("grad_none", {"name": "SGD", "lr": 0.01}, {"layers": ["first"], "from_step": 1}, steps=10)
+    forward = "if self.calls % 3 == 0: self.first.weight.data.mul_(0.5)"
+    config["model"]["source"] = model_file(tmp_path, forward)
+    config["train"]["measure_every"] = measure_every
+    waits, leaking = waits_by_step(config, device)
+    assert leaking == [2, 5, 8]
+    assert list(waits) == [2, *later]
 
 
 def test_a_stale_gradient_of_what_the_rebuilt_optimizer_has_not_moves_nothing_and_nobody_waits(
