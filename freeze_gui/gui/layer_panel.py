@@ -47,7 +47,7 @@ class LayerPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumWidth(452)   # below it names are cut
+        self.setMinimumWidth(468)   # below it names are cut
         self.model = LayerModel(self)
         self._sparks_at = 0.0
         self._method = "requires_grad"

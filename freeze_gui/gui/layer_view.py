@@ -176,8 +176,8 @@ class LayerView(QTreeView):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(40)
         header.setSectionsMovable(False)
-        widest = {PARAMS: "Params", DELTA: "000000", STATE: "leaked: statistics", STATISTICS: "moving"}
+        widest = {PARAMS: "Params", DELTA: "000000", STATE: "leaked: momentum", STATISTICS: "moving"}
         for column, text in widest.items():
-            extra = 26 if column == STATE else 16
+            extra = 28 if column == STATE else 16
             header.resizeSection(column, metrics.horizontalAdvance(text) + extra)
         self.fit_names()

@@ -40,7 +40,7 @@ from freeze_gui.gui.workbench import Workbench
 FIRST_SIZE = QSize(1440, 900)
 LISTING_MS = 300
 """Until torchvision is imported: beside the first painting it would hold the interpreter's lock."""
-_COLUMNS = [464, 676, 300]
+_COLUMNS = [480, 660, 300]
 _RIGHT = [430, 230]
 _ROWS = [680, 148]
 

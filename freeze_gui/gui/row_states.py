@@ -37,9 +37,13 @@ LEAKED = RowState("leaked", "leaked", "Frozen, and yet its bits moved: the verdi
 STATISTICS = RowState(
     "leaked: statistics", "leaked", "Frozen, and yet its running statistics moved; Norm = eval holds them."
 )
+_SHORT = {
+    "weight_decay": "decay", "stale_gradient": "stale grad", "forward_write": "forward", "shared_storage": "shared",
+    "other_writer": "other",
+}  # fmt: skip
 LEAKED_BY: dict[str, RowState] = {
     cause: RowState(
-        f"leaked: {cause.replace('_', ' ')}", "leaked",
+        f"leaked: {_SHORT.get(cause, cause)}", "leaked",
         f"Frozen, and yet its bits moved, by {about.title}: the verdict says how far, and what cures it.",
     )
     for cause, about in CAUSES.items()

@@ -8,8 +8,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from freeze_gui.gui.layer_cells import STATISTICS
+from freeze_gui.gui.layer_cells import STATE, STATISTICS
+from freeze_gui.gui.layer_look import RowLook
 from freeze_gui.gui.main_window import MainWindow
+from freeze_gui.gui.row_states import STATES
 from tests.gui.conftest import tree_index
 
 pytestmark = pytest.mark.timeout(60)
@@ -162,6 +164,13 @@ def test_running_statistics_have_a_column_only_where_a_layer_has_any(qtbot: QtBo
             desk.show_model(source)
         assert view.isColumnHidden(STATISTICS) is hidden
         assert view.header().length() == view.viewport().width()
+
+
+def test_the_state_of_a_row_is_never_cut(window: MainWindow) -> None:
+    view = window.layer_panel.tree_view
+    look = RowLook(view, 24)
+    room = view.columnWidth(STATE) - look.text_after_mark_at - look.text_at
+    assert [state.words for state in STATES if look.text(state.words, room)[0].text() != state.words] == []
 
 
 def test_one_layer_is_no_plural(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_layer_that_one_cause_moved_names_it_and_a_parent_only_what_all_below_
     leaked = {layer: rows.LEAKED_BY[cause] for layer, cause in causes.items()}
     found = states(whole_run(STEM | HEAD), Actual(STEM | HEAD, leaked, False, 99))
     words = [found[path].words for path in ("stem.conv", "stem", "head", "")]
-    assert words == ["leaked: momentum", "leaked: momentum", "leaked: weight decay", "leaked"]
+    assert words == ["leaked: momentum", "leaked: momentum", "leaked: decay", "leaked"]
 
 
 def test_a_layer_that_several_causes_moved_has_just_leaked() -> None:
@@ -93,4 +93,4 @@ def test_a_layer_that_several_causes_moved_has_just_leaked() -> None:
     actual = rows.actual_of(run)
     assert actual is not None
     words = {path: state.words for path, state in actual.states.items()}
-    assert words == {"stem": "leaked", "blocks.0": "leaked: stale gradient", "head": "held"}
+    assert words == {"stem": "leaked", "blocks.0": "leaked: stale grad", "head": "held"}
