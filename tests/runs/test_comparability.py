@@ -213,7 +213,7 @@ def test_a_resumed_run_is_not_held_against_one_from_the_start(tmp_path: Path) ->
     found = comparability([whole, resumed])
     assert found.start.same is found.batches.same is None
     assert found.batches.why == "whole begins at step 0 and resumed at step 3"
-    assert found.validation == Answer(True, (1, 1))   # the one after step 6
+    assert found.validation == Answer(True, (2, 2))   # those after steps 3, where the stop left it undone, and 6
 
 
 def stopped_after(steps: int, recorder: RunRecorder) -> Checkpoint:
