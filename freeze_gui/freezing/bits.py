@@ -113,7 +113,7 @@ def any_nonzero(tensor: torch.Tensor) -> bool | torch.Tensor:
 
 def is_zero(tensor: torch.Tensor) -> bool:
     """Tell whether every element is exactly zero, of either sign."""
-    return not bool(parts(tensor)[-1].any())
+    return not bool(any_nonzero(tensor))
 
 
 def may_be(flag: Number, answer: bool) -> bool:

@@ -38,22 +38,6 @@ class Suspect:
     group: int    # identity of its param_group
 
     @classmethod
-    def take(
-        cls, optimizer: torch.optim.Optimizer, group: dict[str, Any], parameter: nn.Parameter, fresh: bool
-    ) -> Suspect:
-        """Copy what the replay needs."""
-        return cls._take(optimizer, _hyper(group), id(group), parameter, fresh)
-
-    @classmethod
-    def _take(
-        cls, optimizer: torch.optim.Optimizer, hyper: dict[str, Any], group: int, parameter: nn.Parameter, fresh: bool
-    ) -> Suspect:
-        assert parameter.grad is not None
-        state = _copied(optimizer.state.get(parameter, {}))
-        value, gradient = _copy(parameter.detach()), _copy(parameter.grad.detach())
-        return cls(type(optimizer), hyper, value, gradient, state, fresh, group)
-
-    @classmethod
     def take_all(
         cls, optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], fresh: set[int]
     ) -> dict[int, Suspect]:
@@ -73,8 +57,11 @@ class Suspect:
         found: dict[int, Suspect] = {}
         for group in optimizer.param_groups if wanted else ():
             if own := [p for p in group["params"] if id(p) in wanted]:
-                hyper = _hyper(group)
-                found |= {id(p): cls._take(optimizer, hyper, id(group), p, id(p) in fresh) for p in own}
+                hyper = _copied({key: value for key, value in group.items() if key != "params"})
+                for p in own:
+                    state = _copied(optimizer.state.get(p, {}))
+                    value, gradient = _copy(p.detach()), _copy(p.grad.detach())
+                    found[id(p)] = cls(type(optimizer), hyper, value, gradient, state, id(p) in fresh, id(group))
         return found
 
 
@@ -100,8 +87,8 @@ class SharedMemory:
         cls, tensor: torch.Tensor, members: Iterable[tuple[nn.Parameter, Suspect]]
     ) -> SharedMemory:
         """Copy the memory of `tensor`; `members` are parameters in it, and what was kept of each."""
-        placed = tuple((suspect, place_of(parameter)) for parameter, suspect in members)
-        return cls(_copied_memory(tensor.untyped_storage()), place_of(tensor), tensor.dtype, placed)
+        placed = tuple((suspect, _place_of(parameter)) for parameter, suspect in members)
+        return cls(_copied_memory(tensor.untyped_storage()), _place_of(tensor), tensor.dtype, placed)
 
     def before_step(self) -> torch.Tensor:
         """Return the frozen tensor as it was before the step."""
@@ -137,11 +124,6 @@ def replayed(
 def replayed_at_once(largest: int, together: int, on_cpu: bool) -> int:
     """Return the most bytes of parameters whose steps are replayed at once, of those of these bytes."""
     return min(together, max(4 * (MOST_ON_CPU if on_cpu else MOST), largest))
-
-
-def place_of(tensor: torch.Tensor) -> Place:
-    """Return where `tensor` lies in its storage."""
-    return tensor.size(), tensor.stride(), int(tensor.storage_offset())
 
 
 def _pieces(suspects: Iterable[Suspect]) -> Iterator[list[Suspect]]:
@@ -205,12 +187,13 @@ def _arguments(optimizer: type[Any]) -> tuple[str, ...]:
     return tuple(key for key in inspect.signature(optimizer).parameters if key != "params")
 
 
-def _hyper(group: dict[str, Any]) -> dict[str, Any]:
-    return _copied({key: value for key, value in group.items() if key != "params"})
-
-
 def _without_decay(hyper: dict[str, Any]) -> dict[str, Any]:
     return {key: 0.0 if key in _DECAY else value for key, value in hyper.items()}
+
+
+def _place_of(tensor: torch.Tensor) -> Place:
+    """Return where `tensor` lies in its storage."""
+    return tensor.size(), tensor.stride(), int(tensor.storage_offset())
 
 
 def _in_memory(storage: torch.UntypedStorage, place: Place, like: torch.Tensor) -> torch.Tensor:

@@ -69,7 +69,7 @@ def test_a_fused_step_of_many_tensors_has_the_bits_of_its_replay_one_by_one(
         for _ in range(3):
             for p in parameters:
                 p.grad = torch.randn(p.shape, generator=generator)
-            suspects = [Suspect.take(optimizer, optimizer.param_groups[0], p, True) for p in parameters]
+            suspects = list(Suspect.take_all(optimizer, parameters, set(map(id, parameters))).values())
             optimizer.step()
             for suspect, p in zip(suspects, parameters, strict=True):
                 assert causes_of_step(suspect, p.detach()) == ["gradient"], p.shape
@@ -195,7 +195,7 @@ def test_neighbours_in_one_block_of_memory_share_nothing_and_a_view_does() -> No
 
 
 def suspect(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> Suspect:
-    return Suspect.take(optimizer, optimizer.param_groups[0], parameter, fresh=True)
+    return Suspect.take_all(optimizer, [parameter], {id(parameter)})[id(parameter)]
 
 
 def test_momentum_and_decay_that_move_a_weight_together_only_are_both_named() -> None:
